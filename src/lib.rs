@@ -2,3 +2,5 @@
 //! them, and tells ops teams what the gateway did.
 
 pub mod gateway;
+pub mod metrics;
+pub mod model;

@@ -1,0 +1,10 @@
+//! What a run found out, in words that every floor shares. Knows no sockets, no config, and neither
+//! which checks nor which metrics exist.
+
+mod evidence;
+mod outcome;
+mod report;
+
+pub use evidence::{End, Event, EventKind, Evidence, FrameKind, Phase, Side, Timeline};
+pub use outcome::{Cause, Failure, Outcome, Why};
+pub use report::{JobKey, RunReport, Verdict};
