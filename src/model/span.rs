@@ -1,0 +1,147 @@
+//! A length of time as people write it in the config: `250ms`, `5s`, `1m30s`, `2h`, `21d`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A length of time with a unit in its text. A bare number is refused: nobody should have to know its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span(Duration);
+
+/// What a text must look like to be a [`Span`].
+pub const SPAN_PATTERN: &str = r"^([0-9]+(\.[0-9]+)?(us|ms|s|m|h|d))+$";
+
+const UNITS: [(&str, f64); 6] =
+    [("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0)];
+
+/// The text is not a length of time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a length of time; write a number with a unit, such as 250ms, 5s, 1m30s, 2h or 21d")]
+pub struct SpanError;
+
+impl Span {
+    /// A span of whole seconds.
+    pub const fn secs(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
+    /// A span of whole milliseconds.
+    pub const fn millis(milliseconds: u64) -> Self {
+        Self(Duration::from_millis(milliseconds))
+    }
+
+    /// As a standard duration.
+    pub const fn get(self) -> Duration {
+        self.0
+    }
+
+    /// In seconds.
+    pub fn as_secs_f64(self) -> f64 {
+        self.0.as_secs_f64()
+    }
+}
+
+impl From<Duration> for Span {
+    fn from(duration: Duration) -> Self {
+        Self(duration)
+    }
+}
+
+impl FromStr for Span {
+    type Err = SpanError;
+
+    fn from_str(text: &str) -> Result<Self, SpanError> {
+        let mut total = 0.0_f64;
+        let mut rest = text;
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(SpanError)?;
+            let number: f64 = rest[..digits].parse().map_err(|_| SpanError)?;
+            rest = &rest[digits..];
+            let letters = rest.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(rest.len());
+            let (_, factor) = UNITS.iter().find(|(unit, _)| *unit == &rest[..letters]).ok_or(SpanError)?;
+            total += number * factor;
+            rest = &rest[letters..];
+        }
+        if text.is_empty() {
+            return Err(SpanError);
+        }
+        Duration::try_from_secs_f64((total * 1e9).round() / 1e9).map(Self).map_err(|_| SpanError)
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut micros = self.0.as_micros();
+        if micros == 0 {
+            return f.write_str("0s");
+        }
+        for (unit, size) in [
+            ("d", 86_400_000_000),
+            ("h", 3_600_000_000),
+            ("m", 60_000_000),
+            ("s", 1_000_000),
+            ("ms", 1_000),
+            ("us", 1),
+        ] {
+            if micros >= size {
+                write!(f, "{}{unit}", micros / size)?;
+                micros %= size;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Span {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": SPAN_PATTERN,
+            "description": "A length of time: a number with a unit, such as 250ms, 5s, 1m30s, 2h or 21d",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn spans_need_a_unit() {
+        for text in ["", "5", "5 s", "s", "5x", "1m30", "-5s", "1..5s", "5S"] {
+            assert_eq!(text.parse::<Span>(), Err(SpanError), "{text}");
+        }
+        assert_eq!("1m30s".parse(), Ok(Span::secs(90)));
+        assert_eq!("1.5s".parse(), Ok(Span::millis(1_500)));
+        assert_eq!("250ms".parse(), Ok(Span::millis(250)));
+        assert_eq!("21d".parse(), Ok(Span::secs(21 * 86_400)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_span_reads_back_what_it_shows(micros in 0_u64..1_000_000_000_000) {
+            let span = Span::from(Duration::from_micros(micros));
+            prop_assert_eq!(span.to_string().parse(), Ok(span));
+        }
+    }
+}
