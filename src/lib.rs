@@ -1,7 +1,11 @@
 //! gateprobe watches production WebSocket gateways from outside, the way their worst clients treat
 //! them, and tells ops teams what the gateway did.
 
+pub mod auth;
 pub mod checks;
 pub mod gateway;
 pub mod metrics;
 pub mod model;
+pub mod runner;
+pub mod schedule;
+pub mod session;

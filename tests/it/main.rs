@@ -1,1 +1,3 @@
-fn main() {}
+//! The one integration binary: each file is one subject.
+
+mod floors;

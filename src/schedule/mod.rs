@@ -1,0 +1,9 @@
+//! When each job runs. Knows nothing of what a check does.
+
+mod cadence;
+mod clock;
+mod driver;
+
+pub use cadence::Cadence;
+pub use clock::Clock;
+pub use driver::{Driver, Observer, Skip};
