@@ -1,1 +1,7 @@
-fn main() {}
+//! Arguments to exit code, nothing else.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gateprobe::cli::main()
+}

@@ -5,8 +5,13 @@ pub mod handshake;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::Span;
+use crate::metrics::Descriptor;
+use crate::model::{Span, Verdict};
+use crate::session::Visit;
 pub use handshake::Handshake;
+
+/// Every metric of every check.
+pub static METRICS: &[&Descriptor] = handshake::METRICS;
 
 /// A check with all its settings.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -51,6 +56,13 @@ impl CheckSpec {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Handshake(_) => "handshake",
+        }
+    }
+
+    /// Runs once. Has no deadline of its own: whoever calls puts one over it.
+    pub async fn run(&self, visit: &Visit) -> Verdict {
+        match self {
+            Self::Handshake(check) => check.run(visit).await,
         }
     }
 

@@ -1,9 +1,238 @@
-//! One run of one check: deadline, cancellation, report.
+//! One run of one check: deadline, cancellation, the weighing of the agent's own condition, report.
 
+mod control;
 mod lag;
+pub mod metrics;
 mod throttle;
+mod weigh;
 mod witness;
 
-pub use lag::Lag;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::checks::CheckSpec;
+use crate::model::{Cause, Evidence, Failure, JobKey, Outcome, Phase, RunReport, Verdict};
+use crate::session::{Budget, Target, Visit};
+use crate::wire::Dialer;
+
+pub use control::Control;
 pub use throttle::Throttle;
-pub use witness::Witness;
+use lag::Lag;
+use weigh::{Condition, Egress, weigh};
+use witness::Witness;
+
+/// Peers of one name that are probed, at most, where a target resolves `all`.
+pub const MAX_PEERS: usize = 16;
+/// How long before the deadline the resolver is asked whether it lives, when a run still waits for it.
+const RESOLVER_LEAD: Duration = Duration::from_millis(800);
+
+/// A check of a target.
+#[derive(Debug)]
+pub struct Job {
+    /// Its identity.
+    pub key: JobKey,
+    /// Whom it visits.
+    pub target: Arc<Target>,
+    /// What it does.
+    pub spec: CheckSpec,
+    /// What it may spend, together with the target's other checks.
+    pub budget: Arc<Budget>,
+}
+
+/// Runs jobs.
+#[derive(Debug)]
+pub struct Runner {
+    dialer: Dialer,
+    control: Option<Control>,
+    witness: Witness,
+    throttle: Throttle,
+    lag_bound: Duration,
+}
+
+/// What was learnt beside the run itself, in time for its deadline.
+#[derive(Debug, Default, Clone, Copy)]
+struct Asked {
+    control: Option<bool>,
+    resolver: Option<bool>,
+}
+
+impl Runner {
+    /// A runner; `lag_bound` is how late the agent may be in a run whose timing is to be believed.
+    pub fn new(dialer: Dialer, control: Option<Control>, throttle: Throttle, lag_bound: Duration) -> Self {
+        Self { dialer, control, witness: Witness::default(), throttle, lag_bound }
+    }
+
+    /// Runs a job once: one report, or one a peer where the target resolves `all`. Each ends by the check's
+    /// time-out, or at once when `cut` is cancelled.
+    pub async fn run(&self, job: &Job, cut: &CancellationToken) -> Vec<RunReport> {
+        if !job.target.resolve_all {
+            return vec![self.confirmed(job, None, cut).await];
+        }
+        let evidence = Evidence::new();
+        let deadline = Instant::now() + job.spec.timeout().get();
+        let resolving = self.dialer.resolve(&job.target.endpoint, &evidence);
+        let peers = tokio::select! {
+            biased;
+            peers = resolving => peers.ok(),
+            () = sleep_until(deadline) => None,
+            () = cut.cancelled() => None,
+        };
+        match peers {
+            Some(peers) if !peers.is_empty() => {
+                let peers = peers.into_iter().take(MAX_PEERS);
+                let runs = peers.map(|peer| self.confirmed(job, Some(peer), cut));
+                futures_util::future::join_all(runs).await
+            }
+            // The run itself finds out, and says, why the name does not resolve.
+            _ => vec![self.confirmed(job, None, cut).await],
+        }
+    }
+
+    /// A run whose critical findings were seen twice before they count.
+    async fn confirmed(&self, job: &Job, peer: Option<IpAddr>, cut: &CancellationToken) -> RunReport {
+        let first = self.once(job, peer, cut).await;
+        match first.outcome {
+            Outcome::Fail(failure) if failure.is_critical() => {
+                let mut second = self.once(job, peer, cut).await;
+                let seen = if second.outcome == first.outcome { "confirmed" } else { "not confirmed" };
+                second.detail = format!("{} ({} {seen} by a second run)", second.detail, failure.reason());
+                second.duration += first.duration;
+                second.started_at = first.started_at;
+                second
+            }
+            _ => first,
+        }
+    }
+
+    async fn once(&self, job: &Job, peer: Option<IpAddr>, cut: &CancellationToken) -> RunReport {
+        let (started_at, began) = (SystemTime::now(), Instant::now());
+        let deadline = began + job.spec.timeout().get();
+        let visit = Visit::new(&job.target, &self.dialer, &job.budget, peer, deadline);
+        let (lag, mut asked) = (Lag::default(), Asked::default());
+        let verdict = {
+            let check = job.spec.run(&visit);
+            let ahead = self.ask_ahead(&visit.evidence, deadline);
+            tokio::pin!(check, ahead);
+            loop {
+                tokio::select! {
+                    biased;
+                    never = lag.watch() => match never {},
+                    verdict = &mut check => break verdict,
+                    () = sleep_until(deadline) => break timed_out(&visit.evidence, job),
+                    () = cut.cancelled() => break cut_off(),
+                    answers = &mut ahead, if asked.control.is_none() && asked.resolver.is_none() => asked = answers,
+                }
+            }
+        };
+        let condition = self.condition(job, &verdict, began, &lag, asked).await;
+        let verdict = weigh(verdict, &condition);
+        self.remember(job, verdict.outcome);
+        let mut samples = visit.samples();
+        if condition.late() {
+            // What was measured by a late clock is no measurement.
+            samples.retain(|sample| sample.metric.unit != crate::metrics::Unit::Seconds);
+        }
+        let duration = began.elapsed();
+        samples.extend(metrics::samples(verdict.outcome, duration, SystemTime::now()));
+        RunReport {
+            job: job.key.clone(),
+            peer: peer.map(|peer| peer.to_string()),
+            started_at,
+            duration,
+            outcome: verdict.outcome,
+            detail: verdict.detail,
+            timeline: visit.evidence.timeline(),
+            samples,
+        }
+    }
+
+    /// Asks the control endpoint and the resolver ahead of the deadline, so that the verdict is on time.
+    async fn ask_ahead(&self, evidence: &Evidence, deadline: Instant) -> Asked {
+        let control = async {
+            let control = self.control.as_ref()?;
+            let at = deadline.checked_sub(control.timeout())?;
+            sleep_until(at).await;
+            Some(control.answers(&self.dialer, at).await)
+        };
+        let resolver = async {
+            sleep_until(deadline.checked_sub(RESOLVER_LEAD)?).await;
+            match evidence.phase() {
+                Phase::Dns => Some(self.dialer.resolver_answers().await),
+                _ => None,
+            }
+        };
+        let (control, resolver) = tokio::join!(control, resolver);
+        if control.is_none() && resolver.is_none() {
+            std::future::pending::<()>().await;
+        }
+        Asked { control, resolver }
+    }
+
+    async fn condition(
+        &self,
+        job: &Job,
+        verdict: &Verdict,
+        began: Instant,
+        lag: &Lag,
+        asked: Asked,
+    ) -> Condition {
+        let egress = match verdict.outcome {
+            Outcome::Fail(failure) if failure.may_be_network() => self.egress(job, asked).await,
+            _ => Egress::NotAsked,
+        };
+        Condition {
+            lag: lag.worst(),
+            throttled: self.throttle.worst_between(began.into_std(), Instant::now().into_std()),
+            bound: self.lag_bound,
+            egress,
+            resolver_answers: asked.resolver,
+        }
+    }
+
+    async fn egress(&self, job: &Job, asked: Asked) -> Egress {
+        let answers = match (&self.control, asked.control) {
+            (None, _) => return self.egress_by_witness(job),
+            (Some(_), Some(answers)) => answers,
+            (Some(control), None) => {
+                // Recent enough to speak of the same moment, shared by all jobs that fail in it.
+                let moment = Instant::now().checked_sub(Duration::from_secs(1));
+                control.answers(&self.dialer, moment.unwrap_or_else(Instant::now)).await
+            }
+        };
+        if answers { Egress::Works } else { Egress::ControlFails }
+    }
+
+    fn egress_by_witness(&self, job: &Job) -> Egress {
+        if self.witness.egress_lost(job.target.endpoint.host()) { Egress::OthersFail } else { Egress::NotAsked }
+    }
+
+    fn remember(&self, job: &Job, outcome: Outcome) {
+        let host = job.target.endpoint.host();
+        match outcome {
+            Outcome::Fail(failure) if failure.may_be_network() => self.witness.failed(host),
+            Outcome::Inconclusive(Cause::EgressLost | Cause::ResolverUnreachable) => self.witness.failed(host),
+            Outcome::Pass | Outcome::Fail(_) | Outcome::Inconclusive(Cause::Throttled) => self.witness.answered(host),
+            Outcome::Inconclusive(_) | Outcome::Unsupported(_) => {}
+        }
+    }
+}
+
+fn timed_out(evidence: &Evidence, job: &Job) -> Verdict {
+    let phase = evidence.phase();
+    let outcome = match phase.timed_out() {
+        // Only a part of a frame came: that is not the same as silence.
+        Outcome::Fail(Failure::CloseUnanswered | Failure::FirstMessageTimeout) if evidence.mid_frame() => {
+            Outcome::Fail(Failure::FrameStalled)
+        }
+        outcome => outcome,
+    };
+    Verdict::new(outcome, format!("the time-out of {} came in phase {phase}", job.spec.timeout()))
+}
+
+fn cut_off() -> Verdict {
+    Verdict::new(Outcome::Inconclusive(Cause::AgentShutdown), "the run was cut short")
+}

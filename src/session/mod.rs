@@ -1,3 +1,15 @@
-//! A session with a gateway: a credential, a budget and a socket brought together.
+//! A session with a gateway: a target, a credential, a budget and a socket brought together.
 
-pub mod budget;
+mod budget;
+mod jar;
+mod offer;
+mod opened;
+mod target;
+mod visit;
+
+pub use budget::{Budget, Limits, Permit};
+pub use jar::{Cookies, Jar};
+pub use offer::Ask;
+pub use opened::{Heard, Opened};
+pub use target::Target;
+pub use visit::{Refusal, Visit};

@@ -71,7 +71,7 @@ pub enum MessageKind {
 }
 
 /// Further expectations of the handshake.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
     /// Without a credential the gateway refuses: 401, 403, or Close 1008 or one of `refusal_codes`.
@@ -79,6 +79,8 @@ pub struct Expect {
     pub no_token_refused: bool,
     /// Close codes beside 1008 by which the gateway refuses a missing credential after the upgrade.
     pub refusal_codes: Vec<u16>,
+    /// How long an upgraded connection that should have been refused is watched for its Close.
+    pub refusal_timeout: Span,
     /// A foreign `Origin` is refused, or only reported as a finding.
     pub foreign_origin: Option<Expectation>,
     /// A plain HTTP GET is answered by anything but 101.
@@ -93,6 +95,18 @@ pub enum Expectation {
     Refused,
     /// The run passes; the finding is exported and shown.
     Report,
+}
+
+impl Default for Expect {
+    fn default() -> Self {
+        Self {
+            no_token_refused: false,
+            refusal_codes: Vec::new(),
+            refusal_timeout: Span::secs(2),
+            foreign_origin: None,
+            plain_get_refused: false,
+        }
+    }
 }
 
 impl Default for Handshake {
@@ -116,7 +130,9 @@ impl Handshake {
     pub fn worst_case(&self) -> Span {
         let dial = self.thresholds.total.unwrap_or_default().get();
         let first = self.first_message.as_ref().and_then(|f| f.within).unwrap_or_default().get();
-        Span::from(dial + first + self.close_timeout.get())
+        let watched = [self.expect.no_token_refused, self.expect.foreign_origin.is_some()];
+        let watched = watched.into_iter().filter(|on| *on).count() as u32;
+        Span::from(dial + first + self.close_timeout.get() + self.expect.refusal_timeout.get() * watched)
     }
 
     /// One connection, and one more for each further expectation.

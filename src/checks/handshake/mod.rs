@@ -2,5 +2,134 @@
 //! RFC 6455 and to what the target promises.
 
 mod config;
+mod expect;
+mod farewell;
+mod greeting;
+mod metrics;
+
+use std::time::{Duration, SystemTime};
 
 pub use config::{Expect, Expectation, FirstMessage, Handshake, MessageKind, Thresholds};
+pub use metrics::METRICS;
+
+use crate::model::{Failure, Outcome, Span, Verdict};
+use crate::session::{Ask, Opened, Visit};
+use crate::wire::{Facts, Timings};
+
+/// A step's findings: nothing wrong, or the verdict that ends the run.
+type Step = Result<(), Verdict>;
+
+impl Handshake {
+    /// Dials, waits for the first message where one is promised, closes politely, then tries the doors that
+    /// should be locked.
+    pub async fn run(&self, visit: &Visit) -> Verdict {
+        match self.steps(visit).await {
+            Ok(detail) => Verdict::new(Outcome::Pass, detail),
+            Err(verdict) => verdict,
+        }
+    }
+
+    async fn steps(&self, visit: &Visit) -> Result<String, Verdict> {
+        let ask = Ask { require_subprotocol: self.require_subprotocol, ..Ask::default() };
+        let opened = visit.open(&ask, visit.record()).await;
+        let facts = visit.record().facts();
+        metrics::dial(visit, &facts);
+        let mut opened = opened.map_err(|refusal| refusal.verdict())?;
+        let greeted = self.greet(visit, &mut opened).await?;
+        farewell::part(visit, opened, self.close_timeout.get()).await?;
+        self.certificate(&facts)?;
+        self.thresholds(&facts.timings, greeted)?;
+        self.expectations(visit).await?;
+        Ok(describe(&facts.timings))
+    }
+
+    /// The token by first message, and the gateway's own first message.
+    async fn greet(&self, visit: &Visit, opened: &mut Opened) -> Result<Option<Duration>, Verdict> {
+        opened.authenticate(visit.target()).await?;
+        match &self.first_message {
+            Some(first) => greeting::first_message(visit, opened, first).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn certificate(&self, facts: &Facts) -> Step {
+        let not_after = facts.tls.as_ref().and_then(|tls| tls.earliest_not_after());
+        let (Some(wanted), Some(not_after)) = (self.certificate_min_validity, not_after) else { return Ok(()) };
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let left = not_after - now.as_secs_f64();
+        if left >= wanted.as_secs_f64() {
+            return Ok(());
+        }
+        let left = Span::secs(left.max(0.0) as u64);
+        let detail = format!("the certificate is valid for {left}, at least {wanted} are wanted");
+        Err(Verdict::new(Outcome::Fail(Failure::TlsExpiresSoon), detail))
+    }
+
+    fn thresholds(&self, timings: &Timings, greeted: Option<Duration>) -> Step {
+        let bounds = &self.thresholds;
+        let measured = [
+            ("dns", timings.dns, bounds.dns),
+            ("tcp", timings.tcp, bounds.tcp),
+            ("tls", timings.tls, bounds.tls),
+            ("upgrade", timings.upgrade, bounds.upgrade),
+            ("first_message", greeted, bounds.first_message),
+            ("total", Some(timings.total() + greeted.unwrap_or_default()), bounds.total),
+        ];
+        let slow: Vec<String> = measured
+            .into_iter()
+            .filter_map(|(phase, took, bound)| {
+                let (took, bound) = (took?, bound?);
+                (took > bound.get()).then(|| format!("{phase} took {} (threshold {bound})", millis(took)))
+            })
+            .collect();
+        if slow.is_empty() { Ok(()) } else { Err(Verdict::new(Outcome::Fail(Failure::TooSlow), slow.join(", "))) }
+    }
+}
+
+fn describe(timings: &Timings) -> String {
+    let phases: Vec<String> =
+        timings.phases().map(|(phase, took)| format!("{phase} {}", millis(took))).collect();
+    format!("in after {} ({})", millis(timings.total()), phases.join(", "))
+}
+
+fn millis(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(total: u64) -> Handshake {
+        let total = Some(Span::millis(total));
+        Handshake { thresholds: Thresholds { total, ..Thresholds::default() }, ..Handshake::default() }
+    }
+
+    #[test]
+    fn twenty_percent_beyond_a_threshold_is_red_and_twenty_inside_is_green() {
+        let timings = Timings {
+            tcp: Some(Duration::from_millis(40)),
+            upgrade: Some(Duration::from_millis(60)),
+            ..Timings::default()
+        };
+        assert_eq!(check(120).thresholds(&timings, None), Ok(()));
+        let slow = check(80).thresholds(&timings, None).expect_err("slow");
+        assert_eq!(slow.outcome, Outcome::Fail(Failure::TooSlow));
+        assert_eq!(slow.detail, "total took 100.0 ms (threshold 80ms)");
+    }
+
+    #[test]
+    fn each_phase_has_a_threshold_of_its_own() {
+        let bound = Some(Span::millis(10));
+        let thresholds = Thresholds { dns: bound, tcp: bound, tls: bound, upgrade: bound, first_message: bound, total: None };
+        let check = Handshake { thresholds, ..Handshake::default() };
+        let over = Some(Duration::from_millis(12));
+        let timings = Timings { dns: over, tcp: over, tls: over, upgrade: over, proxy: None };
+        let slow = check.thresholds(&timings, over).expect_err("slow");
+        for phase in ["dns", "tcp", "tls", "upgrade", "first_message"] {
+            assert!(slow.detail.contains(&format!("{phase} took 12.0 ms")), "{}", slow.detail);
+        }
+        let within = Timings { dns: Some(Duration::from_millis(8)), ..Timings::default() };
+        assert_eq!(check.thresholds(&within, None), Ok(()));
+    }
+}

@@ -1,0 +1,122 @@
+//! The agent's own metrics, and the catalogue of all.
+
+use crate::metrics::{Descriptor, Kind, Scope, Unit};
+use crate::{checks, runner};
+
+/// Failed runs in a row.
+pub static CONSECUTIVE_FAILURES: Descriptor = Descriptor {
+    name: "gateprobe_check_consecutive_failures",
+    help: "Failed runs in a row; inconclusive runs neither add to it nor end it.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &[],
+};
+
+/// How often a check runs.
+pub static INTERVAL: Descriptor = Descriptor {
+    name: "gateprobe_check_interval_seconds",
+    help: "How often the check runs, by the config.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::Seconds,
+    labels: &[],
+};
+
+/// Whether a target is paused.
+pub static PAUSED: Descriptor = Descriptor {
+    name: "gateprobe_target_paused",
+    help: "1 while the target is paused by the config, else 0.",
+    scope: Scope::Target,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &[],
+};
+
+/// Ticks without a run.
+pub static SKIPPED: Descriptor = Descriptor {
+    name: "gateprobe_check_skipped_total",
+    help: "Ticks that did not become a run: the run before was still going, or the target was paused.",
+    scope: Scope::Job,
+    kind: Kind::Counter,
+    unit: Unit::None,
+    labels: &["reason"],
+};
+
+/// How late runs start.
+pub static SCHEDULER_LAG: Descriptor = Descriptor {
+    name: "gateprobe_agent_scheduler_lag_seconds",
+    help: "How much later than due runs started: a sign of an agent with too much to do.",
+    scope: Scope::Agent,
+    kind: Kind::Histogram { buckets: &[0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0] },
+    unit: Unit::Seconds,
+    labels: &[],
+};
+
+/// Loads of the config.
+pub static RELOADS: Descriptor = Descriptor {
+    name: "gateprobe_agent_config_reloads_total",
+    help: "Loads of the config by result, the first one included.",
+    scope: Scope::Agent,
+    kind: Kind::Counter,
+    unit: Unit::None,
+    labels: &["result"],
+};
+
+/// Whether the config in the files is in force.
+pub static RELOAD_SUCCESS: Descriptor = Descriptor {
+    name: "gateprobe_agent_config_last_reload_success",
+    help: "1 if the last load of the config succeeded; 0 while an older config is in force.",
+    scope: Scope::Agent,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &[],
+};
+
+/// When the config in force was loaded.
+pub static RELOAD_TIME: Descriptor = Descriptor {
+    name: "gateprobe_agent_config_last_reload_success_timestamp_seconds",
+    help: "When the config in force was loaded.",
+    scope: Scope::Agent,
+    kind: Kind::Gauge,
+    unit: Unit::TimestampSeconds,
+    labels: &[],
+};
+
+/// Jobs in force.
+pub static JOBS: Descriptor = Descriptor {
+    name: "gateprobe_agent_jobs",
+    help: "Checks of targets that the agent runs.",
+    scope: Scope::Agent,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &[],
+};
+
+/// Runs in progress.
+pub static RUNNING: Descriptor = Descriptor {
+    name: "gateprobe_agent_running",
+    help: "Runs in progress.",
+    scope: Scope::Agent,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &[],
+};
+
+static METRICS: &[&Descriptor] = &[
+    &CONSECUTIVE_FAILURES,
+    &INTERVAL,
+    &PAUSED,
+    &SKIPPED,
+    &SCHEDULER_LAG,
+    &RELOADS,
+    &RELOAD_SUCCESS,
+    &RELOAD_TIME,
+    &JOBS,
+    &RUNNING,
+];
+
+/// Every metric that the agent exports, but the recorder's own.
+pub fn catalogue() -> Vec<&'static Descriptor> {
+    [METRICS, runner::metrics::METRICS, checks::METRICS].concat()
+}

@@ -1,0 +1,126 @@
+//! What is remembered of each job between runs: enough to log transitions, not every failure.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::model::{Outcome, RunReport};
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    target: Arc<str>,
+    check: &'static str,
+    peer: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct State {
+    last: Outcome,
+    failures: u32,
+}
+
+/// What a run changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// The outcome before; none for the first run.
+    pub before: Option<Outcome>,
+    /// Failed runs in a row, this one included.
+    pub consecutive_failures: u32,
+}
+
+/// The last outcome and the failures in a row of every job.
+#[derive(Debug, Default)]
+pub struct Tally(Mutex<HashMap<Key, State>>);
+
+impl Tally {
+    /// Counts a run.
+    pub fn count(&self, report: &RunReport) -> Change {
+        let key = Key { target: Arc::clone(&report.job.target), check: report.job.check, peer: report.peer.clone() };
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = states.get(&key).copied();
+        let in_a_row = before.map_or(0, |state| state.failures);
+        let failures = match report.outcome {
+            Outcome::Fail(_) => in_a_row.saturating_add(1),
+            Outcome::Inconclusive(_) => in_a_row,
+            Outcome::Pass | Outcome::Unsupported(_) => 0,
+        };
+        states.insert(key, State { last: report.outcome, failures });
+        Change { before: before.map(|state| state.last), consecutive_failures: failures }
+    }
+
+    /// Forgets the jobs that are gone.
+    pub fn retain(&self, keep: impl Fn(&str, &str) -> bool) {
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        states.retain(|key, _| keep(&key.target, key.check));
+    }
+}
+
+/// Logs what changed: each failing job once when it begins to fail, or fails for another reason, and once
+/// when it has healed.
+pub fn log(report: &RunReport, change: Change) {
+    let (target, check) = (&*report.job.target, report.job.check);
+    let peer = report.peer.as_deref().unwrap_or_default();
+    let (outcome, detail) = (report.outcome, report.detail.as_str());
+    let reason = outcome.reason().unwrap_or_default();
+    let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
+    let changed = change.before != Some(outcome);
+    match outcome {
+        Outcome::Pass if change.before.is_some() && changed => {
+            tracing::info!(target, check, peer, duration_ms, "healed");
+        }
+        Outcome::Fail(failure) if changed => {
+            let text = failure.explain();
+            tracing::warn!(target, check, peer, reason, detail, duration_ms, "failing: {text}");
+        }
+        Outcome::Inconclusive(cause) if changed => {
+            let text = cause.explain();
+            tracing::warn!(target, check, peer, reason, detail, duration_ms, "inconclusive: {text}");
+        }
+        Outcome::Unsupported(why) if changed => {
+            let text = why.explain();
+            tracing::info!(target, check, peer, reason, detail, "unsupported: {text}");
+        }
+        _ => tracing::debug!(target, check, peer, %outcome, detail, duration_ms, "run"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::model::{Cause, Failure, JobKey, Timeline};
+
+    fn report(outcome: Outcome) -> RunReport {
+        RunReport {
+            job: JobKey { target: "chat".into(), check: "handshake", config_hash: 1 },
+            peer: None,
+            started_at: SystemTime::UNIX_EPOCH,
+            duration: Duration::ZERO,
+            outcome,
+            detail: String::new(),
+            timeline: Timeline::default(),
+            samples: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn inconclusive_runs_neither_add_to_a_streak_nor_end_it() {
+        let tally = Tally::default();
+        let fail = Outcome::Fail(Failure::ConnectRefused);
+        let inconclusive = Outcome::Inconclusive(Cause::EgressLost);
+        let streaks: Vec<u32> = [fail, fail, inconclusive, fail, Outcome::Pass, inconclusive, fail]
+            .into_iter()
+            .map(|outcome| tally.count(&report(outcome)).consecutive_failures)
+            .collect();
+        assert_eq!(streaks, [1, 2, 2, 3, 0, 0, 1]);
+    }
+
+    #[test]
+    fn the_first_run_has_nothing_before_it_and_gone_jobs_are_forgotten() {
+        let tally = Tally::default();
+        assert_eq!(tally.count(&report(Outcome::Pass)).before, None);
+        assert_eq!(tally.count(&report(Outcome::Pass)).before, Some(Outcome::Pass));
+        tally.retain(|_, _| false);
+        assert_eq!(tally.count(&report(Outcome::Pass)).before, None);
+    }
+}

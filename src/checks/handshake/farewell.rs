@@ -1,0 +1,54 @@
+//! The end of the conversation: a polite Close, its answer, and the end of TCP.
+
+use std::time::Duration;
+
+use super::metrics::{self, Finding};
+use crate::model::{Failure, Outcome, Phase, Verdict};
+use crate::session::{Heard, Opened, Visit};
+
+/// How long a gateway is given to throw us out by itself before we say goodbye: one that does so says it in
+/// the same breath as the 101.
+const SETTLE: Duration = Duration::from_millis(50);
+
+const NORMAL: u16 = 1000;
+const GOING_AWAY: u16 = 1001;
+const SERVICE_RESTART: u16 = 1012;
+
+/// Closes the connection and holds the gateway to RFC 6455, sections 5.5.1 and 7.1.1.
+pub(super) async fn part(visit: &Visit, mut opened: Opened, patience: Duration) -> Result<(), Verdict> {
+    let settled = visit.until(Some(SETTLE));
+    loop {
+        match opened.hear(settled).await {
+            Heard::Message { .. } | Heard::Ping | Heard::Pong => {}
+            // A frame that drips is given its time below.
+            Heard::Nothing { .. } => break,
+            other => return Err(other.unexpected("right after the upgrade")),
+        }
+    }
+    opened.evidence.enter(Phase::Close);
+    let until = visit.until(Some(patience));
+    if let Err(heard) = opened.say_close(NORMAL, until).await {
+        return Err(heard.unexpected("before our Close could be sent"));
+    }
+    loop {
+        match opened.hear(until).await {
+            Heard::Message { .. } | Heard::Ping | Heard::Pong => {}
+            Heard::Close { code: None | Some(NORMAL | GOING_AWAY | SERVICE_RESTART) } => break,
+            Heard::Nothing { mid_frame: true } => {
+                let detail = "a frame began, and neither ended nor gave way to a Close";
+                return Err(Verdict::new(Outcome::Fail(Failure::FrameStalled), detail));
+            }
+            Heard::Nothing { mid_frame: false } => {
+                let detail = "no Close came back";
+                return Err(Verdict::new(Outcome::Fail(Failure::CloseUnanswered), detail));
+            }
+            other => return Err(other.unexpected("instead of answering our Close")),
+        }
+    }
+    let ended = matches!(opened.hear(until).await, Heard::Ended { .. });
+    metrics::finding(visit, Finding::TcpLeftOpen, !ended);
+    if !ended {
+        opened.evidence.remark("the gateway answered our Close, but left it to us to end the TCP connection");
+    }
+    Ok(())
+}

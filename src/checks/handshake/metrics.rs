@@ -1,0 +1,103 @@
+//! What `handshake` measures.
+
+use crate::metrics::{Descriptor, Kind, Sample, Scope, Unit};
+use crate::session::Visit;
+use crate::wire::Facts;
+
+/// Each phase of the dial.
+pub static PHASE_DURATION: Descriptor = Descriptor {
+    name: "gateprobe_connect_phase_duration_seconds",
+    help: "How long each phase of getting in took; the phases of a run add up to its total.",
+    scope: Scope::Job,
+    kind: Kind::Histogram {
+        buckets: &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0],
+    },
+    unit: Unit::Seconds,
+    labels: &["phase"],
+};
+
+/// Each phase of the last dial.
+pub static LAST_PHASE_DURATION: Descriptor = Descriptor {
+    name: "gateprobe_last_connect_phase_duration_seconds",
+    help: "How long each phase of getting in took in the last run.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::Seconds,
+    labels: &["phase"],
+};
+
+/// The certificate's end.
+pub static CERTIFICATE_NOT_AFTER: Descriptor = Descriptor {
+    name: "gateprobe_tls_certificate_not_after_timestamp_seconds",
+    help: "When the first certificate of the gateway's chain expires.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::TimestampSeconds,
+    labels: &[],
+};
+
+/// The last status.
+pub static LAST_STATUS: Descriptor = Descriptor {
+    name: "gateprobe_last_http_status_code",
+    help: "The HTTP status by which the gateway last answered an upgrade request.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &[],
+};
+
+/// Findings that do not fail a run.
+pub static FINDING: Descriptor = Descriptor {
+    name: "gateprobe_last_finding",
+    help: "1 if the last run found this, 0 if it looked and did not; a finding alone fails no run.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &["finding"],
+};
+
+/// Every metric of the check.
+pub static METRICS: &[&Descriptor] =
+    &[&PHASE_DURATION, &LAST_PHASE_DURATION, &CERTIFICATE_NOT_AFTER, &LAST_STATUS, &FINDING];
+
+/// What a run may find without failing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// A foreign Origin was let in.
+    ForeignOriginAccepted,
+    /// The gateway answered our Close, but left it to us to end the TCP connection (RFC 6455, section 7.1.1).
+    TcpLeftOpen,
+}
+
+impl Finding {
+    fn label(self) -> &'static str {
+        match self {
+            Self::ForeignOriginAccepted => "foreign_origin_accepted",
+            Self::TcpLeftOpen => "tcp_left_open",
+        }
+    }
+}
+
+/// Keeps whether a finding was made.
+pub(super) fn finding(visit: &Visit, finding: Finding, found: bool) {
+    visit.measure(Sample::labelled(&FINDING, [finding.label()], f64::from(u8::from(found))));
+}
+
+/// Keeps one phase.
+pub(super) fn phase(visit: &Visit, phase: &'static str, seconds: f64) {
+    visit.measure(Sample::labelled(&PHASE_DURATION, [phase], seconds));
+    visit.measure(Sample::labelled(&LAST_PHASE_DURATION, [phase], seconds));
+}
+
+/// Keeps what is known of a dial that ended, well or not.
+pub(super) fn dial(visit: &Visit, facts: &Facts) {
+    for (name, time) in facts.timings.phases() {
+        phase(visit, name.label(), time.as_secs_f64());
+    }
+    if let Some(not_after) = facts.tls.as_ref().and_then(|tls| tls.earliest_not_after()) {
+        visit.measure(Sample::new(&CERTIFICATE_NOT_AFTER, not_after));
+    }
+    if let Some(response) = &facts.response {
+        visit.measure(Sample::new(&LAST_STATUS, f64::from(response.status)));
+    }
+}

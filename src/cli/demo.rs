@@ -1,0 +1,285 @@
+//! `gateprobe demo`: the agent watches gateways of its own; one gets a fault, is found, and heals.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use prometheus::proto::{Metric, MetricFamily};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::render::{self, Style};
+use super::{Exit, interrupted, logging, run};
+use crate::agent::Agent;
+use crate::gateway::{self, Fault, Handle, Settings, TlsSettings, Token};
+use crate::runner;
+
+/// The demo's own arguments.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The fault is any of `gateprobe gateway --help`, such as silent_after_upgrade or bad_accept.")]
+pub struct Args {
+    /// Where /metrics is served; a free port when this one is taken
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
+    listen: SocketAddr,
+    /// The fault that comes and goes
+    #[arg(long, value_name = "NAME[=VALUE]", default_value = "upgrade_status=503")]
+    fault: Fault,
+    /// Leave the gateways healthy
+    #[arg(long, conflicts_with = "fault")]
+    no_fault: bool,
+    /// When the fault comes, in seconds after the start; it stays for as long
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    fault_after: u64,
+    /// End by itself after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<u64>,
+}
+
+/// The demo's gateways: one plain, one with TLS, one that wants a token and will get the fault.
+struct Stage {
+    chat: Handle,
+    secure: Handle,
+    orders: Handle,
+    /// Holds config, authority and token; removed at the end.
+    folder: tempfile::TempDir,
+}
+
+/// Runs the demo until Ctrl-C.
+pub async fn run(args: Args) -> Exit {
+    match play(args).await {
+        Ok(()) => Exit::Pass,
+        Err(error) => {
+            eprintln!("gateprobe demo: {error:#}");
+            Exit::Agent
+        }
+    }
+}
+
+async fn play(args: Args) -> anyhow::Result<()> {
+    logging::start("error", logging::Format::Text);
+    let stage = Stage::build().await?;
+    let config = stage.folder.path().join("gateprobe.yaml");
+    let listener = match TcpListener::bind(args.listen).await {
+        Ok(listener) => listener,
+        Err(_) => TcpListener::bind((args.listen.ip(), 0)).await.context("no port is free for /metrics")?,
+    };
+    let address = listener.local_addr()?;
+    let service = run::Service::start(vec![config], Some(listener)).await.map_err(|error| anyhow!("{error}"))?;
+    let mut screen = Screen::new(address, &args);
+    let began = Instant::now();
+    let mut ticks = interval(Duration::from_millis(500));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let interrupted = interrupted();
+    tokio::pin!(interrupted);
+    let mut act = Act::Healthy;
+    loop {
+        tokio::select! {
+            () = &mut interrupted => break,
+            _ = ticks.tick() => {}
+        }
+        if args.seconds.is_some_and(|seconds| began.elapsed() >= Duration::from_secs(seconds)) {
+            break;
+        }
+        if !args.no_fault {
+            act = act.advance(began.elapsed(), &args, &stage)?;
+        }
+        screen.show(&service.agent, act, &args.fault)?;
+    }
+    screen.leave()?;
+    service.drain(Duration::from_secs(2)).await;
+    stage.chat.shutdown().await;
+    stage.secure.shutdown().await;
+    stage.orders.shutdown().await;
+    Ok(())
+}
+
+/// Where the play is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Healthy,
+    Faulty,
+    Healed,
+}
+
+impl Act {
+    fn advance(self, elapsed: Duration, args: &Args, stage: &Stage) -> anyhow::Result<Self> {
+        let after = Duration::from_secs(args.fault_after);
+        match self {
+            Self::Healthy if elapsed >= after => {
+                stage.orders.set_fault(args.fault.clone())?;
+                Ok(Self::Faulty)
+            }
+            Self::Faulty if elapsed >= after * 2 => {
+                stage.orders.clear_all();
+                Ok(Self::Healed)
+            }
+            act => Ok(act),
+        }
+    }
+
+    fn tell(self, fault: &Fault, after: u64) -> String {
+        match self {
+            Self::Healthy => format!("all gateways are healthy; {after} s after the start, `orders` gets a fault"),
+            Self::Faulty => format!("the fault `{fault}` is on at `orders`: watch it being found"),
+            Self::Healed => "the fault is off again: watch `orders` heal".to_owned(),
+        }
+    }
+}
+
+impl Stage {
+    async fn build() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir().context("no temporary folder")?;
+        let hello = Some(r#"{"type":"welcome"}"#.to_owned());
+        let chat = gateway::start(Settings { hello, ..Settings::default() }).await?;
+        let secure = gateway::start(Settings { tls: Some(TlsSettings::loopback()), ..Settings::default() }).await?;
+        let token = "a-token-of-the-demo";
+        let orders = Settings { token: Token::new(token), ..Settings::default() };
+        let orders = gateway::start(orders).await?;
+        let ca = secure.ca_pem().ok_or_else(|| anyhow!("the gateway has no authority"))?;
+        let (ca_file, token_file) = (folder.path().join("ca.pem"), folder.path().join("token"));
+        std::fs::write(&ca_file, ca)?;
+        std::fs::write(&token_file, token)?;
+        let config = config(&chat.url(), &secure.url(), &orders.url(), &ca_file, &token_file);
+        std::fs::write(folder.path().join("gateprobe.yaml"), config)?;
+        Ok(Self { chat, secure, orders, folder })
+    }
+}
+
+fn config(chat: &str, secure: &str, orders: &str, ca_file: &Path, token_file: &Path) -> String {
+    format!(
+        "location: demo
+defaults:
+  checks:
+    handshake: {{ interval: 2s, timeout: 1500ms, close_timeout: 500ms }}
+targets:
+  chat:
+    url: {chat}
+    checks: {{ handshake: {{ first_message: {{ kind: text, contains: welcome }} }} }}
+  secure:
+    url: {secure}
+    tls: {{ ca_file: {ca_file:?} }}
+  orders:
+    url: {orders}
+    auth: {{ token: {{ file: {token_file:?} }} }}
+    checks: {{ handshake: {{ expect: {{ no_token_refused: true, refusal_timeout: 200ms }} }} }}
+"
+    )
+}
+
+/// A table that is drawn again in place on a terminal; elsewhere, a line for each change.
+struct Screen {
+    in_place: bool,
+    style: Style,
+    address: SocketAddr,
+    fault_after: u64,
+    no_fault: bool,
+    lines: usize,
+    /// The last words about each subject.
+    said: HashMap<String, String>,
+}
+
+impl Screen {
+    fn new(address: SocketAddr, args: &Args) -> Self {
+        Self {
+            in_place: std::io::stdout().is_terminal(),
+            style: Style::for_stdout(),
+            address,
+            fault_after: args.fault_after,
+            no_fault: args.no_fault,
+            lines: 0,
+            said: HashMap::new(),
+        }
+    }
+
+    fn show(&mut self, agent: &Arc<Agent>, act: Act, fault: &Fault) -> anyhow::Result<()> {
+        let story = match self.no_fault {
+            true => "all gateways are healthy and stay so".to_owned(),
+            false => act.tell(fault, self.fault_after),
+        };
+        let rows = rows(agent, self.style);
+        if !self.in_place {
+            return self.say(story, rows);
+        }
+        let mut text = String::new();
+        if self.lines > 0 {
+            write!(text, "\x1b[{}A\x1b[J", self.lines)?;
+        }
+        let table: String = rows.iter().map(|row| format!("  {}\n", row.line)).collect();
+        let body = format!(
+            "gateprobe demo: an agent and three gateways in one process; Ctrl-C ends it\n  \
+             metrics  http://{}/metrics\n\n  {:<8} {:<10} {:>6} {:>6}  {}\n{table}\n  {story}\n",
+            self.address, "TARGET", "CHECK", "PASS", "FAIL", "LAST RUN"
+        );
+        self.lines = body.lines().count();
+        text.push_str(&body);
+        let mut out = std::io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        Ok(out.flush()?)
+    }
+
+    fn say(&mut self, story: String, rows: Vec<Row>) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        if self.said.is_empty() {
+            writeln!(out, "gateprobe demo: metrics at http://{}/metrics", self.address)?;
+        }
+        let rows = rows.into_iter().map(|row| (row.subject, row.words));
+        for (subject, words) in std::iter::once(("demo".to_owned(), story)).chain(rows) {
+            if self.said.get(&subject) != Some(&words) {
+                writeln!(out, "{subject}: {words}")?;
+                self.said.insert(subject, words);
+            }
+        }
+        Ok(out.flush()?)
+    }
+
+    fn leave(&mut self) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "\nended; `gateprobe check URL` checks a gateway of yours")?;
+        Ok(out.flush()?)
+    }
+}
+
+/// A job's line in the table, and the same in words.
+struct Row {
+    line: String,
+    subject: String,
+    words: String,
+}
+
+/// The state of each job: counts from the recorder, words from the history.
+fn rows(agent: &Agent, style: Style) -> Vec<Row> {
+    let sinks = agent.sinks();
+    let families = sinks.recorder.gather();
+    let jobs = sinks.history.jobs().into_iter();
+    jobs.map(|job| {
+        let count = |outcome| runs(&families, &job.target, job.check, outcome);
+        let (passed, failed) = (count("pass"), count("fail"));
+        let words = match job.last.reason {
+            Some(reason) => format!("{} ({reason})", job.last.outcome),
+            None => job.last.outcome.to_owned(),
+        };
+        let took = render::duration(Duration::from_secs_f64(job.last.duration_seconds));
+        let painted = style.paint(job.last.outcome, &words);
+        let line =
+            format!("{:<8} {:<10} {passed:>6} {failed:>6}  {painted}, {took}", job.target, job.check);
+        Row { line, subject: format!("{} {}", job.target, job.check), words }
+    })
+    .collect()
+}
+
+/// Runs of a job by outcome, as /metrics shows them.
+fn runs(families: &[MetricFamily], target: &str, check: &str, outcome: &str) -> u64 {
+    let wanted = [("target", target), ("check", check), ("outcome", outcome)];
+    let family = families.iter().find(|family| family.name() == runner::metrics::RUNS.name);
+    let mut series = family.into_iter().flat_map(|family| family.get_metric());
+    let is = |metric: &Metric, (name, value): (&str, &str)| {
+        metric.get_label().iter().any(|label| label.name() == name && label.value() == value)
+    };
+    let found = series.find(|metric| wanted.iter().all(|label| is(metric, *label)));
+    found.map_or(0, |metric| metric.get_counter().value() as u64)
+}

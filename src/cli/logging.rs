@@ -1,0 +1,31 @@
+//! Structured logs on standard error.
+
+use tracing_subscriber::EnvFilter;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts logging at `level`; the environment variable `RUST_LOG` overrides it.
+pub fn start(level: &str, format: Format) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_filter(level)));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Fails only when a test has set one before.
+    let _ = match format {
+        Format::Text => {
+            let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            builder.with_ansi(colour).with_target(false).try_init()
+        }
+        Format::Json => builder.json().flatten_event(true).try_init(),
+    };
+}
+
+/// Our own lines at the level asked for; the libraries' only from warnings up, as theirs may tell of bytes.
+fn default_filter(level: &str) -> String {
+    format!("warn,gateprobe={level}")
+}

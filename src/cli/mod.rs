@@ -1,0 +1,129 @@
+//! The command line: one file a subcommand.
+
+mod check;
+mod config;
+mod demo;
+mod gateway;
+mod logging;
+mod render;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What the process says at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything passed, or the command did what it was asked.
+    Pass,
+    /// A gateway failed a check.
+    Fail,
+    /// The arguments or the config are wrong.
+    Usage,
+    /// Nothing failed, but something could not be found out.
+    Inconclusive,
+    /// gateprobe itself could not do its work.
+    Agent,
+}
+
+impl Exit {
+    /// The exit code of the process.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::Fail => 1,
+            Self::Usage => 2,
+            Self::Inconclusive => 3,
+            Self::Agent => 4,
+        }
+    }
+}
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "gateprobe",
+    version,
+    about = "Watches WebSocket gateways the way their worst clients treat them, and tells the truth about it",
+    after_help = "Examples:\n  \
+        gateprobe demo                                see it work, with a gateway of its own\n  \
+        gateprobe check wss://chat.example.com/ws     check a gateway once, without a config\n  \
+        gateprobe run --config gateprobe.yaml         watch gateways and serve /metrics\n\n\
+        Exit codes: 0 pass, 1 fail, 2 usage or config, 3 inconclusive, 4 gateprobe's own error",
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch the targets of a config and serve the results
+    Run(run::Args),
+    /// Run checks once, against a target of the config or a bare URL
+    Check(check::Args),
+    /// Check, describe or show a config
+    Config(config::Args),
+    /// See the agent watch a reference gateway that gets a fault and heals
+    Demo(demo::Args),
+    /// Run the reference gateway, with faults on demand
+    Gateway(gateway::Args),
+}
+
+/// Reads the arguments, does what they say, and tells how it went.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // `--help` and `--version` come this way too; a closed pipe is no reason to complain.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Pass }.code());
+        }
+    };
+    raise_descriptor_limit();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("gateprobe: the runtime could not be started: {error}");
+            return ExitCode::from(Exit::Agent.code());
+        }
+    };
+    let exit = runtime.block_on(async {
+        match arguments.command {
+            Command::Run(args) => run::run(args).await,
+            Command::Check(args) => check::run(args).await,
+            Command::Config(args) => config::run(&args),
+            Command::Demo(args) => demo::run(args).await,
+            Command::Gateway(args) => gateway::run(args).await,
+        }
+    });
+    // A blocking read that never returns, of a token on a dead network disk say, must not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    ExitCode::from(exit.code())
+}
+
+/// Each connection is a descriptor, and the soft limit is made for programs that use `select`.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    // Refused only where the limit is fixed from outside: then it stays as it was.
+    let _ = setrlimit(Resource::Nofile, raised);
+}
+
+/// Ctrl-C, or the SIGTERM of whatever started us.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        // Without handlers the signals end the process by themselves.
+        _ => std::future::pending().await,
+    }
+}

@@ -1,0 +1,101 @@
+//! The metrics of every run, whatever the check.
+
+use std::time::{Duration, SystemTime};
+
+use crate::metrics::{Descriptor, Kind, Sample, Scope, Unit};
+use crate::model::Outcome;
+
+/// Runs by outcome.
+pub static RUNS: Descriptor = Descriptor {
+    name: "gateprobe_check_runs_total",
+    help: "Finished runs by outcome; the error ratio is fail / (pass + fail).",
+    scope: Scope::Job,
+    kind: Kind::Counter,
+    unit: Unit::None,
+    labels: &["outcome"],
+};
+
+/// Failed runs by reason.
+pub static FAILURES: Descriptor = Descriptor {
+    name: "gateprobe_check_failures_total",
+    help: "Failed runs by what the gateway did wrong.",
+    scope: Scope::Job,
+    kind: Kind::Counter,
+    unit: Unit::None,
+    labels: &["reason"],
+};
+
+/// Inconclusive runs by cause.
+pub static INCONCLUSIVE: Descriptor = Descriptor {
+    name: "gateprobe_check_inconclusive_total",
+    help: "Inconclusive runs by the cause outside the gateway.",
+    scope: Scope::Job,
+    kind: Kind::Counter,
+    unit: Unit::None,
+    labels: &["cause"],
+};
+
+/// Run time.
+pub static DURATION: Descriptor = Descriptor {
+    name: "gateprobe_check_duration_seconds",
+    help: "How long runs took, whatever their outcome.",
+    scope: Scope::Job,
+    kind: Kind::Histogram { buckets: &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0] },
+    unit: Unit::Seconds,
+    labels: &[],
+};
+
+/// Run time of the last run.
+pub static LAST_DURATION: Descriptor = Descriptor {
+    name: "gateprobe_last_check_duration_seconds",
+    help: "How long the last run took, whatever its outcome.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::Seconds,
+    labels: &[],
+};
+
+/// 1 or 0.
+pub static LAST_SUCCESS: Descriptor = Descriptor {
+    name: "gateprobe_last_check_success",
+    help: "1 if the last conclusive run passed, 0 if it failed; inconclusive runs leave it as it was.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &[],
+};
+
+/// When the last run ended.
+pub static LAST_RUN: Descriptor = Descriptor {
+    name: "gateprobe_check_last_run_timestamp_seconds",
+    help: "When the last run ended, whatever its outcome.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::TimestampSeconds,
+    labels: &[],
+};
+
+/// Every metric of the runner.
+pub static METRICS: &[&Descriptor] =
+    &[&RUNS, &FAILURES, &INCONCLUSIVE, &DURATION, &LAST_DURATION, &LAST_SUCCESS, &LAST_RUN];
+
+/// What every run measures of itself.
+pub(super) fn samples(outcome: Outcome, duration: Duration, ended: SystemTime) -> Vec<Sample> {
+    let ended = ended.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let mut samples = vec![
+        Sample::labelled(&RUNS, [outcome.label()], 1.0),
+        Sample::new(&DURATION, duration.as_secs_f64()),
+        Sample::new(&LAST_DURATION, duration.as_secs_f64()),
+        Sample::new(&LAST_RUN, ended.as_secs_f64()),
+    ];
+    match outcome {
+        Outcome::Pass => samples.push(Sample::new(&LAST_SUCCESS, 1.0)),
+        Outcome::Fail(failure) => {
+            samples.push(Sample::labelled(&FAILURES, [failure.reason()], 1.0));
+            samples.push(Sample::new(&LAST_SUCCESS, 0.0));
+        }
+        Outcome::Inconclusive(cause) => samples.push(Sample::labelled(&INCONCLUSIVE, [cause.reason()], 1.0)),
+        Outcome::Unsupported(_) => {}
+    }
+    samples
+}

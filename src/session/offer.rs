@@ -1,0 +1,48 @@
+//! What one connection asks for, on top of what its target always asks for.
+
+use secrecy::SecretString;
+
+use super::target::Target;
+use crate::auth::{Place, Token};
+use crate::wire::{Header, Offer};
+
+/// How a check wants to open a connection.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Shows the target's credential; without it, every other credential is left out too.
+    pub credential: bool,
+    /// Sends this `Origin`.
+    pub origin: Option<String>,
+    /// The gateway must select one of the offered subprotocols.
+    pub require_subprotocol: bool,
+}
+
+impl Default for Ask {
+    fn default() -> Self {
+        Self { credential: true, origin: None, require_subprotocol: false }
+    }
+}
+
+/// The offer that puts the token in its place, with the cookies that go along.
+pub(super) fn offer(target: &Target, ask: &Ask, token: Option<&Token>, cookies: Option<String>) -> Offer {
+    let mut offer =
+        Offer { origin: ask.origin.clone(), without_credentials: !ask.credential, ..Offer::default() };
+    let mut cookies: Vec<String> = cookies.into_iter().collect();
+    if let (Some(credential), Some(token)) = (&target.credential, token) {
+        let secret = |prefix: &str| SecretString::from(format!("{prefix}{}", token.expose()));
+        match &credential.place {
+            Place::Header { name, prefix } => {
+                offer.headers.push(Header::credential(name.as_str(), secret(prefix)));
+            }
+            Place::Query { name } => offer.query.push((name.clone(), secret(""))),
+            Place::Subprotocol { prefix } => offer.credential_subprotocols.push(secret(prefix)),
+            Place::Cookie { name } => cookies.push(format!("{name}={}", token.expose())),
+            // Sent after the upgrade, by `Opened::authenticate`.
+            Place::FirstMessage { .. } => {}
+        }
+    }
+    if !cookies.is_empty() {
+        offer.headers.push(Header::credential("Cookie", cookies.join("; ").into()));
+    }
+    offer
+}

@@ -1,0 +1,180 @@
+//! An open WebSocket: what a check hears on it, already held against RFC 6455.
+
+use std::time::Instant as StdInstant;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::budget::{Budget, Permit};
+use super::target::Target;
+use crate::auth::{Place, Token};
+use crate::model::{End, Evidence, Failure, FrameKind, Outcome, Verdict};
+use crate::wire::{Dialed, Frame, Incoming, OutFrame, Validator, Violation};
+
+use std::sync::Arc;
+
+/// Close code 1013: come back later, there is no capacity (IANA registry of close codes).
+const TRY_AGAIN_LATER: u16 = 1013;
+
+/// An open WebSocket, with its place in the budget.
+#[derive(Debug)]
+pub struct Opened {
+    /// The connection.
+    pub dialed: Dialed,
+    /// What is written down of this connection.
+    pub evidence: Evidence,
+    /// When the response's header was complete.
+    pub upgraded_at: StdInstant,
+    token: Option<Token>,
+    validator: Validator,
+    budget: Arc<Budget>,
+    _permit: Permit,
+}
+
+/// What came next.
+#[derive(Debug)]
+pub enum Heard {
+    /// The first frame of a data message, complete where it was not fragmented.
+    Message {
+        /// The text; none for a binary message.
+        text: Option<String>,
+        /// When it had been read.
+        at: StdInstant,
+    },
+    /// A ping.
+    Ping,
+    /// A pong.
+    Pong,
+    /// A Close frame.
+    Close {
+        /// Its code, illegal ones too.
+        code: Option<u16>,
+    },
+    /// The end of the TCP connection.
+    Ended {
+        /// How.
+        how: End,
+    },
+    /// A frame that breaks RFC 6455.
+    Broken(Violation),
+    /// A frame larger than we read.
+    TooLarge {
+        /// Its announced payload, in bytes.
+        bytes: u64,
+    },
+    /// Time is up.
+    Nothing {
+        /// A frame had begun.
+        mid_frame: bool,
+    },
+}
+
+impl Heard {
+    /// The verdict where nothing of the kind should have come; `when` completes the sentence.
+    pub fn unexpected(self, when: &str) -> Verdict {
+        let (failure, what) = match self {
+            Self::Close { code: Some(TRY_AGAIN_LATER) } => (Failure::Unavailable, "closed with code 1013".into()),
+            Self::Close { code: Some(code) } => (Failure::ClosedEarly, format!("closed with code {code}")),
+            Self::Close { code: None } => (Failure::ClosedEarly, "closed without a code".into()),
+            Self::Ended { how: End::Fin } => (Failure::ConnectionCut, "ended TCP without a Close".into()),
+            Self::Ended { how: End::Rst } => (Failure::ConnectionReset, "reset TCP without a Close".into()),
+            Self::Broken(violation) => (Failure::ProtocolViolation, format!("broke RFC 6455 ({violation})")),
+            Self::TooLarge { bytes } => (Failure::MessageTooLarge, format!("announced a frame of {bytes} bytes")),
+            Self::Nothing { .. } => (Failure::SessionTimeout, "said nothing".into()),
+            Self::Message { .. } => (Failure::ProtocolViolation, "sent a message".into()),
+            Self::Ping | Self::Pong => (Failure::ProtocolViolation, "sent a control frame".into()),
+        };
+        Verdict::new(Outcome::Fail(failure), format!("the gateway {what} {when}"))
+    }
+}
+
+impl Opened {
+    pub(super) fn new(
+        dialed: Dialed,
+        evidence: Evidence,
+        token: Option<Token>,
+        budget: Arc<Budget>,
+        permit: Permit,
+    ) -> Self {
+        let validator = Validator::default();
+        Self { dialed, evidence, upgraded_at: StdInstant::now(), token, validator, budget, _permit: permit }
+    }
+
+    /// Shows the token in the first message, where that is its place.
+    ///
+    /// # Errors
+    /// When the gateway has ended the connection before.
+    pub async fn authenticate(&mut self, target: &Target) -> Result<(), Verdict> {
+        let place = target.credential.as_ref().map(|credential| &credential.place);
+        let (Some(Place::FirstMessage { template }), Some(token)) = (place, &self.token) else { return Ok(()) };
+        let text = fill(template, token.expose());
+        self.budget.send(text.len()).await;
+        let sent = self.dialed.socket.send(&OutFrame::text(text)).await;
+        sent.map(|_| ()).map_err(|e| Heard::Ended { how: e.how() }.unexpected("before our first message"))
+    }
+
+    /// What comes next, or nothing by `until`.
+    pub async fn hear(&mut self, until: Instant) -> Heard {
+        let received = timeout_at(until, self.dialed.socket.recv()).await;
+        let Ok(received) = received else {
+            return Heard::Nothing { mid_frame: self.dialed.socket.mid_frame() };
+        };
+        match received.what {
+            Incoming::Frame(frame) => self.judge(&frame, received.at),
+            Incoming::Oversized(oversized) => Heard::TooLarge { bytes: oversized.length },
+            Incoming::Ended(how) => Heard::Ended { how },
+        }
+    }
+
+    /// Sends a Close frame.
+    ///
+    /// # Errors
+    /// What was heard instead, when the connection takes no more.
+    pub async fn say_close(&mut self, code: u16, until: Instant) -> Result<(), Heard> {
+        self.budget.send(2).await;
+        match timeout_at(until, self.dialed.socket.send(&OutFrame::close(code, ""))).await {
+            Ok(Ok(_)) => Ok(()),
+            // What the gateway said before it hung up may still be there to be read, and says more.
+            Ok(Err(_)) => Err(self.hear(until).await),
+            Err(_) => Err(Heard::Nothing { mid_frame: false }),
+        }
+    }
+
+    fn judge(&mut self, frame: &Frame, at: StdInstant) -> Heard {
+        if let Err(violation) = self.validator.check(frame) {
+            // An illegal close code is a Close all the same, and more telling as one.
+            return match frame.kind() {
+                FrameKind::Close if frame.close_code().is_some() => Heard::Close { code: frame.close_code() },
+                _ => Heard::Broken(violation),
+            };
+        }
+        match frame.kind() {
+            FrameKind::Close => Heard::Close { code: frame.close_code() },
+            FrameKind::Ping => Heard::Ping,
+            FrameKind::Pong => Heard::Pong,
+            _ => Heard::Message { text: frame.text().map(str::to_owned), at },
+        }
+    }
+}
+
+/// Puts the token into the template; escaped where the template is JSON, so that a quote can't break it.
+fn fill(template: &str, token: &str) -> String {
+    let json = serde_json::from_str::<serde::de::IgnoredAny>(template).is_ok();
+    if !json {
+        return template.replace(Place::PLACEHOLDER, token);
+    }
+    let quoted = serde_json::Value::from(token).to_string();
+    template.replace(Place::PLACEHOLDER, &quoted[1..quoted.len() - 1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_can_not_break_out_of_a_json_template() {
+        let filled = fill(r#"{"type":"auth","token":"${token}"}"#, r#"a"b\c"#);
+        let value: serde_json::Value = serde_json::from_str(&filled).expect("still JSON");
+        assert_eq!(value["token"], r#"a"b\c"#);
+        assert_eq!(fill("AUTH ${token}", "x\"y"), "AUTH x\"y");
+    }
+}

@@ -1,0 +1,164 @@
+//! One run's access to a target: the only way for a check to open a connection.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use super::budget::{Budget, Permit};
+use super::jar::{Cookies, Jar};
+use super::offer::{Ask, offer};
+use super::opened::Opened;
+use super::target::Target;
+use crate::auth::Token;
+use crate::metrics::Sample;
+use crate::model::{Cause, Evidence, Outcome, Phase, Verdict};
+use crate::wire::{Connected, DialError, Dialer, Endpoint, Record};
+
+/// How long before the run's deadline a check should stop waiting, to be able to say what it waited for.
+const LAST_WORD: Duration = Duration::from_millis(20);
+
+/// One run's access to a target. Evidence and samples live here, outside the check, so that a run that is
+/// cut off keeps what it had.
+#[derive(Debug)]
+pub struct Visit {
+    target: Arc<Target>,
+    endpoint: Endpoint,
+    dialer: Dialer,
+    budget: Arc<Budget>,
+    deadline: Instant,
+    /// What happened on the run's connections.
+    pub evidence: Evidence,
+    samples: Mutex<Vec<Sample>>,
+    record: Record,
+    jar: Option<Jar>,
+}
+
+/// Why a connection did not come about.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Our own credential is missing or expired; the text says which.
+    Credential(String),
+    /// The dial failed.
+    Dial(DialError),
+}
+
+impl Refusal {
+    /// What it means for the run.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::Credential(why) => Verdict::new(Outcome::Inconclusive(Cause::Credential), why.clone()),
+            Self::Dial(error) => Verdict::new(error.outcome(), error.to_string()),
+        }
+    }
+}
+
+impl Visit {
+    /// Access for one run. With `peer`, every connection goes to that address.
+    pub fn new(
+        target: &Arc<Target>,
+        dialer: &Dialer,
+        budget: &Arc<Budget>,
+        peer: Option<IpAddr>,
+        deadline: Instant,
+    ) -> Self {
+        let mut endpoint = target.endpoint.clone();
+        endpoint.path.peer = peer.or(endpoint.path.peer);
+        Self {
+            target: Arc::clone(target),
+            endpoint,
+            dialer: dialer.clone(),
+            budget: Arc::clone(budget),
+            deadline,
+            evidence: Evidence::new(),
+            samples: Mutex::default(),
+            record: Record::new(),
+            jar: match target.cookies {
+                Cookies::Off => None,
+                Cookies::Run => Some(Jar::default()),
+                Cookies::Session => Some(target.jar.clone()),
+            },
+        }
+    }
+
+    /// Whom.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// What the run's first dial found out so far, also while it still goes on.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// `within` from now, but early enough before the run's deadline for a last word.
+    pub fn until(&self, within: Option<Duration>) -> Instant {
+        let last = self.deadline.checked_sub(LAST_WORD).unwrap_or(self.deadline);
+        within.map_or(last, |within| last.min(Instant::now() + within))
+    }
+
+    /// Keeps a measurement.
+    pub fn measure(&self, sample: Sample) {
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
+    }
+
+    /// What was measured so far.
+    pub fn samples(&self) -> Vec<Sample> {
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Opens a WebSocket as the ask says; `record` keeps what the dial finds out.
+    ///
+    /// # Errors
+    /// When our credential is unusable or the gateway, or the way to it, fails.
+    pub async fn open(&self, ask: &Ask, record: &Record) -> Result<Opened, Refusal> {
+        let evidence = self.evidence.connection();
+        evidence.enter(Phase::Budget);
+        let permit = self.budget.connect().await;
+        let token = self.token(ask, &evidence).await?;
+        let url = &self.endpoint.url;
+        let cookies = self.jar.as_ref().and_then(|jar| jar.header(url));
+        let mut endpoint = self.endpoint.clone();
+        endpoint.subprotocol_required |= ask.require_subprotocol;
+        let offer = offer(&self.target, ask, token.as_ref(), cookies);
+        let dialed = self.dialer.dial_into(&endpoint, &offer, &evidence, record).await;
+        if let (Some(jar), Some(response)) = (&self.jar, record.facts().response) {
+            jar.keep(url, response.set_cookies());
+        }
+        let dialed = dialed.map_err(|failure| Refusal::Dial(failure.error))?;
+        evidence.enter(Phase::Session);
+        Ok(Opened::new(dialed, evidence, token, Arc::clone(&self.budget), permit))
+    }
+
+    /// Connects without asking for the upgrade: TCP, and TLS where the target has it.
+    ///
+    /// # Errors
+    /// When the gateway, or the way to it, fails.
+    pub async fn connect(&self) -> Result<(Connected, Evidence, Permit), Refusal> {
+        let evidence = self.evidence.connection();
+        evidence.enter(Phase::Budget);
+        let permit = self.budget.connect().await;
+        let connected = self.dialer.connect(&self.endpoint, &evidence).await.map_err(Refusal::Dial)?;
+        Ok((connected, evidence, permit))
+    }
+
+    /// The endpoint, pinned to the run's peer.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The target's budget.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    async fn token(&self, ask: &Ask, evidence: &Evidence) -> Result<Option<Token>, Refusal> {
+        let Some(credential) = self.target.credential.as_ref().filter(|_| ask.credential) else {
+            return Ok(None);
+        };
+        evidence.enter(Phase::Credential);
+        let token = credential.source.fetch(SystemTime::now()).await;
+        token.map(Some).map_err(|error| Refusal::Credential(error.to_string()))
+    }
+}

@@ -1,0 +1,142 @@
+//! The program as its users run it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+
+/// The binary, with no environment of the caller's that could change what it does.
+pub fn gateprobe(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateprobe"));
+    for (name, _) in std::env::vars() {
+        let meddles = name.starts_with("GATEPROBE") || name == "RUST_LOG" || name.to_lowercase().ends_with("_proxy");
+        if meddles {
+            command.env_remove(name);
+        }
+    }
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end: exit code, standard output, standard error.
+pub fn run(args: &[&str]) -> (i32, String, String) {
+    finish(gateprobe(args).output().expect("runs"))
+}
+
+/// The parts of a finished run.
+pub fn finish(output: Output) -> (i32, String, String) {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+/// A running agent; killed when dropped.
+pub struct Agent {
+    /// Where it serves HTTP.
+    pub address: String,
+    child: Child,
+}
+
+impl Agent {
+    /// Starts `gateprobe run` on a config that listens on port 0, with JSON logs; waits until it serves.
+    pub fn start(config: &std::path::Path) -> (Self, LogLines) {
+        let mut command = gateprobe(&["run", "--config"]);
+        let mut child = command.arg(config).stderr(Stdio::piped()).spawn().expect("runs");
+        let mut lines = LogLines(BufReader::new(child.stderr.take().expect("piped")));
+        let started = lines.until(|line| line.contains("\"started\""));
+        let started: serde_json::Value = serde_json::from_str(&started).expect("a JSON log line");
+        let address = started["address"].as_str().expect("an address").to_owned();
+        (Self { address, child }, lines)
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// GET of a path: status and body, whatever the status.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        get(&format!("http://{}{path}", self.address))
+    }
+
+    /// POST of nothing.
+    pub fn post(&self, path: &str) -> (u16, String) {
+        let mut answer = client().post(format!("http://{}{path}", self.address)).send_empty().expect("an answer");
+        (answer.status().as_u16(), answer.body_mut().read_to_string().expect("a body"))
+    }
+
+    /// The value of a series of /metrics, named as it stands there.
+    pub fn metric(&self, series: &str) -> Option<f64> {
+        let (_, text) = self.get("/metrics");
+        value(&text, series)
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    /// Waits for its end: the exit code.
+    pub fn wait(&mut self) -> Option<i32> {
+        self.child.wait().expect("ends").code()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The agent's log.
+pub struct LogLines(BufReader<std::process::ChildStderr>);
+
+impl LogLines {
+    /// Reads on until a line is as wanted.
+    pub fn until(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+        let mut all = String::new();
+        loop {
+            let mut line = String::new();
+            let read = self.0.read_line(&mut line).expect("the log");
+            assert!(read > 0, "the agent ended; it had said:\n{all}");
+            if wanted(&line) {
+                return line;
+            }
+            all.push_str(&line);
+        }
+    }
+
+    /// All that is left, to the end.
+    pub fn rest(mut self) -> String {
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut self.0, &mut text).expect("the log");
+        text
+    }
+}
+
+/// GET: status and body, whatever the status.
+pub fn get(url: &str) -> (u16, String) {
+    let mut answer = client().get(url).call().expect("an answer");
+    (answer.status().as_u16(), answer.body_mut().read_to_string().expect("a body"))
+}
+
+/// The value of a series in the text format.
+pub fn value(text: &str, series: &str) -> Option<f64> {
+    let line = text.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+/// Asks again and again until the answer is as wanted; fails after a minute.
+pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while std::time::Instant::now() < deadline {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(50));
+    }
+    panic!("not within a minute: {what}");
+}
+
+fn client() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into()
+}
