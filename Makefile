@@ -1,0 +1,42 @@
+# Every target is one that a developer or CI runs; `make` alone lists them.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help test tools fmt lint doc unit it gateways demo clean-tools
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: tools lint doc gateways ## all that CI runs: install what the tests need, lint, doc, every test
+	cargo test --locked
+
+tools: ## install what the tests run against into .tools (quick when all is there)
+	tests/tools/install
+
+fmt: ## format the code
+	cargo fmt
+
+lint: tools ## format, clippy, spelling, dependencies: check without changing anything
+	cargo fmt --check
+	.tools/bin/typos
+	.tools/bin/cargo-deny --locked check bans licenses sources
+	cargo clippy --locked --all-targets -- -D warnings
+
+doc: ## build the documentation; a warning is an error
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+unit: ## the tests inside the source files, and the examples in the documentation
+	cargo test --locked --lib --bins
+	cargo test --locked --doc
+
+it: tools ## the integration tests: real sockets, third-party gateways, Prometheus
+	cargo test --locked --test it
+
+gateways: tools ## the third-party gateways that the tests run start, echo and end
+	.tools/python/bin/python tests/gateways/selftest.py
+
+demo: ## the agent beside a gateway that breaks after a while and heals
+	cargo run --release --locked -- demo
+
+clean-tools: ## remove .tools
+	rm -rf .tools

@@ -1,0 +1,67 @@
+"""The manner that every program here has in common.
+
+It listens on 127.0.0.1 at a port of the kernel's choice, prints the one line `READY <port>` on stdout
+when it accepts connections, and exits when its stdin ends, so that a test that dies leaves no orphan.
+"""
+
+import argparse
+import os
+import socket
+import ssl
+import sys
+import threading
+
+
+def arguments(description, tls=True):
+    """A parser with the options that all share."""
+    parser = argparse.ArgumentParser(description=description)
+    if tls:
+        parser.add_argument("--cert", metavar="FILE", help="PEM chain; with --key, speak TLS")
+        parser.add_argument("--key", metavar="FILE", help="PEM private key of --cert")
+    return parser
+
+
+def add_gateway_options(parser):
+    """The options of a WebSocket gateway that echoes."""
+    parser.add_argument(
+        "--subprotocol", action="append", default=[], metavar="NAME", help="agree to this one; may be repeated"
+    )
+
+
+def seconds(text):
+    """An interval for argparse; 0 means off, which the libraries call None."""
+    return float(text) or None
+
+
+def listening_socket():
+    """A TCP socket that listens already, so that no other program can get its port."""
+    sock = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    sock.setblocking(False)
+    return sock
+
+
+def tls_context(args):
+    """The server's TLS settings, or None for plain TCP."""
+    if not args.cert:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(args.cert, args.key)
+    return context
+
+
+def ready(sock):
+    """Says that `sock` accepts."""
+    print("READY", sock.getsockname()[1], flush=True)
+
+
+def exit_with_stdin(end=lambda: os._exit(0)):
+    """Ends this process, whatever it is doing, when stdin ends."""
+
+    def watch():
+        try:
+            while os.read(sys.stdin.fileno(), 4096):
+                pass
+        finally:
+            end()
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+// Echo gateway on npm's `ws`, at any path. The manner is that of common.py.
+//
+//   node tests/gateways/node_ws.mjs [--cert FILE --key FILE] [--subprotocol NAME ...]
+
+import { readFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import { createRequire } from "node:module";
+import { parseArgs } from "node:util";
+
+const { WebSocketServer } = createRequire(new URL("../../.tools/npm/package.json", import.meta.url))("ws");
+
+const { values: args } = parseArgs({
+  options: {
+    cert: { type: "string" },
+    key: { type: "string" },
+    subprotocol: { type: "string", multiple: true, default: [] },
+  },
+});
+
+process.stdin.on("close", () => process.exit(0)).resume();
+
+const http = args.cert
+  ? createHttpsServer({ cert: readFileSync(args.cert), key: readFileSync(args.key) })
+  : createHttpServer();
+http.on("request", (_request, response) => response.writeHead(426, { Upgrade: "websocket" }).end());
+
+const gateway = new WebSocketServer({
+  server: http,
+  handleProtocols: (offered) => args.subprotocol.find((name) => offered.has(name)) ?? false,
+});
+gateway.on("connection", (socket) => {
+  socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
+  socket.on("error", (error) => console.error(error.message));
+});
+
+http.listen(0, "127.0.0.1", () => console.log(`READY ${http.address().port}`));
