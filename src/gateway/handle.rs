@@ -170,6 +170,14 @@ impl Handle {
         }
     }
 
+    /// A reader of the log, from its beginning, that also outlives this handle.
+    pub fn log_reader(&self) -> LogReader {
+        LogReader {
+            shared: self.shared.clone(),
+            next: 0,
+        }
+    }
+
     /// How many TCP connections are open.
     pub fn open_connections(&self) -> usize {
         self.shared.open_connections()
@@ -192,6 +200,31 @@ impl Handle {
         self.shared.cut.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+    }
+}
+
+/// Follows the log. A gap in the events' numbers is what it was too slow for.
+pub struct LogReader {
+    shared: Arc<Shared>,
+    next: u64,
+}
+
+impl LogReader {
+    /// Waits for events that were not read yet.
+    pub async fn read(&mut self) -> Vec<Event> {
+        let events = self.shared.log.wait_since(self.next).await;
+        self.advance(events)
+    }
+
+    /// The events that were not read yet.
+    pub fn rest(&mut self) -> Vec<Event> {
+        let events = self.shared.log.since(self.next);
+        self.advance(events)
+    }
+
+    fn advance(&mut self, events: Vec<Event>) -> Vec<Event> {
+        self.next = events.last().map_or(self.next, |event| event.seq + 1);
+        events
     }
 }
 

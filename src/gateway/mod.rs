@@ -47,6 +47,6 @@ pub use clock::monotonic_ns;
 pub use duration::{format_duration, parse_duration};
 pub use error::Error;
 pub use fault::{Fault, FaultError, FaultKind, catalogue};
-pub use handle::{Handle, start};
+pub use handle::{Handle, LogReader, start};
 pub use log::{Event, EventKind};
 pub use settings::{MESSAGE_LIMIT, Settings, TlsSettings, Token};

@@ -1,6 +1,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
+
 use super::client::*;
 use crate::gateway::{EventKind, Handle, Settings, Token, start};
 
@@ -219,11 +221,12 @@ async fn a_client_that_does_not_read_is_reset() {
     .await;
     let mut client = open(&gateway).await;
     let flood = frame(0x82, &vec![0; 60_000]);
-    // Echoes fill both windows, then the gateway stops reading and the client can't write either.
-    tokio::select! {
-        () = async { loop { client.send(&flood).await } } => {}
-        _ = gateway.wait_event(0, |kind| *kind == EventKind::TcpClosed { reset: true }) => {}
-    }
+    // Echoes fill both windows, then the gateway stops reading, and only a reset ends the writing.
+    while client.stream.write_all(&flood).await.is_ok() {}
+    let reset = |kind: &EventKind| *kind == EventKind::TcpClosed { reset: true };
+    gateway.wait_event(0, reset).await;
+    let missed = |kind: &EventKind| matches!(kind, EventKind::HeartbeatMissed { .. });
+    gateway.wait_event(0, missed).await;
 }
 
 #[tokio::test]
