@@ -1,0 +1,261 @@
+//! What an upgrade request is answered with (RFC 6455 section 4.2), no I/O.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::BytesMut;
+use sha1::{Digest, Sha1};
+
+use super::fault::{Fault, FaultKind};
+use super::http::Request;
+use super::settings::Settings;
+use super::shared::FaultSet;
+
+const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// An HTTP response head with a small body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status; 101 switches protocols.
+    pub status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+}
+
+impl Answer {
+    /// A refusal whose body is one line that says why.
+    pub fn refusal(status: u16, why: &str) -> Self {
+        let headers = match status {
+            401 => vec![("WWW-Authenticate", "Bearer".to_owned())],
+            405 => vec![("Allow", "GET".to_owned())],
+            426 => vec![
+                ("Upgrade", "websocket".to_owned()),
+                ("Sec-WebSocket-Version", "13".to_owned()),
+            ],
+            _ => Vec::new(),
+        };
+        let body = match status {
+            204 | 304 => String::new(),
+            _ => format!("{why}\n"),
+        };
+        Self {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    /// Appends the answer as it goes over the wire.
+    pub fn write(&self, output: &mut BytesMut) {
+        let mut text = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
+        for (name, value) in &self.headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if self.status != 101 {
+            let connection = if self.status == 426 {
+                "Upgrade, close"
+            } else {
+                "close"
+            };
+            text.push_str(&format!("Connection: {connection}\r\n"));
+            if !matches!(self.status, 204 | 304) {
+                let length = self.body.len();
+                text.push_str(&format!(
+                    "Content-Type: text/plain\r\nContent-Length: {length}\r\n"
+                ));
+            }
+        }
+        text.push_str("\r\n");
+        text.push_str(&self.body);
+        output.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// Judges a request, with the faults that are on for its connection.
+pub fn answer(request: &Request, settings: &Settings, faults: &FaultSet) -> Answer {
+    if let Some(refusal) = faulty_refusal(request, faults) {
+        return refusal;
+    }
+    let plain = request.all("upgrade").next().is_none();
+    if plain && request.method == "GET" && faults.has(FaultKind::UpgradePlainGet) {
+        return accept(request, settings, faults);
+    }
+    match check(request, settings, faults) {
+        Err((status, why)) => Answer::refusal(status, why),
+        Ok(()) => accept(request, settings, faults),
+    }
+}
+
+fn faulty_refusal(request: &Request, faults: &FaultSet) -> Option<Answer> {
+    if let Some(Fault::UpgradeStatus(status)) = faults.get(FaultKind::UpgradeStatus) {
+        let mut answer = Answer::refusal(*status, "refused by a fault that is switched on");
+        if let Some(Fault::RetryAfter(seconds)) = faults.get(FaultKind::RetryAfter) {
+            answer.headers.push(("Retry-After", seconds.to_string()));
+        }
+        return Some(answer);
+    }
+    let location = match faults.get(FaultKind::Redirect) {
+        Some(Fault::Redirect(location)) => location.clone(),
+        _ if faults.has(FaultKind::RedirectLoop) => request.target.clone(),
+        _ => return None,
+    };
+    let mut answer = Answer::refusal(302, "look elsewhere");
+    answer.headers.push(("Location", location));
+    Some(answer)
+}
+
+fn check(
+    request: &Request,
+    settings: &Settings,
+    faults: &FaultSet,
+) -> Result<(), (u16, &'static str)> {
+    if request.method != "GET" {
+        return Err((405, "a WebSocket is opened with GET"));
+    }
+    if request.only("host").is_none() {
+        return Err((400, "exactly one Host is needed"));
+    }
+    let has_body = request
+        .only("content-length")
+        .is_some_and(|length| length != "0");
+    if has_body || request.all("transfer-encoding").next().is_some() {
+        return Err((400, "an upgrade request has no body"));
+    }
+    if request.all("upgrade").next().is_none() {
+        return Err((426, "this is a WebSocket endpoint"));
+    }
+    if !request.lists("upgrade", "websocket") {
+        return Err((400, "only an upgrade to websocket is possible"));
+    }
+    if !request.lists("connection", "upgrade") {
+        return Err((400, "Connection does not list Upgrade"));
+    }
+    if request.only("sec-websocket-version") != Some("13") {
+        return Err((426, "only version 13 is spoken"));
+    }
+    let key = request
+        .only("sec-websocket-key")
+        .and_then(|key| STANDARD.decode(key).ok());
+    if key.is_none_or(|key| key.len() != 16) {
+        return Err((400, "Sec-WebSocket-Key is not 16 bytes in base64"));
+    }
+    if !faults.has(FaultKind::AnyOrigin) && !origin_allowed(request, settings) {
+        return Err((403, "this origin is not allowed"));
+    }
+    if !faults.has(FaultKind::NoAuth) && !authorized(request, settings) {
+        return Err((401, "a valid token is needed"));
+    }
+    Ok(())
+}
+
+fn origin_allowed(request: &Request, settings: &Settings) -> bool {
+    let allowed = |origin: &str| settings.origins.iter().any(|known| known == origin);
+    settings.origins.is_empty() || request.all("origin").all(allowed)
+}
+
+fn authorized(request: &Request, settings: &Settings) -> bool {
+    let Some(token) = &settings.token else {
+        return true;
+    };
+    let header = request.only("authorization").and_then(bearer);
+    if let Some(presented) = header {
+        return token.matches(presented);
+    }
+    request
+        .query("access_token")
+        .is_some_and(|presented| token.matches(&presented))
+}
+
+/// The credentials of an `Authorization: Bearer` header (RFC 6750 section 2.1).
+pub fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn accept(request: &Request, settings: &Settings, faults: &FaultSet) -> Answer {
+    let mut headers = Vec::new();
+    if !faults.has(FaultKind::MissingUpgradeHeader) {
+        headers.push(("Upgrade", "websocket".to_owned()));
+    }
+    if !faults.has(FaultKind::MissingConnectionHeader) {
+        headers.push(("Connection", "Upgrade".to_owned()));
+    }
+    if !faults.has(FaultKind::MissingAccept) {
+        let key = match faults.has(FaultKind::BadAccept) {
+            true => "the key of somebody else",
+            false => request.only("sec-websocket-key").unwrap_or_default(),
+        };
+        headers.push(("Sec-WebSocket-Accept", accept_for(key)));
+    }
+    if let Some(name) = subprotocol(request, settings, faults) {
+        headers.push(("Sec-WebSocket-Protocol", name));
+    }
+    if faults.has(FaultKind::UnsolicitedExtension) {
+        let offered = request.list("sec-websocket-extensions");
+        let deflate_offered = offered
+            .into_iter()
+            .any(|name| name.starts_with("permessage-deflate"));
+        let name = if deflate_offered {
+            "x-not-offered"
+        } else {
+            "permessage-deflate"
+        };
+        headers.push(("Sec-WebSocket-Extensions", name.to_owned()));
+    }
+    Answer {
+        status: 101,
+        headers,
+        body: String::new(),
+    }
+}
+
+fn subprotocol(request: &Request, settings: &Settings, faults: &FaultSet) -> Option<String> {
+    if faults.has(FaultKind::WrongSubprotocol) {
+        return Some("not-offered".to_owned());
+    }
+    if faults.has(FaultKind::NoSubprotocol) {
+        return None;
+    }
+    let offered = |known: &&String| {
+        request
+            .list("sec-websocket-protocol")
+            .any(|name| name == *known)
+    };
+    settings.subprotocols.iter().find(offered).cloned()
+}
+
+/// `Sec-WebSocket-Accept` for a key (RFC 6455 section 4.2.2).
+fn accept_for(key: &str) -> String {
+    STANDARD.encode(Sha1::digest(format!("{key}{GUID}")))
+}
+
+fn reason(status: u16) -> &'static str {
+    match status {
+        101 => "Switching Protocols",
+        200 => "OK",
+        204 => "No Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "Status",
+    }
+}
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

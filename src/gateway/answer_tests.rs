@@ -1,0 +1,123 @@
+use super::*;
+use crate::gateway::settings::Token;
+
+const GOOD: &str = "GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: \
+                    keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                    Sec-WebSocket-Version: 13\r\n";
+
+fn judge(head: &str, settings: &Settings) -> Answer {
+    let text = format!("{head}\r\n");
+    let (request, _) = Request::parse(text.as_bytes()).unwrap().unwrap();
+    answer(&request, settings, &FaultSet::default())
+}
+
+fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
+    let found = answer.headers.iter().find(|(key, _)| *key == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+/// The example of RFC 6455 section 1.3.
+#[test]
+fn accepts_the_example_of_the_rfc() {
+    let answer = judge(GOOD, &Settings::default());
+    assert_eq!(answer.status, 101);
+    let accept = header(&answer, "Sec-WebSocket-Accept");
+    assert_eq!(accept, Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    assert_eq!(header(&answer, "Sec-WebSocket-Protocol"), None);
+}
+
+#[test]
+fn each_rule_has_its_status() {
+    let settings = Settings::default();
+    for (from, to, status) in [
+        ("GET", "POST", 405),
+        ("Host: example.com\r\n", "", 400),
+        ("Host: example.com\r\n", "Host: a\r\nHost: b\r\n", 400),
+        ("Upgrade: websocket\r\n", "", 426),
+        ("Upgrade: websocket\r\n", "Upgrade: h2c\r\n", 400),
+        ("keep-alive, Upgrade", "keep-alive", 400),
+        ("Version: 13", "Version: 12", 426),
+        ("Sec-WebSocket-Version: 13\r\n", "", 426),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "c2hvcnQ=", 400),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "!", 400),
+        ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "", 400),
+        ("Host:", "Content-Length: 3\r\nHost:", 400),
+    ] {
+        assert!(GOOD.contains(from));
+        let answer = judge(&GOOD.replace(from, to), &settings);
+        assert_eq!(answer.status, status, "{from:?} -> {to:?}");
+    }
+    let old = judge(&GOOD.replace("Version: 13", "Version: 8"), &settings);
+    assert_eq!(header(&old, "Sec-WebSocket-Version"), Some("13"));
+}
+
+#[test]
+fn a_token_is_taken_from_the_header_or_the_query() {
+    let settings = Settings {
+        token: Token::new("a b+c"),
+        ..Settings::default()
+    };
+    let status = |head: &str| judge(head, &settings).status;
+    assert_eq!(status(GOOD), 401);
+    assert_eq!(
+        status(&format!("{GOOD}Authorization: Bearer a b+c\r\n")),
+        101
+    );
+    assert_eq!(
+        status(&format!("{GOOD}Authorization: Bearer wrong\r\n")),
+        401
+    );
+    assert_eq!(
+        status(&format!("{GOOD}Authorization: Basic a b+c\r\n")),
+        401
+    );
+    assert_eq!(
+        status(&GOOD.replace("/chat", "/chat?access_token=a%20b%2Bc")),
+        101
+    );
+    assert_eq!(status(&GOOD.replace("/chat", "/chat?access_token=")), 401);
+}
+
+#[test]
+fn foreign_origins_are_refused_and_none_is_no_browser() {
+    let settings = Settings {
+        origins: vec!["https://good.example".to_owned()],
+        ..Settings::default()
+    };
+    let status = |head: &str| judge(head, &settings).status;
+    assert_eq!(status(GOOD), 101);
+    assert_eq!(
+        status(&format!("{GOOD}Origin: https://good.example\r\n")),
+        101
+    );
+    assert_eq!(
+        status(&format!("{GOOD}Origin: https://bad.example\r\n")),
+        403
+    );
+}
+
+#[test]
+fn the_first_known_subprotocol_that_was_offered_is_selected() {
+    let settings = Settings {
+        subprotocols: vec!["v2".to_owned(), "v1".to_owned()],
+        ..Settings::default()
+    };
+    let selected = |offer: &str| {
+        let answer = judge(
+            &format!("{GOOD}Sec-WebSocket-Protocol: {offer}\r\n"),
+            &settings,
+        );
+        header(&answer, "Sec-WebSocket-Protocol").map(str::to_owned)
+    };
+    assert_eq!(selected("v1, v2").as_deref(), Some("v2"));
+    assert_eq!(selected("v1").as_deref(), Some("v1"));
+    assert_eq!(selected("v3"), None);
+}
+
+#[test]
+fn extensions_are_never_accepted() {
+    let offer = format!("{GOOD}Sec-WebSocket-Extensions: permessage-deflate\r\n");
+    let answer = judge(&offer, &Settings::default());
+    assert_eq!(answer.status, 101);
+    assert_eq!(header(&answer, "Sec-WebSocket-Extensions"), None);
+}

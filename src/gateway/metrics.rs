@@ -1,0 +1,197 @@
+//! The gateway's own counters, in a registry of its own.
+
+use prometheus::{
+    Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use super::fault::FaultKind;
+use super::log::EventKind;
+
+/// What the gateway counts.
+pub struct Metrics {
+    registry: Registry,
+    accepted: IntCounter,
+    open: IntGauge,
+    sessions: IntGauge,
+    resident: IntGauge,
+    upgrades: IntCounter,
+    rejections: IntCounterVec,
+    closes_sent: IntCounterVec,
+    closes_received: IntCounterVec,
+    heartbeats_missed: IntCounter,
+    violations: IntCounter,
+    faults: IntGaugeVec,
+}
+
+impl Metrics {
+    /// All counters at zero.
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let build = Builder(&registry);
+        Self {
+            accepted: build.counter("connections_total", "TCP connections accepted."),
+            open: build.gauge("connections_open", "TCP connections that are open."),
+            sessions: build.gauge("sessions_open", "WebSocket sessions that are open."),
+            resident: build.gauge("resident_memory_bytes", "Resident memory of the process."),
+            upgrades: build.counter("upgrades_total", "Upgrades answered with 101."),
+            rejections: build.counters("rejections_total", "Upgrades refused.", "status"),
+            closes_sent: build.counters("closes_sent_total", "Close frames sent.", "code"),
+            closes_received: build.counters(
+                "closes_received_total",
+                "Close frames received.",
+                "code",
+            ),
+            heartbeats_missed: build.counter(
+                "heartbeats_missed_total",
+                "Clients closed for want of a pong.",
+            ),
+            violations: build.counter(
+                "violations_total",
+                "Clients closed for breaking the protocol.",
+            ),
+            faults: build.gauges("fault_active", "1 while the fault is on.", "fault"),
+            registry,
+        }
+        .with_faults_off()
+    }
+
+    /// Counts one event.
+    pub fn count(&self, event: &EventKind) {
+        match event {
+            EventKind::Accepted => self.accepted.inc(),
+            EventKind::Upgraded => self.upgrades.inc(),
+            EventKind::Rejected { status } => {
+                self.rejections
+                    .with_label_values(&[&status.to_string()])
+                    .inc();
+            }
+            EventKind::CloseSent { code } => {
+                self.closes_sent
+                    .with_label_values(&[&code_label(*code)])
+                    .inc();
+            }
+            EventKind::CloseReceived { code } => {
+                self.closes_received
+                    .with_label_values(&[&code_label(*code)])
+                    .inc();
+            }
+            EventKind::HeartbeatMissed { .. } => self.heartbeats_missed.inc(),
+            EventKind::Violation { .. } => self.violations.inc(),
+            _ => {}
+        }
+    }
+
+    /// Changes the number of open connections.
+    pub fn open(&self, change: i64) {
+        self.open.add(change);
+    }
+
+    /// Changes the number of open sessions.
+    pub fn sessions(&self, change: i64) {
+        self.sessions.add(change);
+    }
+
+    /// Notes whether a fault is on.
+    pub fn fault(&self, kind: FaultKind, on: bool) {
+        self.faults
+            .with_label_values(&[kind.name()])
+            .set(i64::from(on));
+    }
+
+    /// All of them in Prometheus' text format.
+    ///
+    /// # Errors
+    /// None is known; the encoder's own.
+    pub fn text(&self) -> Result<Vec<u8>, prometheus::Error> {
+        if let Some(bytes) = resident_bytes() {
+            self.resident.set(bytes);
+        }
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+
+    fn with_faults_off(self) -> Self {
+        for kind in FaultKind::ALL {
+            self.fault(*kind, false);
+        }
+        self
+    }
+}
+
+/// Close codes that have a name of their own; a client may send any of 4,000, and a label for each
+/// would be a leak.
+fn code_label(code: Option<u16>) -> String {
+    match code {
+        None => "none".to_owned(),
+        Some(code @ 1000..=1015) => code.to_string(),
+        Some(_) => "other".to_owned(),
+    }
+}
+
+/// `VmRSS` of proc(5), which is in units of 1,024 bytes.
+fn resident_bytes() -> Option<i64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+struct Builder<'a>(&'a Registry);
+
+impl Builder<'_> {
+    const VALID: &'static str = "the name is a valid literal, and registered once";
+
+    fn options(name: &str, help: &str) -> Opts {
+        Opts::new(format!("gateprobe_gateway_{name}"), help)
+    }
+
+    fn add<C: prometheus::core::Collector + Clone + 'static>(&self, collector: C) -> C {
+        self.0
+            .register(Box::new(collector.clone()))
+            .expect(Self::VALID);
+        collector
+    }
+
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.add(IntCounter::with_opts(Self::options(name, help)).expect(Self::VALID))
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.add(IntGauge::with_opts(Self::options(name, help)).expect(Self::VALID))
+    }
+
+    fn counters(&self, name: &str, help: &str, label: &str) -> IntCounterVec {
+        self.add(IntCounterVec::new(Self::options(name, help), &[label]).expect(Self::VALID))
+    }
+
+    fn gauges(&self, name: &str, help: &str, label: &str) -> IntGaugeVec {
+        self.add(IntGaugeVec::new(Self::options(name, help), &[label]).expect(Self::VALID))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_and_prints() {
+        let metrics = Metrics::new();
+        metrics.count(&EventKind::Rejected { status: 401 });
+        metrics.count(&EventKind::CloseSent { code: Some(4321) });
+        metrics.fault(FaultKind::BadAccept, true);
+        let text = String::from_utf8(metrics.text().unwrap()).unwrap();
+        for line in [
+            "gateprobe_gateway_rejections_total{status=\"401\"} 1",
+            "gateprobe_gateway_closes_sent_total{code=\"other\"} 1",
+            "gateprobe_gateway_fault_active{fault=\"bad_accept\"} 1",
+            "gateprobe_gateway_fault_active{fault=\"no_auth\"} 0",
+            "gateprobe_gateway_connections_open 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        assert!(!text.contains("resident_memory_bytes 0"));
+    }
+}
