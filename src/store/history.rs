@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::view::{LastRun, RunView, shared};
 use crate::model::{Outcome, RunReport};
@@ -32,6 +32,8 @@ pub struct Query<'a> {
     pub target: Option<&'a str>,
     /// Of this check only.
     pub check: Option<&'a str>,
+    /// Of this outcome only. With `fail`, the last failure of each job is found however long ago.
+    pub outcome: Option<&'a str>,
     /// At most so many, the newest ones.
     pub limit: usize,
 }
@@ -46,9 +48,9 @@ pub struct JobView {
     pub check: &'static str,
     /// The newest run, without its timeline.
     pub last: LastRun,
-    /// The last failure with its timeline, however long ago, since the agent began.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "shared_if_any")]
-    pub last_failure: Option<Arc<RunView>>,
+    /// The last failure since the agent began; [`History::runs`] has its timeline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<LastRun>,
     /// How many runs are kept.
     pub kept: usize,
 }
@@ -73,7 +75,7 @@ struct Job {
     /// The newest first.
     runs: VecDeque<Kept>,
     bytes: usize,
-    last_failure: Option<Arc<RunView>>,
+    last_failure: Option<Kept>,
 }
 
 #[derive(Clone)]
@@ -108,11 +110,11 @@ impl History {
         inner.recorded += 1;
         let kept = Kept { number: inner.recorded, bytes, run: Arc::clone(&run) };
         let job = inner.jobs.entry((Arc::clone(&run.target), run.check)).or_default();
+        if matches!(report.outcome, Outcome::Fail(_)) {
+            job.last_failure = Some(kept.clone());
+        }
         job.runs.push_front(kept);
         job.bytes += bytes;
-        if matches!(report.outcome, Outcome::Fail(_)) {
-            job.last_failure = Some(run);
-        }
         let over = job.runs.len().saturating_sub(self.bounds.runs_per_job.max(1));
         let freed: usize = (0..over).map(|_| job.forget_oldest()).sum();
         inner.bytes = inner.bytes + bytes - freed;
@@ -135,8 +137,7 @@ impl History {
             query.target.is_none_or(|wanted| wanted == &**target)
                 && query.check.is_none_or(|wanted| wanted == *check)
         });
-        let mut runs: Vec<Kept> =
-            wanted.flat_map(|(_, job)| job.runs.iter().take(query.limit).cloned()).collect();
+        let mut runs: Vec<Kept> = wanted.flat_map(|(_, job)| job.newest(query).cloned()).collect();
         drop(inner);
         runs.sort_by_key(|kept| std::cmp::Reverse(kept.number));
         runs.into_iter().take(query.limit).map(|kept| kept.run).collect()
@@ -186,21 +187,23 @@ impl Job {
         freed
     }
 
+    fn newest<'a>(&'a self, query: Query<'a>) -> impl Iterator<Item = &'a Kept> {
+        let oldest = self.runs.back().map_or(u64::MAX, |kept| kept.number);
+        let forgotten_failure = self.last_failure.iter().filter(move |kept| kept.number < oldest);
+        let only_failures = query.outcome == Some("fail");
+        let all = self.runs.iter().chain(forgotten_failure.filter(move |_| only_failures));
+        all.filter(move |kept| query.outcome.is_none_or(|outcome| outcome == kept.run.outcome))
+            .take(query.limit)
+    }
+
     fn view(&self, target: &Arc<str>, check: &'static str) -> Option<JobView> {
         Some(JobView {
             target: Arc::clone(target),
             check,
             last: LastRun::from(&*self.runs.front()?.run),
-            last_failure: self.last_failure.clone(),
+            last_failure: self.last_failure.as_ref().map(|kept| LastRun::from(&*kept.run)),
             kept: self.runs.len(),
         })
-    }
-}
-
-fn shared_if_any<S: Serializer>(run: &Option<Arc<RunView>>, serializer: S) -> Result<S::Ok, S::Error> {
-    match run {
-        Some(run) => shared(run, serializer),
-        None => serializer.serialize_none(),
     }
 }
 
@@ -249,7 +252,9 @@ mod tests {
         {
             history.record(&run(target, check, Outcome::Pass, number));
         }
-        let of = |target, check, limit| details(&history.runs(Query { target, check, limit })).join(",");
+        let of = |target, check, limit| {
+            details(&history.runs(Query { target, check, limit, outcome: None })).join(",")
+        };
         assert_eq!(of(None, None, 10), "4,3,2,1");
         assert_eq!(of(None, None, 2), "4,3");
         assert_eq!(of(Some("a"), None, 10), "4,3,1");
@@ -272,6 +277,17 @@ mod tests {
         assert_eq!((job.last.outcome, job.last.reason, job.kept), ("inconclusive", Some("agent_lag"), 3));
         assert_eq!(job.last_failure.unwrap().detail, "1");
         assert_eq!(history.job("a", "heartbeat"), None);
+        let failures = |limit| {
+            let runs = history.runs(Query { outcome: Some("fail"), limit, ..Query::default() });
+            details(&runs).join(",")
+        };
+        assert_eq!(
+            (failures(0).as_str(), failures(9).as_str()),
+            ("", "1"),
+            "the last one is never forgotten"
+        );
+        history.record(&run("a", "handshake", FAIL, 11));
+        assert_eq!(failures(9), "11");
     }
 
     #[test]
