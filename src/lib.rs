@@ -2,6 +2,7 @@
 //! them, and tells ops teams what the gateway did.
 
 pub mod gateway;
+pub mod http;
 pub mod metrics;
 pub mod model;
 pub mod store;
