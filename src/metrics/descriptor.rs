@@ -66,12 +66,14 @@ impl Unit {
         }
     }
 
-    /// The unit in UCUM, as OpenTelemetry wants it.
+    /// The unit in UCUM, as OpenTelemetry wants it. A plain number has none: the way back to Prometheus
+    /// appends `_ratio` to the name of a gauge whose unit is `1`.
     pub fn ucum(self) -> &'static str {
         match self {
             Self::Seconds | Self::TimestampSeconds => "s",
             Self::Bytes => "By",
-            Self::Ratio | Self::None => "1",
+            Self::Ratio => "1",
+            Self::None => "",
         }
     }
 }
@@ -97,6 +99,21 @@ impl Descriptor {
     /// All labels, in the order of a sample's values: the scope's, then its own.
     pub fn all_labels(&self) -> impl Iterator<Item = &'static str> {
         self.scope.labels().iter().chain(self.labels).copied()
+    }
+
+    /// The name in OpenTelemetry: `gateprobe.` as its namespace, and without `_total` and the unit, which
+    /// OTLP carries beside the name and from which Prometheus builds its own name again.
+    pub fn otel_name(&self) -> String {
+        let name = self.name.strip_suffix("_total").unwrap_or(self.name);
+        let unit = match self.unit {
+            Unit::TimestampSeconds => "_seconds",
+            unit => unit.suffix(),
+        };
+        let name = name.strip_suffix(unit).unwrap_or(name);
+        match name.strip_prefix("gateprobe_") {
+            Some(rest) => format!("gateprobe.{rest}"),
+            None => name.to_owned(),
+        }
     }
 }
 

@@ -1,0 +1,87 @@
+//! What the server is handed.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::probe::{ProbeAnswer, ProbeError, ProbeRequest};
+use crate::metrics::Recorder;
+use crate::store::History;
+
+/// A future in a box, as an object-safe trait needs it.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// All that the server shows or asks.
+#[derive(Clone)]
+pub struct Parts {
+    /// Behind `/metrics`.
+    pub metrics: Arc<Recorder>,
+    /// Behind `/api/v1/`.
+    pub history: Arc<History>,
+    /// Behind `/probe`, `/readyz` and `/-/reload`.
+    pub agent: Arc<dyn AgentHandle>,
+}
+
+/// What the server may ask of the agent. Texts in the answers go to the client as they are: they must hold
+/// no secrets.
+pub trait AgentHandle: Send + Sync + 'static {
+    /// Reads the configuration again. Runs to its end even if the client goes away.
+    fn reload(&self) -> Answer<'_, Result<ReloadSummary, ReloadError>>;
+
+    /// Whether the agent does its work; says nothing about its targets.
+    fn readiness(&self) -> Readiness;
+
+    /// Runs one check now. Must answer by the deadline that follows from the request and the module; is
+    /// dropped when the client goes away.
+    fn probe(&self, request: ProbeRequest) -> Answer<'_, Result<ProbeAnswer, ProbeError>>;
+
+    /// The token that `/-/reload` asks for; without one, only clients on this machine may reload.
+    fn reload_token(&self) -> Option<SecretString> {
+        None
+    }
+}
+
+/// Whether the agent is ready, and why (not).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Readiness {
+    /// True if the agent does its work.
+    pub ready: bool,
+    /// A line each, for `?verbose`.
+    pub reasons: Vec<String>,
+}
+
+/// What a reload changed, in jobs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReloadSummary {
+    /// Jobs that are new.
+    pub added: usize,
+    /// Jobs that are gone.
+    pub removed: usize,
+    /// Jobs that began anew, because their configuration changed.
+    pub changed: usize,
+    /// Jobs that were not disturbed.
+    pub unchanged: usize,
+    /// What the configuration is warned of, a line each.
+    pub warnings: Vec<String>,
+}
+
+impl fmt::Display for ReloadSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { added, removed, changed, unchanged, warnings } = self;
+        writeln!(f, "reloaded: {added} added, {removed} removed, {changed} changed, {unchanged} unchanged")?;
+        warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))
+    }
+}
+
+/// Why nothing was reloaded; the agent goes on with the configuration that it has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReloadError {
+    /// The new configuration has mistakes, a line each.
+    #[error("the configuration is not valid")]
+    Config(Vec<String>),
+    /// The agent could not do it, a line each.
+    #[error("the agent could not reload")]
+    Agent(Vec<String>),
+}

@@ -1,0 +1,172 @@
+//! What the server's tests share: an agent that answers as told, a server on port 0, a client of bytes.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::metrics::{Recorder, Settings};
+use crate::model::Outcome;
+use crate::store::History;
+
+/// An agent that answers as the test wants.
+pub(super) struct FakeAgent {
+    pub(super) readiness: Mutex<Readiness>,
+    pub(super) reload: Mutex<Result<ReloadSummary, ReloadError>>,
+    pub(super) token: Mutex<Option<SecretString>>,
+    pub(super) reloads: AtomicUsize,
+    pub(super) probes: Mutex<Vec<ProbeRequest>>,
+    /// A probe of the target `slow` says here that it has begun,
+    pub(super) slow_began: Semaphore,
+    /// and waits for a permit of this.
+    pub(super) slow_ends: Semaphore,
+}
+
+impl Default for FakeAgent {
+    fn default() -> Self {
+        Self {
+            readiness: Mutex::new(Readiness { ready: true, reasons: vec!["config: loaded".to_owned()] }),
+            reload: Mutex::new(Ok(ReloadSummary::default())),
+            token: Mutex::default(),
+            reloads: AtomicUsize::new(0),
+            probes: Mutex::default(),
+            slow_began: Semaphore::new(0),
+            slow_ends: Semaphore::new(0),
+        }
+    }
+}
+
+impl AgentHandle for FakeAgent {
+    fn reload(&self) -> Answer<'_, Result<ReloadSummary, ReloadError>> {
+        self.reloads.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { self.reload.lock().unwrap().clone() })
+    }
+
+    fn readiness(&self) -> Readiness {
+        self.readiness.lock().unwrap().clone()
+    }
+
+    fn probe(&self, request: ProbeRequest) -> Answer<'_, Result<ProbeAnswer, ProbeError>> {
+        self.probes.lock().unwrap().push(request.clone());
+        Box::pin(async move {
+            if request.module != "handshake" {
+                return Err(ProbeError::UnknownModule);
+            }
+            match request.target.as_str() {
+                "http://169.254.169.254" => return Err(ProbeError::Refused("not a WebSocket URL".into())),
+                "busy" => return Err(ProbeError::Busy("the target's budget is used up".into())),
+                "slow" => {
+                    self.slow_began.add_permits(1);
+                    self.slow_ends.acquire().await.unwrap().forget();
+                }
+                _ => {}
+            }
+            Ok(answer())
+        })
+    }
+
+    fn reload_token(&self) -> Option<SecretString> {
+        self.token.lock().unwrap().clone()
+    }
+}
+
+fn answer() -> ProbeAnswer {
+    let facts = ProbeFacts {
+        outcome: Outcome::Fail(crate::model::Failure::Unavailable),
+        duration: Duration::from_millis(5),
+        timeout: Duration::from_secs(5),
+        ip_protocol: Some(4),
+        dns_lookup: None,
+        earliest_cert_expiry: None,
+        tls_version: None,
+        status_code: Some(503),
+        upgraded: false,
+        phases: ProbePhases::default(),
+    };
+    ProbeAnswer { facts, log: vec!["tcp: connected".to_owned()], module: "timeout: 5s\n".to_owned() }
+}
+
+/// A server that runs.
+pub(super) struct Running {
+    pub(super) address: SocketAddr,
+    pub(super) agent: Arc<FakeAgent>,
+    pub(super) metrics: Arc<Recorder>,
+    pub(super) history: Arc<History>,
+    pub(super) shutdown: CancellationToken,
+    pub(super) ended: JoinHandle<()>,
+}
+
+pub(super) async fn start(limits: Limits) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let agent = Arc::new(FakeAgent::default());
+    let metrics = Arc::new(Recorder::new(METRICS, Settings::default()).unwrap());
+    let history = Arc::new(History::default());
+    let parts = Parts { metrics: Arc::clone(&metrics), history: Arc::clone(&history), agent: agent.clone() };
+    let shutdown = CancellationToken::new();
+    let ended = tokio::spawn(serve(listener, parts, limits, shutdown.clone()));
+    Running { address, agent, metrics, history, shutdown, ended }
+}
+
+impl Running {
+    pub(super) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// One request on a connection of its own.
+    pub(super) async fn request(&self, head: &str, body: &str) -> Reply {
+        let mut stream = self.connect().await;
+        let head = head.replace('\n', "\r\n");
+        let length =
+            if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let request = format!("{head}\r\nHost: agent\r\nConnection: close\r\n{length}\r\n{body}");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        Reply::read(&mut stream).await
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Reply {
+        self.request(&format!("GET {path} HTTP/1.1"), "").await
+    }
+
+    /// The server's own counter.
+    pub(super) fn refused(&self, result: &str) -> f64 {
+        let series = crate::metrics::text_format::parse(&self.metrics.encode_text());
+        series[&format!("gateprobe_http_connections_refused_total{{result=\"{result}\"}}")]
+    }
+}
+
+/// A response, read to the end of the stream.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    /// In lower case.
+    pub(super) head: String,
+    pub(super) body: String,
+}
+
+impl Reply {
+    pub(super) async fn read(stream: &mut TcpStream) -> Self {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        Self::parse(&String::from_utf8(bytes).unwrap())
+    }
+
+    pub(super) fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no response: {text:?}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Self { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines();
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}

@@ -1,0 +1,338 @@
+//! From samples to series: each descriptor of the catalogue becomes a Prometheus collector and an
+//! OpenTelemetry instrument. Counters and gauges are read by OpenTelemetry from the very series that
+//! Prometheus shows; only histograms are recorded twice.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use opentelemetry::metrics::{AsyncInstrument, Histogram, Meter};
+use prometheus::proto::MetricFamily;
+use prometheus::{Registry, TextEncoder};
+
+use super::family::{Dropped, Family, Labels, attributes};
+use super::process::Process;
+use super::subject::{Kept, Subject};
+use super::target_info::{TARGET_INFO, TargetInfo};
+use super::{Descriptor, Kind, LabelValue, Sample, Scope, Unit};
+use crate::model::RunReport;
+
+/// What the recorder says about itself; it records these without being told to.
+pub static METRICS: &[&Descriptor] = &[&BUILD_INFO, &DROPPED, &TARGET_INFO];
+
+static BUILD_INFO: Descriptor = Descriptor {
+    name: "gateprobe_build_info",
+    help: "Always 1; carries the version and the source revision that the agent was built from",
+    scope: Scope::Agent,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &["version", "revision"],
+};
+
+static DROPPED: Descriptor = Descriptor {
+    name: "gateprobe_metric_series_dropped_total",
+    help: "Samples that were not recorded, because a target has too many series or because of a bug",
+    scope: Scope::Agent,
+    kind: Kind::Counter,
+    unit: Unit::None,
+    labels: &["reason"],
+};
+
+/// The values of the label `reason` of [`DROPPED`]; all but the first tell of a bug.
+const REASONS: [&str; 4] = ["limit", "unknown_metric", "bad_labels", "bad_value"];
+
+/// How many series a metric of the agent itself may have; their label values are closed sets.
+const AGENT_SERIES: usize = 1000;
+
+/// Bounds and constants of a recorder.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The value of the label `location` on every series; no such label if `None`.
+    pub location: Option<String>,
+    /// How many series a target may have in one metric; samples that would need more are dropped and
+    /// counted.
+    pub series_per_target: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { location: None, series_per_target: 250 }
+    }
+}
+
+/// A catalogue that no recorder can be made of.
+#[derive(Debug, thiserror::Error)]
+pub enum RecorderError {
+    /// A name or label that Prometheus refuses, or two metrics of one name.
+    #[error("metric {name}: {source}")]
+    Metric {
+        /// The metric.
+        name: &'static str,
+        /// What the Prometheus library said.
+        source: prometheus::Error,
+    },
+}
+
+/// Turns samples into series. All methods are synchronous and quick: no I/O, and no lock is held for
+/// longer than one sample takes, except by [`Recorder::gather`] and [`Recorder::encode_text`].
+pub struct Recorder {
+    registry: Registry,
+    families: BTreeMap<&'static str, Arc<Mutex<Family>>>,
+    histograms: ArcSwap<HashMap<&'static str, Histogram<f64>>>,
+    target_info: TargetInfo,
+    kept: ArcSwap<Kept>,
+    settings: Settings,
+}
+
+impl Recorder {
+    /// A recorder for the metrics of `catalogue`, its own [`METRICS`] and those of the process.
+    /// Fails if two metrics share a name, or if a name or label is none that Prometheus knows.
+    pub fn new(catalogue: &[&'static Descriptor], settings: Settings) -> Result<Self, RecorderError> {
+        let labels = settings.location.iter().map(|at| ("location".to_owned(), at.clone())).collect();
+        let of = |name| move |source| RecorderError::Metric { name, source };
+        let registry = Registry::new_custom(None, Some(labels)).map_err(of("gateprobe"))?;
+        let mut families = BTreeMap::new();
+        let own = METRICS.iter().filter(|own| !catalogue.contains(own));
+        let metrics = catalogue.iter().chain(own).filter(|metric| metric.name != TARGET_INFO.name);
+        for &metric in metrics {
+            let family = Family::new(metric).map_err(of(metric.name))?;
+            registry.register(family.collector()).map_err(of(metric.name))?;
+            families.insert(metric.name, Arc::new(Mutex::new(family)));
+        }
+        let target_info = TargetInfo::new().map_err(of(TARGET_INFO.name))?;
+        registry.register(Box::new(target_info.clone())).map_err(of(TARGET_INFO.name))?;
+        let process = Process::new().map_err(of("process"))?;
+        registry.register(Box::new(process)).map_err(of("process"))?;
+        let recorder = Self {
+            registry,
+            families,
+            histograms: ArcSwap::default(),
+            target_info,
+            kept: ArcSwap::from_pointee(Kept::new(|_, _| true)),
+            settings,
+        };
+        recorder.begin();
+        Ok(recorder)
+    }
+
+    /// Feeds an OpenTelemetry meter from now on, in place of the one before. The SDK can't forget a
+    /// histogram's series, so whoever exports makes a new meter provider when targets go.
+    pub fn attach(&self, meter: &Meter) {
+        let mut histograms = HashMap::new();
+        for (&name, family) in &self.families {
+            let metric = lock(family).descriptor;
+            if let Kind::Histogram { buckets } = metric.kind {
+                let builder = meter.f64_histogram(metric.otel_name()).with_description(metric.help);
+                let builder = builder.with_unit(metric.unit.ucum()).with_boundaries(buckets.to_vec());
+                histograms.insert(name, builder.build());
+            } else {
+                let (family, location) = (Arc::clone(family), self.settings.location.clone());
+                observe(meter, metric, move |instrument| {
+                    for (labels, value) in lock(&family).values() {
+                        instrument.observe(value, &attributes(metric, labels, location.as_deref()));
+                    }
+                });
+            }
+        }
+        let (info, location) = (self.target_info.clone(), self.settings.location.clone());
+        observe(meter, &TARGET_INFO, move |instrument| info.observe(instrument, location.as_deref()));
+        self.histograms.store(Arc::new(histograms));
+    }
+
+    /// Records what a run measured, under the labels of its job.
+    pub fn record(&self, report: &RunReport) {
+        let (target, check) = (&*report.job.target, report.job.check);
+        let subject = Subject::Job { target, check, peer: report.peer.as_deref() };
+        for sample in &report.samples {
+            self.take(subject, sample);
+        }
+    }
+
+    /// Records a sample about a target as a whole.
+    pub fn record_target(&self, target: &str, sample: &Sample) {
+        self.take(Subject::Target(target), sample);
+    }
+
+    /// Records a sample about the agent itself.
+    pub fn record_agent(&self, sample: &Sample) {
+        self.take(Subject::Agent, sample);
+    }
+
+    /// Makes counters and histograms of a job exist at 0, each with the values of its own labels: a
+    /// counter that first appears at 1 is invisible to `rate()`. Gauges stay absent until measured.
+    pub fn precreate(
+        &self,
+        target: &str,
+        check: &str,
+        peer: Option<&str>,
+        series: impl IntoIterator<Item = (&'static Descriptor, Vec<LabelValue>)>,
+    ) {
+        for (metric, own) in series {
+            self.change(Subject::Job { target, check, peer }, metric, &own, Family::create);
+        }
+    }
+
+    /// The config's own labels of each target, by target; replaces all from before.
+    pub fn set_target_info(&self, targets: BTreeMap<String, BTreeMap<String, String>>) {
+        self.target_info.set(targets);
+    }
+
+    /// Removes the series of each target and check that is gone. `keep` is asked with `None` for what
+    /// belongs to the target as a whole. It stays in force until the next call, so that the last report of
+    /// a removed job, which may come late, can't bring its series back.
+    pub fn retain(&self, keep: impl Fn(&str, Option<&str>) -> bool + Send + Sync + 'static) {
+        let keep = Arc::new(Kept::new(keep));
+        self.kept.store(Arc::clone(&keep));
+        for family in self.families.values() {
+            let mut family = lock(family);
+            let scope = family.descriptor.scope;
+            family.retain(|labels| keep.allows(scope, labels));
+        }
+    }
+
+    /// Removes the series of each address of a target that it no longer resolves to.
+    pub fn retain_peers(&self, target: &str, keep: impl Fn(&str) -> bool) {
+        for family in self.families.values() {
+            let mut family = lock(family);
+            if family.descriptor.scope == Scope::Job {
+                family.retain(|labels| {
+                    let (of, peer) = (&labels[0], &labels[2]);
+                    of != target || peer.is_empty() || keep(peer)
+                });
+            }
+        }
+    }
+
+    /// All series as the Prometheus library hands them out. Takes milliseconds where there are many
+    /// thousands: not for an async task.
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        let mut families = self.registry.gather();
+        for metric in families.iter_mut().flat_map(|family| family.mut_metric()) {
+            // To Prometheus, an empty label is no label; why show it?
+            if metric.get_label().iter().any(|label| label.value().is_empty()) {
+                let labels = metric.take_label();
+                metric.set_label(labels.into_iter().filter(|label| !label.value().is_empty()).collect());
+            }
+        }
+        families
+    }
+
+    /// All series in the text format 0.0.4; costs what [`Recorder::gather`] does.
+    pub fn encode_text(&self) -> String {
+        let mut text = String::new();
+        // Fails only for a family without a name or series, and `gather` leaves those out.
+        if let Err(error) = TextEncoder::new().encode_utf8(&self.gather(), &mut text) {
+            tracing::error!(%error, "metrics could not be encoded");
+        }
+        text
+    }
+
+    fn begin(&self) {
+        let revision = option_env!("GATEPROBE_REVISION").unwrap_or("unknown");
+        self.record_agent(&Sample::labelled(&BUILD_INFO, [env!("CARGO_PKG_VERSION"), revision], 1.0));
+        for reason in REASONS {
+            self.record_agent(&Sample::labelled(&DROPPED, [reason], 0.0));
+        }
+    }
+
+    fn take(&self, subject: Subject<'_>, sample: &Sample) {
+        self.change(subject, sample.metric, &sample.labels, |family, labels, limit| {
+            let histograms = self.histograms.load();
+            let histogram = histograms.get(sample.metric.name).map(|instrument| {
+                (instrument, attributes(sample.metric, &labels, self.settings.location.as_deref()))
+            });
+            family.record(labels, sample.value, limit)?;
+            if let Some((instrument, attributes)) = histogram {
+                instrument.record(sample.value, &attributes);
+            }
+            Ok(())
+        });
+    }
+
+    fn change(
+        &self,
+        subject: Subject<'_>,
+        metric: &'static Descriptor,
+        own: &[LabelValue],
+        apply: impl FnOnce(&mut Family, Labels, usize) -> Result<(), Dropped>,
+    ) {
+        let Some(family) = self.families.get(metric.name) else {
+            self.count_dropped("unknown_metric", metric);
+            debug_assert!(false, "{} is not in the catalogue", metric.name);
+            return;
+        };
+        let result = {
+            let mut family = lock(family);
+            let labels = subject.labels(metric.scope, own);
+            // Asked under the family's lock: `retain` changes the rule first and removes afterwards.
+            if !labels.as_ref().is_none_or(|labels| self.kept.load().allows(metric.scope, labels)) {
+                return;
+            }
+            let limit = match metric.scope {
+                Scope::Agent => AGENT_SERIES,
+                Scope::Target | Scope::Job => self.settings.series_per_target,
+            };
+            let result = labels.ok_or(Dropped::Labels).and_then(|labels| apply(&mut family, labels, limit));
+            if result == Err(Dropped::Limit) && !std::mem::replace(&mut family.limit_was_logged, true) {
+                tracing::warn!(
+                    metric = metric.name,
+                    limit,
+                    "a target has too many series; some are not recorded"
+                );
+            }
+            result
+        };
+        match result {
+            Ok(()) => {}
+            Err(Dropped::Limit) => self.count_dropped("limit", metric),
+            Err(Dropped::Value) => self.count_dropped("bad_value", metric),
+            Err(Dropped::Labels) => {
+                self.count_dropped("bad_labels", metric);
+                debug_assert!(false, "{} has other labels", metric.name);
+            }
+        }
+    }
+
+    fn count_dropped(&self, reason: &'static str, metric: &Descriptor) {
+        if reason != "limit" {
+            tracing::error!(metric = metric.name, reason, "a sample was not recorded: please report this");
+        }
+        if let Some(family) = self.families.get(DROPPED.name) {
+            // Its few label values are far below any limit.
+            let _ = lock(family).record(vec![Cow::Borrowed(reason)], 1.0, AGENT_SERIES);
+        }
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Registers an observable instrument for a counter or gauge.
+fn observe(
+    meter: &Meter,
+    metric: &'static Descriptor,
+    callback: impl Fn(&dyn AsyncInstrument<f64>) + Send + Sync + 'static,
+) {
+    let (name, unit) = (metric.otel_name(), metric.unit.ucum());
+    // The SDK keeps the callback; the instrument itself is an empty shell.
+    if metric.kind == Kind::Counter {
+        let builder = meter.f64_observable_counter(name).with_description(metric.help);
+        let _ = builder.with_unit(unit).with_callback(callback).build();
+    } else {
+        let builder = meter.f64_observable_gauge(name).with_description(metric.help);
+        let _ = builder.with_unit(unit).with_callback(callback).build();
+    }
+}
+
+fn lock(family: &Mutex<Family>) -> MutexGuard<'_, Family> {
+    // A panic elsewhere leaves at worst one sample unrecorded.
+    family.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

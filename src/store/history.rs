@@ -1,0 +1,336 @@
+//! The last runs of each job, bounded in number and in bytes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+use super::view::{LastRun, RunView, shared};
+use crate::model::{Outcome, RunReport};
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Runs of one job.
+    pub runs_per_job: usize,
+    /// Bytes of all jobs together, roughly. When they are used up, the job that takes the most of them
+    /// loses its oldest run; the newest run and the last failure of each job stay.
+    pub bytes: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { runs_per_job: 100, bytes: 32 << 20 }
+    }
+}
+
+/// Which runs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Query<'a> {
+    /// Of this target only.
+    pub target: Option<&'a str>,
+    /// Of this check only.
+    pub check: Option<&'a str>,
+    /// Of this outcome only. With `fail`, the last failure of each job is found however long ago.
+    pub outcome: Option<&'a str>,
+    /// At most so many, the newest ones.
+    pub limit: usize,
+}
+
+/// How a job stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JobView {
+    /// The target's name in the config.
+    #[serde(serialize_with = "shared")]
+    pub target: Arc<str>,
+    /// The check's kind.
+    pub check: &'static str,
+    /// The newest run, without its timeline.
+    pub last: LastRun,
+    /// The last failure since the agent began; [`History::runs`] has its timeline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<LastRun>,
+    /// How many runs are kept.
+    pub kept: usize,
+}
+
+/// The history of all jobs. Recording is synchronous and quick.
+pub struct History {
+    inner: Mutex<Inner>,
+    bounds: Bounds,
+}
+
+type Rule = dyn Fn(&str, &str) -> bool + Send + Sync;
+
+struct Inner {
+    jobs: BTreeMap<(Arc<str>, &'static str), Job>,
+    bytes: usize,
+    recorded: u64,
+    kept: Box<Rule>,
+}
+
+#[derive(Default)]
+struct Job {
+    /// The newest first.
+    runs: VecDeque<Kept>,
+    bytes: usize,
+    last_failure: Option<Kept>,
+}
+
+#[derive(Clone)]
+struct Kept {
+    number: u64,
+    bytes: usize,
+    run: Arc<RunView>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self::new(Bounds::default())
+    }
+}
+
+impl History {
+    /// An empty history.
+    pub fn new(bounds: Bounds) -> Self {
+        let inner = Inner { jobs: BTreeMap::new(), bytes: 0, recorded: 0, kept: Box::new(|_, _| true) };
+        Self { inner: Mutex::new(inner), bounds }
+    }
+
+    /// Keeps a run.
+    pub fn record(&self, report: &RunReport) {
+        // Copied before the lock is taken.
+        let run = Arc::new(RunView::from(report));
+        let bytes = run.bytes();
+        let mut inner = self.lock();
+        if !(inner.kept)(&run.target, run.check) {
+            return;
+        }
+        inner.recorded += 1;
+        let kept = Kept { number: inner.recorded, bytes, run: Arc::clone(&run) };
+        let job = inner.jobs.entry((Arc::clone(&run.target), run.check)).or_default();
+        if matches!(report.outcome, Outcome::Fail(_)) {
+            job.last_failure = Some(kept.clone());
+        }
+        job.runs.push_front(kept);
+        job.bytes += bytes;
+        let over = job.runs.len().saturating_sub(self.bounds.runs_per_job.max(1));
+        let freed: usize = (0..over).map(|_| job.forget_oldest()).sum();
+        inner.bytes = inner.bytes + bytes - freed;
+        inner.shrink_to(self.bounds.bytes);
+    }
+
+    /// Forgets each job that is gone. The rule stays in force until the next call, so that the last report
+    /// of a removed job, which may come late, can't bring it back.
+    pub fn retain(&self, keep: impl Fn(&str, &str) -> bool + Send + Sync + 'static) {
+        let mut inner = self.lock();
+        inner.jobs.retain(|(target, check), _| keep(target, check));
+        inner.bytes = inner.jobs.values().map(|job| job.bytes).sum();
+        inner.kept = Box::new(keep);
+    }
+
+    /// The newest runs first.
+    pub fn runs(&self, query: Query<'_>) -> Vec<Arc<RunView>> {
+        let inner = self.lock();
+        let wanted = inner.jobs.iter().filter(|((target, check), _)| {
+            query.target.is_none_or(|wanted| wanted == &**target)
+                && query.check.is_none_or(|wanted| wanted == *check)
+        });
+        let mut runs: Vec<Kept> = wanted.flat_map(|(_, job)| job.newest(query).cloned()).collect();
+        drop(inner);
+        runs.sort_by_key(|kept| std::cmp::Reverse(kept.number));
+        runs.into_iter().take(query.limit).map(|kept| kept.run).collect()
+    }
+
+    /// How each job stands, in the order of targets and checks.
+    pub fn jobs(&self) -> Vec<JobView> {
+        let inner = self.lock();
+        inner.jobs.iter().filter_map(|((target, check), job)| job.view(target, check)).collect()
+    }
+
+    /// How one job stands; `None` if it has not run.
+    pub fn job(&self, target: &str, check: &str) -> Option<JobView> {
+        let inner = self.lock();
+        let mut jobs = inner.jobs.iter();
+        let ((target, check), job) = jobs.find(|((of, kind), _)| &**of == target && *kind == check)?;
+        job.view(target, check)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic elsewhere leaves at worst a wrong sum of bytes.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("History").field("bounds", &self.bounds).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn shrink_to(&mut self, bytes: usize) {
+        while self.bytes > bytes {
+            let with_spare = self.jobs.values_mut().filter(|job| job.runs.len() > 1);
+            let Some(greediest) = with_spare.max_by_key(|job| job.bytes) else { return };
+            self.bytes -= greediest.forget_oldest();
+        }
+    }
+}
+
+impl Job {
+    /// Returns the bytes that it took.
+    fn forget_oldest(&mut self) -> usize {
+        let freed = self.runs.pop_back().map_or(0, |kept| kept.bytes);
+        self.bytes -= freed;
+        freed
+    }
+
+    fn newest<'a>(&'a self, query: Query<'a>) -> impl Iterator<Item = &'a Kept> {
+        let oldest = self.runs.back().map_or(u64::MAX, |kept| kept.number);
+        let forgotten_failure = self.last_failure.iter().filter(move |kept| kept.number < oldest);
+        let only_failures = query.outcome == Some("fail");
+        let all = self.runs.iter().chain(forgotten_failure.filter(move |_| only_failures));
+        all.filter(move |kept| query.outcome.is_none_or(|outcome| outcome == kept.run.outcome))
+            .take(query.limit)
+    }
+
+    fn view(&self, target: &Arc<str>, check: &'static str) -> Option<JobView> {
+        Some(JobView {
+            target: Arc::clone(target),
+            check,
+            last: LastRun::from(&*self.runs.front()?.run),
+            last_failure: self.last_failure.as_ref().map(|kept| LastRun::from(&*kept.run)),
+            kept: self.runs.len(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::model::{Cause, Event, EventKind, Failure, JobKey, Timeline};
+
+    /// A run whose detail is its number.
+    fn run(target: &str, check: &'static str, outcome: Outcome, number: u64) -> RunReport {
+        RunReport {
+            job: JobKey { target: target.into(), check, config_hash: number },
+            peer: None,
+            started_at: UNIX_EPOCH + Duration::from_secs(number),
+            duration: Duration::from_millis(5),
+            outcome,
+            detail: number.to_string(),
+            timeline: Timeline::default(),
+            samples: Vec::new(),
+        }
+    }
+
+    /// The same with a timeline of about 10 KiB.
+    fn large(target: &str, number: u64) -> RunReport {
+        let note = || Event { at_ns: 0, connection: 0, kind: EventKind::Note { text: "x".repeat(1000) } };
+        let events = (0..10).map(|_| note()).collect();
+        RunReport {
+            timeline: Timeline { events, dropped: 0 },
+            ..run(target, "handshake", Outcome::Pass, number)
+        }
+    }
+
+    fn details(runs: &[Arc<RunView>]) -> Vec<&str> {
+        runs.iter().map(|run| run.detail.as_str()).collect()
+    }
+
+    const FAIL: Outcome = Outcome::Fail(Failure::Unavailable);
+
+    #[test]
+    fn the_newest_runs_come_first_and_can_be_chosen() {
+        let history = History::default();
+        for (number, target, check) in
+            [(1, "a", "handshake"), (2, "b", "handshake"), (3, "a", "heartbeat"), (4, "a", "handshake")]
+        {
+            history.record(&run(target, check, Outcome::Pass, number));
+        }
+        let of = |target, check, limit| {
+            details(&history.runs(Query { target, check, limit, outcome: None })).join(",")
+        };
+        assert_eq!(of(None, None, 10), "4,3,2,1");
+        assert_eq!(of(None, None, 2), "4,3");
+        assert_eq!(of(Some("a"), None, 10), "4,3,1");
+        assert_eq!(of(Some("a"), Some("handshake"), 1), "4");
+        assert_eq!(of(None, Some("handshake"), 10), "4,2,1");
+        assert_eq!(of(Some("c"), None, 10), "");
+        assert_eq!(history.jobs().len(), 3);
+    }
+
+    #[test]
+    fn a_job_keeps_its_last_runs_and_its_last_failure() {
+        let history = History::new(Bounds { runs_per_job: 3, ..Bounds::default() });
+        history.record(&run("a", "handshake", FAIL, 1));
+        for number in 2..=9 {
+            history.record(&run("a", "handshake", Outcome::Pass, number));
+        }
+        history.record(&run("a", "handshake", Outcome::Inconclusive(Cause::AgentLag), 10));
+        assert_eq!(details(&history.runs(Query { limit: 10, ..Query::default() })), ["10", "9", "8"]);
+        let job = history.job("a", "handshake").unwrap();
+        assert_eq!((job.last.outcome, job.last.reason, job.kept), ("inconclusive", Some("agent_lag"), 3));
+        assert_eq!(job.last_failure.unwrap().detail, "1");
+        assert_eq!(history.job("a", "heartbeat"), None);
+        let failures = |limit| {
+            let runs = history.runs(Query { outcome: Some("fail"), limit, ..Query::default() });
+            details(&runs).join(",")
+        };
+        assert_eq!(
+            (failures(0).as_str(), failures(9).as_str()),
+            ("", "1"),
+            "the last one is never forgotten"
+        );
+        history.record(&run("a", "handshake", FAIL, 11));
+        assert_eq!(failures(9), "11");
+    }
+
+    #[test]
+    fn bytes_are_bounded_at_the_cost_of_the_greediest_job() {
+        let history = History::new(Bounds { runs_per_job: 100, bytes: 100_000 });
+        for number in 0..50 {
+            history.record(&large("greedy", number));
+            history.record(&run("modest", "handshake", Outcome::Pass, number));
+        }
+        assert_eq!(history.job("modest", "handshake").unwrap().kept, 50);
+        let greedy = history.job("greedy", "handshake").unwrap().kept;
+        assert!((2..10).contains(&greedy), "{greedy}");
+        assert!(history.lock().bytes <= 100_000);
+        let real: usize = history.lock().jobs.values().flat_map(|job| &job.runs).map(|run| run.bytes).sum();
+        assert_eq!(history.lock().bytes, real);
+    }
+
+    #[test]
+    fn a_tiny_bound_still_leaves_each_job_its_newest_run() {
+        let history = History::new(Bounds { runs_per_job: 0, bytes: 0 });
+        for number in 1..=3 {
+            history.record(&large("a", number));
+            history.record(&large("b", number));
+        }
+        assert_eq!(details(&history.runs(Query { limit: 10, ..Query::default() })), ["3", "3"]);
+    }
+
+    #[test]
+    fn removed_jobs_are_forgotten_and_stay_so() {
+        let history = History::default();
+        let all = || {
+            for (target, check) in [("a", "handshake"), ("a", "heartbeat"), ("b", "handshake")] {
+                history.record(&run(target, check, FAIL, 1));
+            }
+        };
+        all();
+        history.retain(|target, check| target == "a" && check == "handshake");
+        assert_eq!(history.jobs().len(), 1);
+        all();
+        assert_eq!(history.jobs().len(), 1);
+        assert_eq!(history.runs(Query { limit: 9, ..Query::default() }).len(), 2);
+        history.retain(|_, _| true);
+        all();
+        assert_eq!(history.jobs().len(), 3);
+    }
+}

@@ -1,0 +1,235 @@
+//! A run as people and programs read it: the JSON of the HTTP API and of `gateprobe check`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::model::{Event, EventKind, Phase, RunReport, Timeline};
+
+/// One finished run, ready for JSON. Holds no samples; those are in the metrics.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunView {
+    /// The target's name in the config.
+    #[serde(serialize_with = "shared")]
+    pub target: Arc<str>,
+    /// The check's kind.
+    pub check: &'static str,
+    /// The resolved address that the run was pinned to, where the target asks for all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// `pass`, `fail`, `inconclusive` or `unsupported`.
+    pub outcome: &'static str,
+    /// The stable reason behind anything but a pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// The reason in a sentence for people.
+    pub explanation: &'static str,
+    /// The particulars in one sentence.
+    pub detail: String,
+    /// Wall-clock time at the start, in RFC 3339 with the offset `Z`.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub duration_seconds: f64,
+    /// How long each phase of each connection took, in the order of time.
+    pub phases: Vec<PhaseView>,
+    /// What happened on the wire.
+    pub timeline: Timeline,
+}
+
+/// One phase of one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PhaseView {
+    /// Which of the run's connections, from 0.
+    pub connection: u16,
+    /// Which phase.
+    pub phase: Phase,
+    /// From its beginning to that of the next one, or to the end of the connection or the run.
+    pub duration_seconds: f64,
+}
+
+/// A run in a line: everything but its phases and its timeline.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LastRun {
+    /// `pass`, `fail`, `inconclusive` or `unsupported`.
+    pub outcome: &'static str,
+    /// The stable reason behind anything but a pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// The particulars in one sentence.
+    pub detail: String,
+    /// Wall-clock time at the start, in RFC 3339 with the offset `Z`.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub duration_seconds: f64,
+}
+
+impl From<&RunReport> for RunView {
+    fn from(report: &RunReport) -> Self {
+        Self {
+            target: Arc::clone(&report.job.target),
+            check: report.job.check,
+            peer: report.peer.clone(),
+            outcome: report.outcome.label(),
+            reason: report.outcome.reason(),
+            explanation: report.outcome.explain(),
+            detail: report.detail.clone(),
+            // Fails only for years beyond 9999, which a broken clock may show.
+            started_at: Timestamp::try_from(report.started_at).unwrap_or(Timestamp::MAX),
+            duration_seconds: report.duration.as_secs_f64(),
+            phases: phases(&report.timeline, report.duration),
+            timeline: report.timeline.clone(),
+        }
+    }
+}
+
+impl From<&RunView> for LastRun {
+    fn from(run: &RunView) -> Self {
+        Self {
+            outcome: run.outcome,
+            reason: run.reason,
+            detail: run.detail.clone(),
+            started_at: run.started_at,
+            duration_seconds: run.duration_seconds,
+        }
+    }
+}
+
+impl RunView {
+    /// Roughly the memory that it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let text = self.detail.len() + self.peer.as_ref().map_or(0, String::len);
+        let phases = self.phases.capacity() * size_of::<PhaseView>();
+        let events = self.timeline.events.capacity() * size_of::<Event>();
+        let in_events: usize = self.timeline.events.iter().map(|event| text_bytes(&event.kind)).sum();
+        size_of::<Self>() + text + phases + events + in_events
+    }
+}
+
+/// Serialises what is behind an `Arc`, which serde does only with a feature that warns of copies.
+pub(super) fn shared<T, S>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error>
+where
+    T: Serialize + ?Sized,
+    S: Serializer,
+{
+    T::serialize(value, serializer)
+}
+
+fn phases(timeline: &Timeline, run: Duration) -> Vec<PhaseView> {
+    let events = &timeline.events;
+    let mut phases = Vec::new();
+    for (at, event) in events.iter().enumerate() {
+        let EventKind::Phase { phase } = event.kind else { continue };
+        let ends = |later: &&Event| {
+            later.connection == event.connection
+                && matches!(later.kind, EventKind::Phase { .. } | EventKind::Ended { .. })
+        };
+        let end = match events[at + 1..].iter().find(ends) {
+            Some(later) => later.at(),
+            // Its end was dropped with other events, and a guess would be a lie.
+            None if timeline.dropped > 0 => continue,
+            None => run,
+        };
+        let duration_seconds = end.saturating_sub(event.at()).as_secs_f64();
+        phases.push(PhaseView { connection: event.connection, phase, duration_seconds });
+    }
+    phases
+}
+
+fn text_bytes(kind: &EventKind) -> usize {
+    match kind {
+        EventKind::Resolved { addresses } => {
+            addresses.iter().map(|address| address.len() + size_of::<String>()).sum()
+        }
+        EventKind::Connecting { address } | EventKind::Connected { address } => address.len(),
+        EventKind::ConnectFailed { address, error } => address.len() + error.len(),
+        EventKind::TlsUp { version } => version.len(),
+        EventKind::Note { text } => text.len(),
+        EventKind::Phase { .. }
+        | EventKind::Http { .. }
+        | EventKind::Frame { .. }
+        | EventKind::Ended { .. } => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{End, Failure, JobKey, Outcome, Side};
+
+    fn event(at_ms: u64, connection: u16, kind: EventKind) -> Event {
+        Event { at_ns: at_ms * 1_000_000, connection, kind }
+    }
+
+    fn enter(at_ms: u64, connection: u16, phase: Phase) -> Event {
+        event(at_ms, connection, EventKind::Phase { phase })
+    }
+
+    fn report(events: Vec<Event>, dropped: u64) -> RunReport {
+        RunReport {
+            job: JobKey { target: "edge".into(), check: "handshake", config_hash: 7 },
+            peer: None,
+            started_at: UNIX_EPOCH + Duration::from_millis(1_700_000_000_250),
+            duration: Duration::from_millis(100),
+            outcome: Outcome::Fail(Failure::UpgradeTimeout),
+            detail: "no response after 0.1 s".to_owned(),
+            timeline: Timeline { events, dropped },
+            samples: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_run_in_json() {
+        let events = vec![
+            enter(0, 0, Phase::Tcp),
+            event(5, 0, EventKind::Connected { address: "192.0.2.1:443".to_owned() }),
+            enter(10, 0, Phase::Upgrade),
+        ];
+        let json = serde_json::to_value(RunView::from(&report(events, 0))).unwrap();
+        let expected = json!({
+            "target": "edge",
+            "check": "handshake",
+            "outcome": "fail",
+            "reason": "upgrade_timeout",
+            "explanation": Failure::UpgradeTimeout.explain(),
+            "detail": "no response after 0.1 s",
+            "started_at": "2023-11-14T22:13:20.25Z",
+            "duration_seconds": 0.1,
+            "phases": [
+                {"connection": 0, "phase": "tcp", "duration_seconds": 0.01},
+                {"connection": 0, "phase": "upgrade", "duration_seconds": 0.09},
+            ],
+            "timeline": {
+                "events": [
+                    {"at_ns": 0, "connection": 0, "event": "phase", "phase": "tcp"},
+                    {"at_ns": 5_000_000, "connection": 0, "event": "connected", "address": "192.0.2.1:443"},
+                    {"at_ns": 10_000_000, "connection": 0, "event": "phase", "phase": "upgrade"},
+                ],
+                "dropped": 0,
+            },
+        });
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn phases_are_told_apart_by_connection_and_end_with_it() {
+        let ended = EventKind::Ended { by: Side::Gateway, how: End::Fin };
+        let events = vec![
+            enter(0, 0, Phase::Tcp),
+            enter(10, 1, Phase::Tcp),
+            enter(20, 0, Phase::Close),
+            event(30, 1, ended),
+        ];
+        let seconds = |dropped| {
+            let view = RunView::from(&report(events.clone(), dropped));
+            view.phases.iter().map(|phase| phase.duration_seconds).collect::<Vec<_>>()
+        };
+        assert_eq!(seconds(0), [0.02, 0.02, 0.08]);
+        assert_eq!(seconds(3), [0.02, 0.02], "the end of the last one was not kept");
+    }
+}
