@@ -144,11 +144,7 @@ async fn secure(tcp: &mut TcpStream, acceptor: TlsAcceptor, peer: &Peer) -> End 
 }
 
 async fn before_tls(tcp: &mut TcpStream, peer: &Peer) -> Option<End> {
-    let faults = [
-        FaultKind::TlsSilent,
-        FaultKind::TlsGarbage,
-        FaultKind::TlsClose,
-    ];
+    let faults = [FaultKind::TlsSilent, FaultKind::TlsGarbage, FaultKind::TlsClose];
     if !faults.iter().any(|kind| peer.has(*kind)) {
         return None;
     }
@@ -166,8 +162,7 @@ async fn before_tls(tcp: &mut TcpStream, peer: &Peer) -> Option<End> {
         Err(error) => End::from(error),
         Ok(_) if peer.has(FaultKind::TlsClose) => End::Cut,
         Ok(_) => {
-            link.output
-                .extend_from_slice(b"220 this is no TLS record\r\n");
+            link.output.extend_from_slice(b"220 this is no TLS record\r\n");
             hold(&mut link, peer).await
         }
     })

@@ -27,21 +27,14 @@ impl Answer {
         let headers = match status {
             401 => vec![("WWW-Authenticate", "Bearer".to_owned())],
             405 => vec![("Allow", "GET".to_owned())],
-            426 => vec![
-                ("Upgrade", "websocket".to_owned()),
-                ("Sec-WebSocket-Version", "13".to_owned()),
-            ],
+            426 => vec![("Upgrade", "websocket".to_owned()), ("Sec-WebSocket-Version", "13".to_owned())],
             _ => Vec::new(),
         };
         let body = match status {
             204 | 304 => String::new(),
             _ => format!("{why}\n"),
         };
-        Self {
-            status,
-            headers,
-            body,
-        }
+        Self { status, headers, body }
     }
 
     /// Appends the answer as it goes over the wire.
@@ -51,17 +44,11 @@ impl Answer {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
         if self.status != 101 {
-            let connection = if self.status == 426 {
-                "Upgrade, close"
-            } else {
-                "close"
-            };
+            let connection = if self.status == 426 { "Upgrade, close" } else { "close" };
             text.push_str(&format!("Connection: {connection}\r\n"));
             if !matches!(self.status, 204 | 304) {
                 let length = self.body.len();
-                text.push_str(&format!(
-                    "Content-Type: text/plain\r\nContent-Length: {length}\r\n"
-                ));
+                text.push_str(&format!("Content-Type: text/plain\r\nContent-Length: {length}\r\n"));
             }
         }
         text.push_str("\r\n");
@@ -103,20 +90,14 @@ fn faulty_refusal(request: &Request, faults: &FaultSet) -> Option<Answer> {
     Some(answer)
 }
 
-fn check(
-    request: &Request,
-    settings: &Settings,
-    faults: &FaultSet,
-) -> Result<(), (u16, &'static str)> {
+fn check(request: &Request, settings: &Settings, faults: &FaultSet) -> Result<(), (u16, &'static str)> {
     if request.method != "GET" {
         return Err((405, "a WebSocket is opened with GET"));
     }
     if request.only("host").is_none() {
         return Err((400, "exactly one Host is needed"));
     }
-    let has_body = request
-        .only("content-length")
-        .is_some_and(|length| length != "0");
+    let has_body = request.only("content-length").is_some_and(|length| length != "0");
     if has_body || request.all("transfer-encoding").next().is_some() {
         return Err((400, "an upgrade request has no body"));
     }
@@ -132,9 +113,7 @@ fn check(
     if request.only("sec-websocket-version") != Some("13") {
         return Err((426, "only version 13 is spoken"));
     }
-    let key = request
-        .only("sec-websocket-key")
-        .and_then(|key| STANDARD.decode(key).ok());
+    let key = request.only("sec-websocket-key").and_then(|key| STANDARD.decode(key).ok());
     if key.is_none_or(|key| key.len() != 16) {
         return Err((400, "Sec-WebSocket-Key is not 16 bytes in base64"));
     }
@@ -160,9 +139,7 @@ fn authorized(request: &Request, settings: &Settings) -> bool {
     if let Some(presented) = header {
         return token.matches(presented);
     }
-    request
-        .query("access_token")
-        .is_some_and(|presented| token.matches(&presented))
+    request.query("access_token").is_some_and(|presented| token.matches(&presented))
 }
 
 /// The credentials of an `Authorization: Bearer` header (RFC 6750 section 2.1).
@@ -191,21 +168,11 @@ fn accept(request: &Request, settings: &Settings, faults: &FaultSet) -> Answer {
     }
     if faults.has(FaultKind::UnsolicitedExtension) {
         let offered = request.list("sec-websocket-extensions");
-        let deflate_offered = offered
-            .into_iter()
-            .any(|name| name.starts_with("permessage-deflate"));
-        let name = if deflate_offered {
-            "x-not-offered"
-        } else {
-            "permessage-deflate"
-        };
+        let deflate_offered = offered.into_iter().any(|name| name.starts_with("permessage-deflate"));
+        let name = if deflate_offered { "x-not-offered" } else { "permessage-deflate" };
         headers.push(("Sec-WebSocket-Extensions", name.to_owned()));
     }
-    Answer {
-        status: 101,
-        headers,
-        body: String::new(),
-    }
+    Answer { status: 101, headers, body: String::new() }
 }
 
 fn subprotocol(request: &Request, settings: &Settings, faults: &FaultSet) -> Option<String> {
@@ -215,11 +182,7 @@ fn subprotocol(request: &Request, settings: &Settings, faults: &FaultSet) -> Opt
     if faults.has(FaultKind::NoSubprotocol) {
         return None;
     }
-    let offered = |known: &&String| {
-        request
-            .list("sec-websocket-protocol")
-            .any(|name| name == *known)
-    };
+    let offered = |known: &&String| request.list("sec-websocket-protocol").any(|name| name == *known);
     settings.subprotocols.iter().find(offered).cloned()
 }
 

@@ -53,60 +53,30 @@ fn each_rule_has_its_status() {
 
 #[test]
 fn a_token_is_taken_from_the_header_or_the_query() {
-    let settings = Settings {
-        token: Token::new("a b+c"),
-        ..Settings::default()
-    };
+    let settings = Settings { token: Token::new("a b+c"), ..Settings::default() };
     let status = |head: &str| judge(head, &settings).status;
     assert_eq!(status(GOOD), 401);
-    assert_eq!(
-        status(&format!("{GOOD}Authorization: Bearer a b+c\r\n")),
-        101
-    );
-    assert_eq!(
-        status(&format!("{GOOD}Authorization: Bearer wrong\r\n")),
-        401
-    );
-    assert_eq!(
-        status(&format!("{GOOD}Authorization: Basic a b+c\r\n")),
-        401
-    );
-    assert_eq!(
-        status(&GOOD.replace("/chat", "/chat?access_token=a%20b%2Bc")),
-        101
-    );
+    assert_eq!(status(&format!("{GOOD}Authorization: Bearer a b+c\r\n")), 101);
+    assert_eq!(status(&format!("{GOOD}Authorization: Bearer wrong\r\n")), 401);
+    assert_eq!(status(&format!("{GOOD}Authorization: Basic a b+c\r\n")), 401);
+    assert_eq!(status(&GOOD.replace("/chat", "/chat?access_token=a%20b%2Bc")), 101);
     assert_eq!(status(&GOOD.replace("/chat", "/chat?access_token=")), 401);
 }
 
 #[test]
 fn foreign_origins_are_refused_and_none_is_no_browser() {
-    let settings = Settings {
-        origins: vec!["https://good.example".to_owned()],
-        ..Settings::default()
-    };
+    let settings = Settings { origins: vec!["https://good.example".to_owned()], ..Settings::default() };
     let status = |head: &str| judge(head, &settings).status;
     assert_eq!(status(GOOD), 101);
-    assert_eq!(
-        status(&format!("{GOOD}Origin: https://good.example\r\n")),
-        101
-    );
-    assert_eq!(
-        status(&format!("{GOOD}Origin: https://bad.example\r\n")),
-        403
-    );
+    assert_eq!(status(&format!("{GOOD}Origin: https://good.example\r\n")), 101);
+    assert_eq!(status(&format!("{GOOD}Origin: https://bad.example\r\n")), 403);
 }
 
 #[test]
 fn the_first_known_subprotocol_that_was_offered_is_selected() {
-    let settings = Settings {
-        subprotocols: vec!["v2".to_owned(), "v1".to_owned()],
-        ..Settings::default()
-    };
+    let settings = Settings { subprotocols: vec!["v2".to_owned(), "v1".to_owned()], ..Settings::default() };
     let selected = |offer: &str| {
-        let answer = judge(
-            &format!("{GOOD}Sec-WebSocket-Protocol: {offer}\r\n"),
-            &settings,
-        );
+        let answer = judge(&format!("{GOOD}Sec-WebSocket-Protocol: {offer}\r\n"), &settings);
         header(&answer, "Sec-WebSocket-Protocol").map(str::to_owned)
     };
     assert_eq!(selected("v1, v2").as_deref(), Some("v2"));

@@ -8,17 +8,11 @@
 /// the same for all processes of a machine.
 #[allow(unsafe_code)]
 pub fn monotonic_ns() -> u64 {
-    let mut now = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `now` is a valid, exclusively borrowed timespec for the length of the call, which
     // keeps no pointer to it.
     let status = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    debug_assert_eq!(
-        status, 0,
-        "CLOCK_MONOTONIC exists on every supported system"
-    );
+    debug_assert_eq!(status, 0, "CLOCK_MONOTONIC exists on every supported system");
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(now.tv_nsec).unwrap_or(0);
     seconds * 1_000_000_000 + nanos

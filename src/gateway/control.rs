@@ -52,12 +52,7 @@ async fn authorize(State(shared): State<Arc<Shared>>, request: Request, next: Ne
     match &shared.settings.control_token {
         Some(token) if !presented.is_some_and(|text| token.matches(text)) => {
             let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
-            (
-                StatusCode::UNAUTHORIZED,
-                challenge,
-                "a valid token is needed\n",
-            )
-                .into_response()
+            (StatusCode::UNAUTHORIZED, challenge, "a valid token is needed\n").into_response()
         }
         _ => next.run(request).await,
     }
@@ -70,9 +65,7 @@ impl From<FaultError> for Refusal {
     fn from(error: FaultError) -> Self {
         let status = match error {
             FaultError::Unknown { .. } => StatusCode::NOT_FOUND,
-            FaultError::BadValue { .. } | FaultError::UnwantedValue { .. } => {
-                StatusCode::BAD_REQUEST
-            }
+            FaultError::BadValue { .. } | FaultError::UnwantedValue { .. } => StatusCode::BAD_REQUEST,
             FaultError::NoEffect { .. } => StatusCode::CONFLICT,
             FaultError::Certificate { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         };
@@ -88,8 +81,7 @@ impl IntoResponse for Refusal {
 
 async fn list_faults(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let active = |fault: &Fault| json!({"name": fault.kind().name(), "value": fault.value()});
-    let known =
-        |kind: &FaultKind| json!({"name": kind.name(), "value": kind.hint(), "help": kind.help()});
+    let known = |kind: &FaultKind| json!({"name": kind.name(), "value": kind.hint(), "help": kind.help()});
     Json(json!({
         "active": shared.faults().iter().map(active).collect::<Vec<_>>(),
         "known": FaultKind::ALL.iter().map(known).collect::<Vec<_>>(),
@@ -141,10 +133,7 @@ struct LogQuery {
 }
 
 /// The log as JSON lines; the headers say where to go on and how much was dropped so far.
-async fn log(
-    State(shared): State<Arc<Shared>>,
-    Query(query): Query<LogQuery>,
-) -> Result<Response, Refusal> {
+async fn log(State(shared): State<Arc<Shared>>, Query(query): Query<LogQuery>) -> Result<Response, Refusal> {
     let events = shared.log.since(query.since);
     let next = events.last().map_or(query.since, |event| event.seq + 1);
     let mut lines = Vec::new();

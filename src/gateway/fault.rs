@@ -16,30 +16,18 @@ struct Form<T> {
     default: Option<T>,
 }
 
-const DURATION: Form<Duration> = Form {
-    hint: "DURATION",
-    read: parse_duration,
-    write: |value| format_duration(*value),
-    default: None,
-};
+const DURATION: Form<Duration> =
+    Form { hint: "DURATION", read: parse_duration, write: |value| format_duration(*value), default: None };
 const PACE: Form<Duration> = Form {
     hint: "DURATION, default 1s",
     read: parse_duration,
     write: |value| format_duration(*value),
     default: Some(Duration::from_secs(1)),
 };
-const COUNT: Form<NonZeroU32> = Form {
-    hint: "K, at least 1",
-    read: |text| text.parse().ok(),
-    write: ToString::to_string,
-    default: None,
-};
-const SECONDS: Form<u32> = Form {
-    hint: "SECONDS",
-    read: |text| text.parse().ok(),
-    write: ToString::to_string,
-    default: None,
-};
+const COUNT: Form<NonZeroU32> =
+    Form { hint: "K, at least 1", read: |text| text.parse().ok(), write: ToString::to_string, default: None };
+const SECONDS: Form<u32> =
+    Form { hint: "SECONDS", read: |text| text.parse().ok(), write: ToString::to_string, default: None };
 const STATUS: Form<u16> = Form {
     hint: "STATUS, 200 to 599",
     read: |text| text.parse().ok().filter(|code| (200..600).contains(code)),
@@ -243,11 +231,7 @@ pub fn catalogue() -> String {
         };
         format!("  {usage:<40} {}", kind.help())
     };
-    FaultKind::ALL
-        .iter()
-        .map(line)
-        .collect::<Vec<_>>()
-        .join("\n")
+    FaultKind::ALL.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 impl fmt::Display for FaultKind {
@@ -261,9 +245,7 @@ impl FromStr for FaultKind {
 
     fn from_str(name: &str) -> Result<Self, FaultError> {
         let found = FaultKind::ALL.iter().find(|kind| kind.name() == name);
-        found.copied().ok_or_else(|| FaultError::Unknown {
-            name: name.to_owned(),
-        })
+        found.copied().ok_or_else(|| FaultError::Unknown { name: name.to_owned() })
     }
 }
 
@@ -319,10 +301,7 @@ mod tests {
 
     #[test]
     fn values_are_checked() {
-        assert_eq!(
-            "upgrade_drip".parse(),
-            Ok(Fault::UpgradeDrip(Duration::from_secs(1)))
-        );
+        assert_eq!("upgrade_drip".parse(), Ok(Fault::UpgradeDrip(Duration::from_secs(1))));
         for bad in [
             "accept_silent=1",
             "upgrade_status",

@@ -130,21 +130,11 @@ pub fn decode(input: &mut BytesMut, limit: usize) -> Result<Option<Frame>, Viola
     let mut payload = input[..header.payload].to_vec();
     input.advance(header.payload);
     apply_mask(&mut payload, header.mask);
-    Ok(Some(Frame {
-        fin: header.fin,
-        opcode: header.opcode,
-        payload,
-    }))
+    Ok(Some(Frame { fin: header.fin, opcode: header.opcode, payload }))
 }
 
 /// Appends one frame to `output`, masked when `mask` is given.
-pub fn encode(
-    output: &mut BytesMut,
-    fin: bool,
-    opcode: Opcode,
-    payload: &[u8],
-    mask: Option<[u8; 4]>,
-) {
+pub fn encode(output: &mut BytesMut, fin: bool, opcode: Opcode, payload: &[u8], mask: Option<[u8; 4]>) {
     let mask_bit = if mask.is_some() { 0x80 } else { 0 };
     let mut header = vec![u8::from(fin) << 7 | opcode.bits()];
     match payload.len() {
@@ -189,12 +179,9 @@ impl Header {
         let (fin, opcode) = Self::check(first, second)?;
         let (length, extra) = match (second & 0x7F, rest) {
             (126, &[a, b, ..]) => (u64::from(u16::from_be_bytes([a, b])), 2),
-            (127, rest) if rest.len() >= 8 => (
-                rest[..8]
-                    .iter()
-                    .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
-                8,
-            ),
+            (127, rest) if rest.len() >= 8 => {
+                (rest[..8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)), 8)
+            }
             (126 | 127, _) => return Ok(None),
             (short, _) => (u64::from(short), 0),
         };
@@ -214,13 +201,7 @@ impl Header {
             return Ok(None);
         };
         let (mask, size) = ([a, b, c, d], 2 + extra + 4);
-        Ok(Some(Self {
-            fin,
-            opcode,
-            mask,
-            size,
-            payload,
-        }))
+        Ok(Some(Self { fin, opcode, mask, size, payload }))
     }
 
     fn check(first: u8, second: u8) -> Result<(bool, Opcode), Violation> {

@@ -11,9 +11,7 @@ fn decode_client(bytes: &[u8]) -> Result<Option<Frame>, Violation> {
 /// The example of RFC 6455 section 5.7: a masked "Hello".
 #[test]
 fn reads_the_example_of_the_rfc() {
-    let bytes = [
-        0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58,
-    ];
+    let bytes = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
     let frame = decode_client(&bytes).unwrap().unwrap();
     assert_eq!((frame.fin, frame.opcode), (true, Opcode::Text));
     assert_eq!(frame.payload, b"Hello");
@@ -30,10 +28,7 @@ fn each_rule_of_a_header_has_its_violation() {
         (&[0x89, 0xFE], Violation::ControlTooLong),
         (&[0x09, 0x80], Violation::ControlFragmented),
         (&[0x81, 0xFE, 0, 125], Violation::BadLength),
-        (
-            &[0x81, 0xFF, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF],
-            Violation::BadLength,
-        ),
+        (&[0x81, 0xFF, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], Violation::BadLength),
         (&[0x82, 0xFF, 0, 0, 0, 0, 0, 1, 0, 1], Violation::TooBig),
     ];
     for (bytes, violation) in cases {
@@ -45,13 +40,7 @@ fn each_rule_of_a_header_has_its_violation() {
 #[test]
 fn the_limit_is_inclusive() {
     let mut bytes = BytesMut::new();
-    encode(
-        &mut bytes,
-        true,
-        Opcode::Binary,
-        &vec![7; LIMIT],
-        Some([9; 4]),
-    );
+    encode(&mut bytes, true, Opcode::Binary, &vec![7; LIMIT], Some([9; 4]));
     assert_eq!(decode_client(&bytes).unwrap().unwrap().payload.len(), LIMIT);
 }
 
@@ -75,11 +64,7 @@ fn frame() -> impl Strategy<Value = Frame> {
         if opcode.is_control() {
             payload.truncate(125);
         }
-        Frame {
-            fin: fin || opcode.is_control(),
-            opcode,
-            payload,
-        }
+        Frame { fin: fin || opcode.is_control(), opcode, payload }
     })
 }
 

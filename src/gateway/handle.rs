@@ -31,10 +31,7 @@ pub async fn start(settings: Settings) -> Result<Handle, Error> {
     let listener = listen(settings.listen)?;
     let control = settings.control.map(listen).transpose()?;
     let local = |listener: &tokio::net::TcpListener, asked: SocketAddr| {
-        listener.local_addr().map_err(|source| Error::Bind {
-            address: asked,
-            source,
-        })
+        listener.local_addr().map_err(|source| Error::Bind { address: asked, source })
     };
     let address = local(&listener, settings.listen)?;
     let control_address = match (&control, settings.control) {
@@ -106,11 +103,7 @@ impl Handle {
 
     /// The URL for a client on this machine.
     pub fn url(&self) -> String {
-        let scheme = if self.shared.identity.is_some() {
-            "wss"
-        } else {
-            "ws"
-        };
+        let scheme = if self.shared.identity.is_some() { "wss" } else { "ws" };
         let ip = match self.address.ip() {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V6(Ipv6Addr::LOCALHOST),
@@ -172,10 +165,7 @@ impl Handle {
 
     /// A reader of the log, from its beginning, that also outlives this handle.
     pub fn log_reader(&self) -> LogReader {
-        LogReader {
-            shared: self.shared.clone(),
-            next: 0,
-        }
+        LogReader { shared: self.shared.clone(), next: 0 }
     }
 
     /// How many TCP connections are open.

@@ -30,13 +30,7 @@ pub struct Heartbeat {
 impl Heartbeat {
     /// A heartbeat whose first ping is due one interval after `now`.
     pub fn new(interval: Duration, timeout: Duration, now: Instant) -> Self {
-        Self {
-            interval,
-            timeout,
-            next: now + interval,
-            last: 0,
-            unanswered: VecDeque::new(),
-        }
+        Self { interval, timeout, next: now + interval, last: 0, unanswered: VecDeque::new() }
     }
 
     /// When [`Heartbeat::tick`] has something to say.
@@ -75,10 +69,7 @@ impl Heartbeat {
     /// (RFC 6455 section 5.5.3); one that answers none is ignored.
     pub fn pong(&mut self, payload: &[u8]) -> Option<u64> {
         let number = u64::from_be_bytes(payload.try_into().ok()?);
-        let index = self
-            .unanswered
-            .iter()
-            .position(|(sent, _)| *sent == number)?;
+        let index = self.unanswered.iter().position(|(sent, _)| *sent == number)?;
         self.unanswered.drain(..=index);
         Some(number)
     }
@@ -108,10 +99,7 @@ mod tests {
         let start = Instant::now();
         let mut beat = Heartbeat::new(SECOND, 10 * SECOND, start);
         for number in 1..=3 {
-            assert_eq!(
-                beat.tick(start + SECOND * number),
-                Some(Beat::Ping(number.into()))
-            );
+            assert_eq!(beat.tick(start + SECOND * number), Some(Beat::Ping(number.into())));
         }
         assert_eq!(beat.pong(b"hello"), None);
         assert_eq!(beat.pong(&Heartbeat::payload(9)), None);

@@ -74,15 +74,12 @@ impl Request {
     /// The elements of a header that is a comma-separated list; `name` in lower case.
     pub fn list<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let elements = self.all(name).flat_map(|value| value.split(','));
-        elements
-            .map(str::trim)
-            .filter(|element| !element.is_empty())
+        elements.map(str::trim).filter(|element| !element.is_empty())
     }
 
     /// Whether a list header holds `token`, in any case.
     pub fn lists(&self, name: &str, token: &str) -> bool {
-        self.list(name)
-            .any(|element| element.eq_ignore_ascii_case(token))
+        self.list(name).any(|element| element.eq_ignore_ascii_case(token))
     }
 
     /// The first value of a query parameter, percent-decoded; `None` too for bad encoding.
@@ -115,11 +112,7 @@ impl Request {
         if headers.len() > HEADERS_LIMIT {
             return Err(HeadError::TooLarge);
         }
-        Ok(Self {
-            method: method.to_owned(),
-            target: target.to_owned(),
-            headers,
-        })
+        Ok(Self { method: method.to_owned(), target: target.to_owned(), headers })
     }
 }
 
@@ -188,10 +181,7 @@ mod tests {
             ("GET /\r\n\r\n", HeadError::Malformed),
             ("\x16\x03\x01\r\n\r\n", HeadError::Malformed),
             ("GET / HTTP/1.1\r\nno colon\r\n\r\n", HeadError::Malformed),
-            (
-                "GET / HTTP/1.1\r\nA: b\r\n folded\r\n\r\n",
-                HeadError::Malformed,
-            ),
+            ("GET / HTTP/1.1\r\nA: b\r\n folded\r\n\r\n", HeadError::Malformed),
             ("GET / HTTP/1.1\r\nA : b\r\n\r\n", HeadError::Malformed),
             ("GET / HTTP/1.1\r\nA: b\nC: d\r\n\r\n", HeadError::Malformed),
         ] {

@@ -170,12 +170,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
             if self.output.is_empty() && self.output.capacity() > KEEP {
                 self.output = BytesMut::new();
             }
-        } else if self.flushed
-            && self
-                .marks
-                .front()
-                .is_none_or(|(end, _)| *end > self.written)
-        {
+        } else if self.flushed && self.marks.front().is_none_or(|(end, _)| *end > self.written) {
             return Poll::Pending;
         }
         // TLS keeps records of its own: only after a flush has the kernel got the bytes.

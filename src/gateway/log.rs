@@ -128,11 +128,7 @@ struct Ring {
 impl Log {
     /// A log that keeps `capacity` events, at least one.
     pub fn new(capacity: usize) -> Self {
-        Self {
-            ring: Mutex::default(),
-            added: Notify::new(),
-            capacity: capacity.max(1),
-        }
+        Self { ring: Mutex::default(), added: Notify::new(), capacity: capacity.max(1) }
     }
 
     /// Stamps and keeps an event; drops the oldest when the ring is full.
@@ -215,10 +211,7 @@ mod tests {
         let line = serde_json::to_value(&log.since(0)[0]).unwrap();
         assert_eq!(line["event"], "close_sent");
         assert_eq!(line["code"], 1001);
-        assert_eq!(
-            (&line["connection"], &line["peer"]),
-            (&7.into(), &"127.0.0.1:9".into())
-        );
+        assert_eq!((&line["connection"], &line["peer"]), (&7.into(), &"127.0.0.1:9".into()));
         assert!(line["monotonic_ns"].as_u64().unwrap() > 0);
     }
 

@@ -27,10 +27,7 @@ pub struct Assembler {
 impl Assembler {
     /// An assembler for messages of at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            partial: None,
-        }
+        Self { limit, partial: None }
     }
 
     /// How many bytes of payload the next frame may have.
@@ -110,11 +107,7 @@ mod tests {
     use super::*;
 
     fn frame(fin: bool, opcode: Opcode, payload: &[u8]) -> Frame {
-        Frame {
-            fin,
-            opcode,
-            payload: payload.to_vec(),
-        }
+        Frame { fin, opcode, payload: payload.to_vec() }
     }
 
     #[test]
@@ -122,10 +115,7 @@ mod tests {
         let mut assembler = Assembler::new(100);
         // A code point split over two fragments is valid text.
         let text = "aé".as_bytes();
-        assert_eq!(
-            assembler.push(frame(false, Opcode::Text, &text[..2])),
-            Ok(None)
-        );
+        assert_eq!(assembler.push(frame(false, Opcode::Text, &text[..2])), Ok(None));
         let ping = assembler.push(frame(true, Opcode::Ping, b"p"));
         assert_eq!(ping, Ok(Some(Message::Ping(b"p".to_vec()))));
         let done = assembler.push(frame(true, Opcode::Continuation, &text[2..]));
@@ -137,9 +127,7 @@ mod tests {
         let mut fresh = Assembler::new(10);
         let lone = fresh.push(frame(true, Opcode::Continuation, b""));
         assert_eq!(lone, Err(Violation::NothingToContinue));
-        fresh
-            .push(frame(false, Opcode::Binary, b"12345678"))
-            .unwrap();
+        fresh.push(frame(false, Opcode::Binary, b"12345678")).unwrap();
         let inside = fresh.push(frame(true, Opcode::Text, b""));
         assert_eq!(inside, Err(Violation::Interleaved));
         let grown = fresh.push(frame(true, Opcode::Continuation, b"123"));
@@ -148,12 +136,7 @@ mod tests {
 
     #[test]
     fn bad_utf8_is_refused() {
-        for bytes in [
-            &[0xC0, 0xAF][..],
-            &[0xED, 0xA0, 0x80],
-            &[0xE2, 0x82],
-            &[0xFF],
-        ] {
+        for bytes in [&[0xC0, 0xAF][..], &[0xED, 0xA0, 0x80], &[0xE2, 0x82], &[0xFF]] {
             let text = Assembler::new(10).push(frame(true, Opcode::Text, bytes));
             assert_eq!(text, Err(Violation::NotUtf8));
             let reason = [&[0x03, 0xE8], bytes].concat();
@@ -169,10 +152,7 @@ mod tests {
             assert_eq!(close_code(&u16::to_be_bytes(good)), Ok(Some(good)));
         }
         for bad in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
-            assert_eq!(
-                close_code(&u16::to_be_bytes(bad)),
-                Err(Violation::BadCloseCode)
-            );
+            assert_eq!(close_code(&u16::to_be_bytes(bad)), Err(Violation::BadCloseCode));
         }
     }
 }

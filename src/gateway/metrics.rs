@@ -1,8 +1,6 @@
 //! The gateway's own counters, in a registry of its own.
 
-use prometheus::{
-    Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
-};
+use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use super::fault::FaultKind;
 use super::log::EventKind;
@@ -36,19 +34,9 @@ impl Metrics {
             upgrades: build.counter("upgrades_total", "Upgrades answered with 101."),
             rejections: build.counters("rejections_total", "Upgrades refused.", "status"),
             closes_sent: build.counters("closes_sent_total", "Close frames sent.", "code"),
-            closes_received: build.counters(
-                "closes_received_total",
-                "Close frames received.",
-                "code",
-            ),
-            heartbeats_missed: build.counter(
-                "heartbeats_missed_total",
-                "Clients closed for want of a pong.",
-            ),
-            violations: build.counter(
-                "violations_total",
-                "Clients closed for breaking the protocol.",
-            ),
+            closes_received: build.counters("closes_received_total", "Close frames received.", "code"),
+            heartbeats_missed: build.counter("heartbeats_missed_total", "Clients closed for want of a pong."),
+            violations: build.counter("violations_total", "Clients closed for breaking the protocol."),
             faults: build.gauges("fault_active", "1 while the fault is on.", "fault"),
             registry,
         }
@@ -61,19 +49,13 @@ impl Metrics {
             EventKind::Accepted => self.accepted.inc(),
             EventKind::Upgraded => self.upgrades.inc(),
             EventKind::Rejected { status } => {
-                self.rejections
-                    .with_label_values(&[&status.to_string()])
-                    .inc();
+                self.rejections.with_label_values(&[&status.to_string()]).inc();
             }
             EventKind::CloseSent { code } => {
-                self.closes_sent
-                    .with_label_values(&[&code_label(*code)])
-                    .inc();
+                self.closes_sent.with_label_values(&[&code_label(*code)]).inc();
             }
             EventKind::CloseReceived { code } => {
-                self.closes_received
-                    .with_label_values(&[&code_label(*code)])
-                    .inc();
+                self.closes_received.with_label_values(&[&code_label(*code)]).inc();
             }
             EventKind::HeartbeatMissed { .. } => self.heartbeats_missed.inc(),
             EventKind::Violation { .. } => self.violations.inc(),
@@ -93,9 +75,7 @@ impl Metrics {
 
     /// Notes whether a fault is on.
     pub fn fault(&self, kind: FaultKind, on: bool) {
-        self.faults
-            .with_label_values(&[kind.name()])
-            .set(i64::from(on));
+        self.faults.with_label_values(&[kind.name()]).set(i64::from(on));
     }
 
     /// All of them in Prometheus' text format.
@@ -132,9 +112,7 @@ fn code_label(code: Option<u16>) -> String {
 /// `VmRSS` of proc(5), which is in units of 1,024 bytes.
 fn resident_bytes() -> Option<i64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }
@@ -149,9 +127,7 @@ impl Builder<'_> {
     }
 
     fn add<C: prometheus::core::Collector + Clone + 'static>(&self, collector: C) -> C {
-        self.0
-            .register(Box::new(collector.clone()))
-            .expect(Self::VALID);
+        self.0.register(Box::new(collector.clone())).expect(Self::VALID);
         collector
     }
 

@@ -86,10 +86,7 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
     fn new(link: &'s mut Link<'l, S>, peer: &'s Peer) -> Self {
         let settings = &peer.shared.settings;
         let now = Instant::now();
-        let hello_delay = peer
-            .faults
-            .duration(FaultKind::HelloDelay)
-            .unwrap_or_default();
+        let hello_delay = peer.faults.duration(FaultKind::HelloDelay).unwrap_or_default();
         let hello = settings.hello.is_some() && !peer.has(FaultKind::NoHello);
         Self {
             assembler: Assembler::new(MESSAGE_LIMIT),
@@ -119,11 +116,7 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
             }
             let (due, drain) = (self.due(), self.peer.shared.drain.clone());
             let may_read = !matches!(self.state, State::Ending { .. });
-            let read_limit = if may_read {
-                self.assembler.room() + HEADER_MAX
-            } else {
-                0
-            };
+            let read_limit = if may_read { self.assembler.room() + HEADER_MAX } else { 0 };
             tokio::select! {
                 biased;
                 () = async { if self.draining { pending().await } drain.cancelled().await } => self.drain(),
@@ -139,9 +132,7 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
 
     /// The first frame: a Close by fault, or the hello where it is due at once.
     fn open(&mut self) {
-        if let Some(Fault::CloseAfterUpgrade(code)) =
-            self.peer.faults.get(FaultKind::CloseAfterUpgrade)
-        {
+        if let Some(Fault::CloseAfterUpgrade(code)) = self.peer.faults.get(FaultKind::CloseAfterUpgrade) {
             return self.close(*code);
         }
         if self.hello_at.is_some_and(|at| at <= Instant::now()) {
@@ -231,10 +222,9 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
 
     fn due(&self) -> Instant {
         let due = match self.state {
-            State::Open => self.hello_at.map_or_else(
-                || self.heartbeat.due(),
-                |hello| hello.min(self.heartbeat.due()),
-            ),
+            State::Open => {
+                self.hello_at.map_or_else(|| self.heartbeat.due(), |hello| hello.min(self.heartbeat.due()))
+            }
             State::Closing { until } | State::Ending { until } => until,
             State::Answering { at, .. } => at,
             State::Stuck => Instant::now(),
@@ -321,9 +311,7 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
     fn queue(&mut self, opcode: Opcode, payload: &[u8]) {
         let faults = self.peer.shared.faults();
         let mask = faults.has(FaultKind::MaskedFrame).then_some(MASK);
-        let pace = faults
-            .duration(FaultKind::FrameDrip)
-            .filter(|_| !self.draining);
+        let pace = faults.duration(FaultKind::FrameDrip).filter(|_| !self.draining);
         self.link.set_pace(pace);
         self.drip_end = pace.map(|_| {
             let cap = Instant::now() + FAULT_CAP;

@@ -88,9 +88,7 @@ impl TlsSettings {
     /// A self-made certificate for `localhost` and both loopback addresses.
     pub fn loopback() -> Self {
         let names = ["localhost", "127.0.0.1", "::1"];
-        Self::SelfMade {
-            names: names.map(str::to_owned).to_vec(),
-        }
+        Self::SelfMade { names: names.map(str::to_owned).to_vec() }
     }
 }
 
@@ -132,10 +130,7 @@ mod tests {
             assert!(!token.matches(wrong), "{wrong}");
         }
         assert_eq!(Token::new(" \n"), None);
-        let settings = Settings {
-            token: Some(token),
-            ..Settings::default()
-        };
+        let settings = Settings { token: Some(token), ..Settings::default() };
         assert!(!format!("{settings:?}").contains("s3cret"));
     }
 }

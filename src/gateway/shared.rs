@@ -125,10 +125,7 @@ impl Shared {
 
     /// Switches a fault off; `false` when it was not on.
     pub fn clear_fault(&self, kind: FaultKind) -> bool {
-        let was_on = Arc::make_mut(&mut lock(&self.faults))
-            .0
-            .remove(&kind)
-            .is_some();
+        let was_on = Arc::make_mut(&mut lock(&self.faults)).0.remove(&kind).is_some();
         if was_on {
             self.metrics.fault(kind, false);
             self.record(EventKind::FaultCleared { fault: kind.name() });
@@ -196,11 +193,7 @@ impl Shared {
             K::TlsSilent | K::TlsGarbage | K::TlsClose if self.identity.is_none() => {
                 Some("does not speak TLS")
             }
-            K::TlsExpired
-            | K::TlsNotYetValid
-            | K::TlsWrongName
-            | K::TlsSelfSigned
-            | K::TlsExpiresIn
+            K::TlsExpired | K::TlsNotYetValid | K::TlsWrongName | K::TlsSelfSigned | K::TlsExpiresIn
                 if !own_authority =>
             {
                 Some("has no certificate of its own making")

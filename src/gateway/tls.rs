@@ -45,11 +45,7 @@ impl Identity {
             }
             TlsSettings::Files { certificate, key } => (from_files(certificate, key)?, None),
         };
-        Ok(Self {
-            healthy,
-            authority,
-            faulty: Mutex::default(),
-        })
+        Ok(Self { healthy, authority, faulty: Mutex::default() })
     }
 
     /// The authority that clients must trust, in PEM; `None` for a certificate from files.
@@ -76,10 +72,7 @@ impl Identity {
         let kind = fault.kind();
         let config = authority
             .leaf(&leaf)
-            .map_err(|error| FaultError::Certificate {
-                name: kind.name(),
-                detail: error.to_string(),
-            })?;
+            .map_err(|error| FaultError::Certificate { name: kind.name(), detail: error.to_string() })?;
         let mut faulty = self.faulty.lock().unwrap_or_else(PoisonError::into_inner);
         faulty.insert(kind, config);
         Ok(())
@@ -175,15 +168,8 @@ impl Authority {
 }
 
 fn from_files(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, Error> {
-    let read = |path: &Path| {
-        fs::read(path).map_err(|source| Error::File {
-            path: path.to_owned(),
-            source,
-        })
-    };
-    let not_pem = |path: &Path| Error::NotPem {
-        path: path.to_owned(),
-    };
+    let read = |path: &Path| fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source });
+    let not_pem = |path: &Path| Error::NotPem { path: path.to_owned() };
     let chain = CertificateDer::pem_slice_iter(&read(certificate)?)
         .collect::<Result<Vec<_>, _>>()
         .ok()
@@ -216,24 +202,12 @@ mod tests {
     #[test]
     fn every_certificate_fault_has_a_certificate_of_its_own() {
         let identity = Identity::new(&TlsSettings::loopback()).unwrap();
-        assert!(
-            identity
-                .ca_pem()
-                .unwrap()
-                .starts_with("-----BEGIN CERTIFICATE-----")
-        );
-        for fault in [
-            "tls_expired",
-            "tls_wrong_name",
-            "tls_expires_in=99999999999d",
-        ] {
+        assert!(identity.ca_pem().unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+        for fault in ["tls_expired", "tls_wrong_name", "tls_expires_in=99999999999d"] {
             identity.prepare(&fault.parse().unwrap()).unwrap();
         }
         assert_eq!(identity.faulty.lock().unwrap().len(), 3);
-        assert!(Arc::ptr_eq(
-            &identity.config(&FaultSet::default()),
-            &identity.healthy
-        ));
+        assert!(Arc::ptr_eq(&identity.config(&FaultSet::default()), &identity.healthy));
     }
 
     #[test]
@@ -245,24 +219,12 @@ mod tests {
         fs::write(path("key.pem"), made.signing_key.serialize_pem()).unwrap();
         fs::write(path("empty.pem"), "nothing").unwrap();
         let load = |certificate: &str, key: &str| {
-            Identity::new(&TlsSettings::Files {
-                certificate: path(certificate),
-                key: path(key),
-            })
+            Identity::new(&TlsSettings::Files { certificate: path(certificate), key: path(key) })
         };
         let identity = load("cert.pem", "key.pem").unwrap();
         assert!(identity.ca_pem().is_none() && !identity.is_self_made());
-        assert!(matches!(
-            load("none.pem", "key.pem"),
-            Err(Error::File { .. })
-        ));
-        assert!(matches!(
-            load("empty.pem", "key.pem"),
-            Err(Error::NotPem { .. })
-        ));
-        assert!(matches!(
-            load("cert.pem", "empty.pem"),
-            Err(Error::NotPem { .. })
-        ));
+        assert!(matches!(load("none.pem", "key.pem"), Err(Error::File { .. })));
+        assert!(matches!(load("empty.pem", "key.pem"), Err(Error::NotPem { .. })));
+        assert!(matches!(load("cert.pem", "empty.pem"), Err(Error::NotPem { .. })));
     }
 }

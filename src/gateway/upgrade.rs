@@ -77,9 +77,7 @@ async fn read_request<S: AsyncRead + AsyncWrite + Unpin>(
 
 async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<'_, S>, answer: &Answer) -> End {
     answer.write(&mut link.output);
-    link.mark(EventKind::Rejected {
-        status: answer.status,
-    });
+    link.mark(EventKind::Rejected { status: answer.status });
     match link.send().await {
         Ok(()) => End::Fin,
         Err(error) => error.into(),
@@ -100,8 +98,7 @@ async fn instead_of_answer<S: AsyncRead + AsyncWrite + Unpin>(
         pause(link, delay).await?;
     }
     if peer.has(FaultKind::UpgradeGarbage) {
-        link.output
-            .extend_from_slice(b"\x00\x01\xFE\xFF this is no HTTP\r\n\r\n");
+        link.output.extend_from_slice(b"\x00\x01\xFE\xFF this is no HTTP\r\n\r\n");
         return Err(hold(link, peer).await);
     }
     if peer.has(FaultKind::UpgradeHeaderBomb) {
@@ -114,8 +111,7 @@ async fn instead_of_answer<S: AsyncRead + AsyncWrite + Unpin>(
 async fn header_bomb<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<'_, S>) -> io::Result<()> {
     let filler = format!("X-Filler: {}\r\n", "f".repeat(1000)).repeat(8);
     let mut sent = 0;
-    link.output
-        .extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+    link.output.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
     while sent < BOMB_SIZE {
         link.output.extend_from_slice(filler.as_bytes());
         sent += filler.len();

@@ -40,7 +40,9 @@ pub static DURATION: Descriptor = Descriptor {
     name: "gateprobe_check_duration_seconds",
     help: "How long runs took, whatever their outcome.",
     scope: Scope::Job,
-    kind: Kind::Histogram { buckets: &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0] },
+    kind: Kind::Histogram {
+        buckets: &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0],
+    },
     unit: Unit::Seconds,
     labels: &[],
 };

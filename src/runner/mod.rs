@@ -15,13 +15,13 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::checks::CheckSpec;
-use crate::model::{Cause, Evidence, Failure, JobKey, Outcome, Phase, RunReport, Verdict};
+use crate::model::{Cause, Evidence, JobKey, Outcome, Phase, RunReport, Verdict};
 use crate::session::{Budget, Target, Visit};
 use crate::wire::Dialer;
 
 pub use control::Control;
-pub use throttle::Throttle;
 use lag::Lag;
+pub use throttle::Throttle;
 use weigh::{Condition, Egress, weigh};
 use witness::Witness;
 
@@ -29,6 +29,7 @@ use witness::Witness;
 pub const MAX_PEERS: usize = 16;
 /// How long before the deadline the resolver is asked whether it lives, when a run still waits for it.
 const RESOLVER_LEAD: Duration = Duration::from_millis(800);
+const CONTROL_LEAD: Duration = Duration::from_millis(50);
 
 /// A check of a target.
 #[derive(Debug)]
@@ -115,7 +116,7 @@ impl Runner {
         let (lag, mut asked) = (Lag::default(), Asked::default());
         let verdict = {
             let check = job.spec.run(&visit);
-            let ahead = self.ask_ahead(&visit.evidence, deadline);
+            let ahead = self.ask_ahead(&visit.evidence, began, deadline);
             tokio::pin!(check, ahead);
             loop {
                 tokio::select! {
@@ -151,12 +152,16 @@ impl Runner {
     }
 
     /// Asks the control endpoint and the resolver ahead of the deadline, so that the verdict is on time.
-    async fn ask_ahead(&self, evidence: &Evidence, deadline: Instant) -> Asked {
+    async fn ask_ahead(&self, evidence: &Evidence, began: Instant, deadline: Instant) -> Asked {
         let control = async {
             let control = self.control.as_ref()?;
-            let at = deadline.checked_sub(control.timeout())?;
+            // A little earlier than its own time-out needs, or its answer and the deadline would race.
+            // At most the second half of the run: most runs are over by then, and the control endpoint is
+            // no target.
+            let patience = control.timeout().min((deadline - began) / 2);
+            let at = deadline.checked_sub(patience + CONTROL_LEAD)?;
             sleep_until(at).await;
-            Some(control.answers(&self.dialer, at).await)
+            Some(control.answers(&self.dialer, at, patience).await)
         };
         let resolver = async {
             sleep_until(deadline.checked_sub(RESOLVER_LEAD)?).await;
@@ -200,22 +205,30 @@ impl Runner {
             (Some(control), None) => {
                 // Recent enough to speak of the same moment, shared by all jobs that fail in it.
                 let moment = Instant::now().checked_sub(Duration::from_secs(1));
-                control.answers(&self.dialer, moment.unwrap_or_else(Instant::now)).await
+                control.answers(&self.dialer, moment.unwrap_or_else(Instant::now), control.timeout()).await
             }
         };
         if answers { Egress::Works } else { Egress::ControlFails }
     }
 
     fn egress_by_witness(&self, job: &Job) -> Egress {
-        if self.witness.egress_lost(job.target.endpoint.host()) { Egress::OthersFail } else { Egress::NotAsked }
+        if self.witness.egress_lost(job.target.endpoint.host()) {
+            Egress::OthersFail
+        } else {
+            Egress::NotAsked
+        }
     }
 
     fn remember(&self, job: &Job, outcome: Outcome) {
         let host = job.target.endpoint.host();
         match outcome {
             Outcome::Fail(failure) if failure.may_be_network() => self.witness.failed(host),
-            Outcome::Inconclusive(Cause::EgressLost | Cause::ResolverUnreachable) => self.witness.failed(host),
-            Outcome::Pass | Outcome::Fail(_) | Outcome::Inconclusive(Cause::Throttled) => self.witness.answered(host),
+            Outcome::Inconclusive(Cause::EgressLost | Cause::ResolverUnreachable) => {
+                self.witness.failed(host)
+            }
+            Outcome::Pass | Outcome::Fail(_) | Outcome::Inconclusive(Cause::Throttled) => {
+                self.witness.answered(host)
+            }
             Outcome::Inconclusive(_) | Outcome::Unsupported(_) => {}
         }
     }
@@ -223,14 +236,7 @@ impl Runner {
 
 fn timed_out(evidence: &Evidence, job: &Job) -> Verdict {
     let phase = evidence.phase();
-    let outcome = match phase.timed_out() {
-        // Only a part of a frame came: that is not the same as silence.
-        Outcome::Fail(Failure::CloseUnanswered | Failure::FirstMessageTimeout) if evidence.mid_frame() => {
-            Outcome::Fail(Failure::FrameStalled)
-        }
-        outcome => outcome,
-    };
-    Verdict::new(outcome, format!("the time-out of {} came in phase {phase}", job.spec.timeout()))
+    Verdict::new(phase.timed_out(), format!("the time-out of {} came in phase {phase}", job.spec.timeout()))
 }
 
 fn cut_off() -> Verdict {

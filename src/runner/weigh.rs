@@ -53,7 +53,10 @@ fn excuse(failure: Failure, condition: &Condition) -> Option<(Cause, String)> {
     if !failure.is_gateways_own_word() {
         if condition.throttled > condition.bound {
             let throttled = Span::from(condition.throttled);
-            return Some((Cause::AgentThrottled, format!("the agent's CPU was throttled for {throttled} (bound {bound})")));
+            return Some((
+                Cause::AgentThrottled,
+                format!("the agent's CPU was throttled for {throttled} (bound {bound})"),
+            ));
         }
         if condition.lag > condition.bound {
             let lag = Span::from(condition.lag);
@@ -90,7 +93,10 @@ mod tests {
     fn a_sound_agent_accuses() {
         for failure in Failure::ALL {
             assert_eq!(outcome(*failure, FINE), Outcome::Fail(*failure));
-            assert_eq!(outcome(*failure, Condition { egress: Egress::Works, ..FINE }), Outcome::Fail(*failure));
+            assert_eq!(
+                outcome(*failure, Condition { egress: Egress::Works, ..FINE }),
+                Outcome::Fail(*failure)
+            );
         }
     }
 

@@ -1,5 +1,6 @@
 //! An open WebSocket: what a check hears on it, already held against RFC 6455.
 
+use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
 use tokio::time::{Instant, timeout_at};
@@ -8,9 +9,7 @@ use super::budget::{Budget, Permit};
 use super::target::Target;
 use crate::auth::{Place, Token};
 use crate::model::{End, Evidence, Failure, FrameKind, Outcome, Verdict};
-use crate::wire::{Dialed, Frame, Incoming, OutFrame, Validator, Violation};
-
-use std::sync::Arc;
+use crate::wire::{Broken, Dialed, Frame, Incoming, OutFrame, SendError, Violation};
 
 /// Close code 1013: come back later, there is no capacity (IANA registry of close codes).
 const TRY_AGAIN_LATER: u16 = 1013;
@@ -25,7 +24,6 @@ pub struct Opened {
     /// When the response's header was complete.
     pub upgraded_at: StdInstant,
     token: Option<Token>,
-    validator: Validator,
     budget: Arc<Budget>,
     _permit: Permit,
 }
@@ -55,7 +53,9 @@ pub enum Heard {
         how: End,
     },
     /// A frame that breaks RFC 6455.
-    Broken(Violation),
+    Illegal(Violation),
+    /// The connection broke, other than by FIN or RST.
+    Broken(Broken),
     /// A frame larger than we read.
     TooLarge {
         /// Its announced payload, in bytes.
@@ -72,13 +72,19 @@ impl Heard {
     /// The verdict where nothing of the kind should have come; `when` completes the sentence.
     pub fn unexpected(self, when: &str) -> Verdict {
         let (failure, what) = match self {
-            Self::Close { code: Some(TRY_AGAIN_LATER) } => (Failure::Unavailable, "closed with code 1013".into()),
+            Self::Close { code: Some(TRY_AGAIN_LATER) } => {
+                (Failure::Unavailable, "closed with code 1013".into())
+            }
             Self::Close { code: Some(code) } => (Failure::ClosedEarly, format!("closed with code {code}")),
             Self::Close { code: None } => (Failure::ClosedEarly, "closed without a code".into()),
             Self::Ended { how: End::Fin } => (Failure::ConnectionCut, "ended TCP without a Close".into()),
             Self::Ended { how: End::Rst } => (Failure::ConnectionReset, "reset TCP without a Close".into()),
-            Self::Broken(violation) => (Failure::ProtocolViolation, format!("broke RFC 6455 ({violation})")),
-            Self::TooLarge { bytes } => (Failure::MessageTooLarge, format!("announced a frame of {bytes} bytes")),
+            Self::Illegal(violation) => (Failure::ProtocolViolation, format!("broke RFC 6455 ({violation})")),
+            Self::Broken(Broken::Lost(kind)) => (Failure::SessionTimeout, format!("was lost ({kind})")),
+            Self::Broken(broken) => (Failure::ProtocolViolation, format!("broke TLS ({broken})")),
+            Self::TooLarge { bytes } => {
+                (Failure::MessageTooLarge, format!("announced a frame of {bytes} bytes"))
+            }
             Self::Nothing { .. } => (Failure::SessionTimeout, "said nothing".into()),
             Self::Message { .. } => (Failure::ProtocolViolation, "sent a message".into()),
             Self::Ping | Self::Pong => (Failure::ProtocolViolation, "sent a control frame".into()),
@@ -95,8 +101,7 @@ impl Opened {
         budget: Arc<Budget>,
         permit: Permit,
     ) -> Self {
-        let validator = Validator::default();
-        Self { dialed, evidence, upgraded_at: StdInstant::now(), token, validator, budget, _permit: permit }
+        Self { dialed, evidence, upgraded_at: StdInstant::now(), token, budget, _permit: permit }
     }
 
     /// Shows the token in the first message, where that is its place.
@@ -105,11 +110,17 @@ impl Opened {
     /// When the gateway has ended the connection before.
     pub async fn authenticate(&mut self, target: &Target) -> Result<(), Verdict> {
         let place = target.credential.as_ref().map(|credential| &credential.place);
-        let (Some(Place::FirstMessage { template }), Some(token)) = (place, &self.token) else { return Ok(()) };
+        let (Some(Place::FirstMessage { template }), Some(token)) = (place, &self.token) else {
+            return Ok(());
+        };
         let text = fill(template, token.expose());
         self.budget.send(text.len()).await;
         let sent = self.dialed.socket.send(&OutFrame::text(text)).await;
-        sent.map(|_| ()).map_err(|e| Heard::Ended { how: e.how() }.unexpected("before our first message"))
+        let heard = |error| match error {
+            SendError::Ended(how) => Heard::Ended { how },
+            SendError::Broken(broken) => Heard::Broken(broken),
+        };
+        sent.map(|_| ()).map_err(|error| heard(error).unexpected("before our first message"))
     }
 
     /// What comes next, or nothing by `until`.
@@ -119,9 +130,13 @@ impl Opened {
             return Heard::Nothing { mid_frame: self.dialed.socket.mid_frame() };
         };
         match received.what {
-            Incoming::Frame(frame) => self.judge(&frame, received.at),
-            Incoming::Oversized(oversized) => Heard::TooLarge { bytes: oversized.length },
-            Incoming::Ended(how) => Heard::Ended { how },
+            Incoming::Frame(frame) => heard(&frame, received.at),
+            // An illegal close code is a Close all the same, and more telling as one.
+            Incoming::Violation(Violation::CloseCode(code), _) => Heard::Close { code: Some(code) },
+            Incoming::Violation(violation, _) => Heard::Illegal(violation),
+            Incoming::TooLarge(oversized) => Heard::TooLarge { bytes: oversized.length },
+            Incoming::End(how) => Heard::Ended { how },
+            Incoming::Broken(broken) => Heard::Broken(broken),
         }
     }
 
@@ -138,21 +153,14 @@ impl Opened {
             Err(_) => Err(Heard::Nothing { mid_frame: false }),
         }
     }
+}
 
-    fn judge(&mut self, frame: &Frame, at: StdInstant) -> Heard {
-        if let Err(violation) = self.validator.check(frame) {
-            // An illegal close code is a Close all the same, and more telling as one.
-            return match frame.kind() {
-                FrameKind::Close if frame.close_code().is_some() => Heard::Close { code: frame.close_code() },
-                _ => Heard::Broken(violation),
-            };
-        }
-        match frame.kind() {
-            FrameKind::Close => Heard::Close { code: frame.close_code() },
-            FrameKind::Ping => Heard::Ping,
-            FrameKind::Pong => Heard::Pong,
-            _ => Heard::Message { text: frame.text().map(str::to_owned), at },
-        }
+fn heard(frame: &Frame, at: StdInstant) -> Heard {
+    match frame.kind() {
+        FrameKind::Close => Heard::Close { code: frame.close_code() },
+        FrameKind::Ping => Heard::Ping,
+        FrameKind::Pong => Heard::Pong,
+        _ => Heard::Message { text: frame.text().map(str::to_owned), at },
     }
 }
 

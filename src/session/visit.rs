@@ -135,12 +135,13 @@ impl Visit {
     ///
     /// # Errors
     /// When the gateway, or the way to it, fails.
-    pub async fn connect(&self) -> Result<(Connected, Evidence, Permit), Refusal> {
+    pub async fn connect(&self) -> Result<(Connected, Permit), Refusal> {
         let evidence = self.evidence.connection();
         evidence.enter(Phase::Budget);
         let permit = self.budget.connect().await;
-        let connected = self.dialer.connect(&self.endpoint, &evidence).await.map_err(Refusal::Dial)?;
-        Ok((connected, evidence, permit))
+        let connected = self.dialer.connect(&self.endpoint, &evidence).await;
+        let connected = connected.map_err(|failure| Refusal::Dial(failure.error))?;
+        Ok((connected, permit))
     }
 
     /// The endpoint, pinned to the run's peer.

@@ -1,11 +1,15 @@
 //! The doors that should be locked: each is tried on a connection of its own.
 
+use std::time::Duration;
+
+use tokio::time::timeout_at;
+
+use super::Step;
 use super::config::{Expectation, Handshake};
 use super::metrics::{self, Finding};
-use super::Step;
-use crate::model::{Failure, Outcome, Phase, Verdict};
+use crate::model::{Failure, Outcome, Verdict};
 use crate::session::{Ask, Heard, Refusal, Visit};
-use crate::wire::{DialError, Record};
+use crate::wire::{DialError, Offer, Record, Request};
 
 /// An Origin that no gateway lists: `.invalid` is reserved (RFC 2606, section 2).
 const FOREIGN_ORIGIN: &str = "https://gateprobe-foreign-origin.invalid";
@@ -29,7 +33,7 @@ impl Handshake {
             self.foreign_origin(visit, expectation).await?;
         }
         if self.expect.plain_get_refused {
-            plain_get(visit).await?;
+            plain_get(visit, self.expect.refusal_timeout.get()).await?;
         }
         Ok(())
     }
@@ -103,15 +107,17 @@ impl Handshake {
 }
 
 /// A GET that asks for no upgrade may be answered by anything but 101.
-async fn plain_get(visit: &Visit) -> Step {
-    let (mut connected, evidence, _permit) = visit.connect().await.map_err(|refusal| refusal.verdict())?;
-    evidence.enter(Phase::Upgrade);
-    match connected.get(visit.endpoint()).await {
-        Ok(response) if response.status == 101 => {
+async fn plain_get(visit: &Visit, patience: Duration) -> Step {
+    let refused = |refusal: Refusal| refusal.verdict();
+    let (mut connected, _permit) = visit.connect().await.map_err(refused)?;
+    let offer = Offer { without_credentials: true, ..Offer::default() };
+    let request = Request::plain_get(visit.endpoint(), &offer).map_err(|e| refused(Refusal::Dial(e)))?;
+    match timeout_at(visit.until(Some(patience)), connected.exchange(&request)).await {
+        Ok(Ok(response)) if response.status == 101 => {
             let detail = "a GET without `Upgrade` was answered by 101";
             Err(Verdict::new(Outcome::Fail(Failure::PlainGetUpgraded), detail))
         }
-        // Any other status, nonsense, or the end of the connection: no WebSocket was opened.
+        // Any other status, nonsense, silence, or the end of the connection: no WebSocket was opened.
         _ => Ok(()),
     }
 }

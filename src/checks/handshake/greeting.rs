@@ -28,7 +28,10 @@ pub(super) async fn first_message(
             }
             Heard::Ping | Heard::Pong => {}
             Heard::Nothing { mid_frame: true } => {
-                return fail(Failure::FrameStalled, "the first message began, but did not end in time".into());
+                return fail(
+                    Failure::FrameStalled,
+                    "the first message began, but did not end in time".into(),
+                );
             }
             Heard::Nothing { mid_frame: false } => {
                 return fail(Failure::FirstMessageTimeout, "no message came in time".into());

@@ -94,8 +94,8 @@ pub(super) fn dial(visit: &Visit, facts: &Facts) {
     for (name, time) in facts.timings.phases() {
         phase(visit, name.label(), time.as_secs_f64());
     }
-    if let Some(not_after) = facts.tls.as_ref().and_then(|tls| tls.earliest_not_after()) {
-        visit.measure(Sample::new(&CERTIFICATE_NOT_AFTER, not_after));
+    if let Some(not_after) = facts.tls.as_ref().and_then(|tls| tls.earliest_not_after) {
+        visit.measure(Sample::new(&CERTIFICATE_NOT_AFTER, not_after as f64));
     }
     if let Some(response) = &facts.response {
         visit.measure(Sample::new(&LAST_STATUS, f64::from(response.status)));

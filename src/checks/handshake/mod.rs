@@ -53,10 +53,12 @@ impl Handshake {
     }
 
     fn certificate(&self, facts: &Facts) -> Step {
-        let not_after = facts.tls.as_ref().and_then(|tls| tls.earliest_not_after());
-        let (Some(wanted), Some(not_after)) = (self.certificate_min_validity, not_after) else { return Ok(()) };
+        let not_after = facts.tls.as_ref().and_then(|tls| tls.earliest_not_after);
+        let (Some(wanted), Some(not_after)) = (self.certificate_min_validity, not_after) else {
+            return Ok(());
+        };
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let left = not_after - now.as_secs_f64();
+        let left = not_after as f64 - now.as_secs_f64();
         if left >= wanted.as_secs_f64() {
             return Ok(());
         }
@@ -82,7 +84,11 @@ impl Handshake {
                 (took > bound.get()).then(|| format!("{phase} took {} (threshold {bound})", millis(took)))
             })
             .collect();
-        if slow.is_empty() { Ok(()) } else { Err(Verdict::new(Outcome::Fail(Failure::TooSlow), slow.join(", "))) }
+        if slow.is_empty() {
+            Ok(())
+        } else {
+            Err(Verdict::new(Outcome::Fail(Failure::TooSlow), slow.join(", ")))
+        }
     }
 }
 
@@ -121,7 +127,14 @@ mod tests {
     #[test]
     fn each_phase_has_a_threshold_of_its_own() {
         let bound = Some(Span::millis(10));
-        let thresholds = Thresholds { dns: bound, tcp: bound, tls: bound, upgrade: bound, first_message: bound, total: None };
+        let thresholds = Thresholds {
+            dns: bound,
+            tcp: bound,
+            tls: bound,
+            upgrade: bound,
+            first_message: bound,
+            total: None,
+        };
         let check = Handshake { thresholds, ..Handshake::default() };
         let over = Some(Duration::from_millis(12));
         let timings = Timings { dns: over, tcp: over, tls: over, upgrade: over, proxy: None };

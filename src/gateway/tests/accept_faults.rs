@@ -11,9 +11,7 @@ fn request_came(kind: &EventKind) -> bool {
 
 async fn peer_gone(gateway: &Handle, reset: bool) {
     let gone = |kind: &EventKind| *kind == EventKind::PeerGone { reset };
-    timeout(Duration::from_secs(10), gateway.wait_event(0, gone))
-        .await
-        .unwrap();
+    timeout(Duration::from_secs(10), gateway.wait_event(0, gone)).await.unwrap();
     all_closed(gateway).await;
 }
 
@@ -23,9 +21,7 @@ async fn accept_silent_says_nothing_and_notices_the_end() {
         let gateway = with_fault("accept_silent").await;
         let mut client = connect(&gateway).await;
         client.send(request("").as_bytes()).await;
-        client
-            .silent_until(tokio::time::sleep(Duration::from_millis(50)))
-            .await;
+        client.silent_until(tokio::time::sleep(Duration::from_millis(50))).await;
         assert_eq!(gateway.open_connections(), 1);
         if reset {
             client.stream.set_zero_linger().unwrap();
@@ -39,9 +35,7 @@ async fn accept_silent_says_nothing_and_notices_the_end() {
 async fn accept_silent_ends_with_the_gateway() {
     let gateway = with_fault("accept_silent").await;
     let mut client = connect(&gateway).await;
-    gateway
-        .wait_event(0, |kind| *kind == EventKind::Accepted)
-        .await;
+    gateway.wait_event(0, |kind| *kind == EventKind::Accepted).await;
     let drain = tokio::spawn(gateway.shutdown());
     assert_eq!(client.rest().await, (vec![], Ended::Fin));
     drop(client);
@@ -69,9 +63,7 @@ async fn refuse_every_counts_from_the_switch() {
         assert_eq!(third.rest().await, (vec![], Ended::Reset), "round {round}");
     }
     open(&gateway).await;
-    gateway
-        .set_fault("refuse_every=1".parse().unwrap())
-        .unwrap();
+    gateway.set_fault("refuse_every=1".parse().unwrap()).unwrap();
     assert_eq!(connect(&gateway).await.rest().await.1, Ended::Reset);
 }
 
@@ -84,11 +76,7 @@ async fn accept_delay_waits_before_the_first_byte_is_read() {
     assert!(started.elapsed() >= Duration::from_millis(200));
     let events = gateway.events(0);
     let at = |wanted: fn(&EventKind) -> bool| {
-        events
-            .iter()
-            .find(|event| wanted(&event.kind))
-            .unwrap()
-            .monotonic_ns
+        events.iter().find(|event| wanted(&event.kind)).unwrap().monotonic_ns
     };
     let waited = at(request_came) - at(|kind| *kind == EventKind::Accepted);
     assert!(waited >= 200_000_000, "{waited} ns");

@@ -47,9 +47,7 @@ impl Got {
 
     pub fn close_code(&self) -> Option<u16> {
         assert_eq!(self.opcode(), CLOSE);
-        self.payload
-            .first_chunk()
-            .map(|code| u16::from_be_bytes(*code))
+        self.payload.first_chunk().map(|code| u16::from_be_bytes(*code))
     }
 }
 
@@ -94,10 +92,7 @@ pub fn request(extra: &str) -> String {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub fn new(stream: S) -> Self {
-        Self {
-            stream,
-            buffer: Vec::new(),
-        }
+        Self { stream, buffer: Vec::new() }
     }
 
     pub async fn send(&mut self, bytes: &[u8]) {
@@ -161,10 +156,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Waits for the next bytes and says how many are there.
     pub async fn more(&mut self) -> Result<usize, Ended> {
         let mut chunk = [0; 4096];
-        match timeout(PATIENCE, self.stream.read(&mut chunk))
-            .await
-            .expect("silence")
-        {
+        match timeout(PATIENCE, self.stream.read(&mut chunk)).await.expect("silence") {
             Ok(0) => Err(Ended::Fin),
             Ok(count) => {
                 self.buffer.extend_from_slice(&chunk[..count]);
@@ -192,16 +184,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         let mut payload = bytes.split_off(header);
         if masked {
             let key = bytes.split_off(header - 4);
-            payload
-                .iter_mut()
-                .enumerate()
-                .for_each(|(i, byte)| *byte ^= key[i % 4]);
+            payload.iter_mut().enumerate().for_each(|(i, byte)| *byte ^= key[i % 4]);
         }
-        Some(Got {
-            first,
-            masked,
-            payload,
-        })
+        Some(Got { first, masked, payload })
     }
 }
 
@@ -221,12 +206,7 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         }
     }
     bytes.extend_from_slice(&key);
-    bytes.extend(
-        payload
-            .iter()
-            .enumerate()
-            .map(|(i, byte)| byte ^ key[i % 4]),
-    );
+    bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]));
     bytes
 }
 
@@ -235,14 +215,8 @@ pub async fn all_closed(gateway: &Handle) {
     let mut since = 0;
     let wait = async {
         while gateway.open_connections() > 0 {
-            since = gateway
-                .wait_events(since)
-                .await
-                .last()
-                .map_or(since, |event| event.seq + 1);
+            since = gateway.wait_events(since).await.last().map_or(since, |event| event.seq + 1);
         }
     };
-    timeout(PATIENCE, wait)
-        .await
-        .expect("a connection stays open");
+    timeout(PATIENCE, wait).await.expect("a connection stays open");
 }

@@ -15,10 +15,7 @@ async fn upgrades_echoes_and_closes() {
     let gateway = healthy().await;
     let mut client = connect(&gateway).await;
     let head = client.upgrade("").await;
-    assert!(
-        head.contains(&format!("Sec-WebSocket-Accept: {ACCEPT}\r\n")),
-        "{head}"
-    );
+    assert!(head.contains(&format!("Sec-WebSocket-Accept: {ACCEPT}\r\n")), "{head}");
     client.send_frame(TEXT, "grüß".as_bytes()).await;
     let echo = client.frame().await;
     assert_eq!((echo.text(), echo.masked), ("grüß", false));
@@ -38,10 +35,7 @@ async fn an_application_ping_is_answered_with_its_fields() {
     let gateway = healthy().await;
     let mut client = open(&gateway).await;
     for (text, answer) in [
-        (
-            r#"{"type":"ping","id":7,"at":[1]}"#,
-            r#"{"type":"pong","id":7,"at":[1]}"#,
-        ),
+        (r#"{"type":"ping","id":7,"at":[1]}"#, r#"{"type":"pong","id":7,"at":[1]}"#),
         (r#"{"type":"other"}"#, r#"{"type":"other"}"#),
         (r#"["ping"]"#, r#"["ping"]"#),
     ] {
@@ -86,22 +80,14 @@ async fn violations_have_their_close_codes() {
 
 #[tokio::test]
 async fn the_hello_comes_first_and_is_in_the_log() {
-    let gateway = gateway(Settings {
-        hello: Some("welcome".to_owned()),
-        ..Settings::default()
-    })
-    .await;
+    let gateway = gateway(Settings { hello: Some("welcome".to_owned()), ..Settings::default() }).await;
     let mut client = open(&gateway).await;
     assert_eq!(client.frame().await.text(), "welcome");
     client.close(1000).await;
     client.rest().await;
     drop(client);
     all_closed(&gateway).await;
-    let kinds: Vec<_> = gateway
-        .events(0)
-        .into_iter()
-        .map(|event| event.kind)
-        .collect();
+    let kinds: Vec<_> = gateway.events(0).into_iter().map(|event| event.kind).collect();
     assert_eq!(
         kinds,
         [
@@ -115,64 +101,35 @@ async fn the_hello_comes_first_and_is_in_the_log() {
             EventKind::TcpClosed { reset: false },
         ]
     );
-    let times: Vec<_> = gateway
-        .events(0)
-        .iter()
-        .map(|event| event.monotonic_ns)
-        .collect();
+    let times: Vec<_> = gateway.events(0).iter().map(|event| event.monotonic_ns).collect();
     assert!(times.is_sorted());
 }
 
 #[tokio::test]
 async fn refusals_are_complete_responses() {
-    let gateway = gateway(Settings {
-        token: Token::new("right"),
-        ..Settings::default()
-    })
-    .await;
+    let gateway = gateway(Settings { token: Token::new("right"), ..Settings::default() }).await;
     let mut client = connect(&gateway).await;
     let head = client.upgrade("").await;
     assert!(head.starts_with("HTTP/1.1 401 Unauthorized\r\n"), "{head}");
     assert!(head.contains("WWW-Authenticate: Bearer\r\n"));
     let (body, ended) = client.rest().await;
-    assert!(
-        head.contains(&format!("Content-Length: {}\r\n", body.len())),
-        "{head}"
-    );
+    assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
     assert_eq!(ended, Ended::Fin);
 
     let mut client = connect(&gateway).await;
     client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
-    assert!(
-        client
-            .head()
-            .await
-            .starts_with("HTTP/1.1 426 Upgrade Required\r\n")
-    );
+    assert!(client.head().await.starts_with("HTTP/1.1 426 Upgrade Required\r\n"));
     let mut client = connect(&gateway).await;
     client.send(b"\x16\x03\x01\x00\x01\r\n\r\n").await;
-    assert!(
-        client
-            .head()
-            .await
-            .starts_with("HTTP/1.1 400 Bad Request\r\n")
-    );
+    assert!(client.head().await.starts_with("HTTP/1.1 400 Bad Request\r\n"));
     let mut client = connect(&gateway).await;
-    assert!(
-        client
-            .upgrade("Authorization: Bearer right\r\n")
-            .await
-            .contains(" 101 ")
-    );
+    assert!(client.upgrade("Authorization: Bearer right\r\n").await.contains(" 101 "));
 }
 
 #[tokio::test]
 async fn a_request_that_does_not_come_is_refused() {
-    let gateway = gateway(Settings {
-        handshake_timeout: Duration::from_millis(50),
-        ..Settings::default()
-    })
-    .await;
+    let gateway =
+        gateway(Settings { handshake_timeout: Duration::from_millis(50), ..Settings::default() }).await;
     let mut client = connect(&gateway).await;
     client.send(b"GET / HTTP/1.1\r\n").await;
     assert!(client.head().await.starts_with("HTTP/1.1 408 "));
@@ -238,9 +195,7 @@ async fn a_drain_closes_every_session_with_1001() {
     }
     let next = gateway.events(0).len() as u64;
     let mut early = connect(&gateway).await;
-    gateway
-        .wait_event(next, |kind| *kind == EventKind::Accepted)
-        .await;
+    gateway.wait_event(next, |kind| *kind == EventKind::Accepted).await;
     assert_eq!(gateway.open_connections(), 21);
     let address = gateway.address();
     let drain = tokio::spawn(gateway.shutdown());
@@ -264,11 +219,7 @@ async fn a_drain_is_bounded_and_a_cut_resets() {
     assert_eq!(mute.frame().await.close_code(), Some(1001));
     assert_eq!(mute.rest().await.1, Ended::Fin);
     drain.await.unwrap();
-    assert!(
-        started.elapsed() < Duration::from_millis(2500),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_millis(2500), "{:?}", started.elapsed());
 
     let gateway = healthy().await;
     let mut client = open(&gateway).await;
@@ -285,38 +236,15 @@ async fn a_drain_is_bounded_and_a_cut_resets() {
 async fn settings_that_cannot_work_are_refused() {
     let text = |settings| async { start(settings).await.err().unwrap().to_string() };
     let any: SocketAddr = (Ipv4Addr::UNSPECIFIED, 0).into();
-    let open_control = Settings {
-        control: Some(any),
-        ..Settings::default()
-    };
+    let open_control = Settings { control: Some(any), ..Settings::default() };
     assert!(text(open_control.clone()).await.contains("give it a token"));
-    let guarded = Settings {
-        control_token: Token::new("secret"),
-        ..open_control
-    };
+    let guarded = Settings { control_token: Token::new("secret"), ..open_control };
     assert!(start(guarded).await.is_ok());
     let gateway = healthy().await;
-    let taken = Settings {
-        listen: gateway.address(),
-        ..Settings::default()
-    };
+    let taken = Settings { listen: gateway.address(), ..Settings::default() };
     assert!(text(taken).await.contains("cannot listen on 127.0.0.1:"));
-    let pointless = Settings {
-        faults: vec!["tls_expired".parse().unwrap()],
-        ..Settings::default()
-    };
-    assert!(
-        text(pointless)
-            .await
-            .contains("tls_expired can have no effect")
-    );
-    let timeless = Settings {
-        heartbeat_interval: Duration::ZERO,
-        ..Settings::default()
-    };
-    assert!(
-        text(timeless)
-            .await
-            .contains("heartbeat interval must be longer")
-    );
+    let pointless = Settings { faults: vec!["tls_expired".parse().unwrap()], ..Settings::default() };
+    assert!(text(pointless).await.contains("tls_expired can have no effect"));
+    let timeless = Settings { heartbeat_interval: Duration::ZERO, ..Settings::default() };
+    assert!(text(timeless).await.contains("heartbeat interval must be longer"));
 }

@@ -40,10 +40,7 @@ async fn close_after_upgrade_sends_any_code() {
 
 #[tokio::test]
 async fn cut_and_reset_after_upgrade() {
-    for (fault, expected) in [
-        ("cut_after_upgrade", Ended::Fin),
-        ("reset_after_upgrade", Ended::Reset),
-    ] {
+    for (fault, expected) in [("cut_after_upgrade", Ended::Fin), ("reset_after_upgrade", Ended::Reset)] {
         let gateway = with_fault(fault).await;
         let mut client = open(&gateway).await;
         assert_eq!(client.rest().await, (vec![], expected), "{fault}");
@@ -78,10 +75,7 @@ async fn hello_late_missing_or_binary() {
 
     let gateway = with_fault("wrong_hello").await;
     let hello = open(&gateway).await.frame().await;
-    assert_eq!(
-        (hello.opcode(), &hello.payload[..]),
-        (BINARY, &b"hello"[..])
-    );
+    assert_eq!((hello.opcode(), &hello.payload[..]), (BINARY, &b"hello"[..]));
 }
 
 #[tokio::test]
@@ -134,9 +128,7 @@ async fn close_unanswered_concerns_open_sessions_too() {
     let mut client = greeted(&gateway).await;
     gateway.set_fault(Fault::CloseUnanswered).unwrap();
     client.close(1000).await;
-    gateway
-        .wait_event(0, |kind| matches!(kind, EventKind::CloseReceived { .. }))
-        .await;
+    gateway.wait_event(0, |kind| matches!(kind, EventKind::CloseReceived { .. })).await;
     client.send_frame(PING, b"there").await;
     client.silent_until(a_moment()).await;
     drop(client);
@@ -178,10 +170,7 @@ async fn a_fault_that_cannot_show_is_refused() {
         "tls_silent",
         "tls_expired",
     ] {
-        let error = plain
-            .set_fault(fault.parse().unwrap())
-            .unwrap_err()
-            .to_string();
+        let error = plain.set_fault(fault.parse().unwrap()).unwrap_err().to_string();
         assert!(error.contains("can have no effect"), "{error}");
     }
     assert!(plain.faults().is_empty());

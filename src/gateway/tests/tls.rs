@@ -24,23 +24,16 @@ async fn secure(faults: &[&str]) -> Handle {
 async fn dial(gateway: &Handle) -> Result<Client<TlsStream<tokio::net::TcpStream>>, rustls::Error> {
     let pem = gateway.ca_pem().unwrap();
     let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap())
-        .unwrap();
+    roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let tcp = tokio::net::TcpStream::connect(gateway.address())
-        .await
-        .unwrap();
+    let tcp = tokio::net::TcpStream::connect(gateway.address()).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    match TlsConnector::from(Arc::new(config))
-        .connect(name, tcp)
-        .await
-    {
+    match TlsConnector::from(Arc::new(config)).connect(name, tcp).await {
         Ok(stream) => Ok(Client::new(stream)),
         Err(error) => Err(error.downcast::<rustls::Error>().expect("an error of TLS")),
     }
@@ -68,30 +61,17 @@ async fn a_session_over_tls() {
     assert_eq!(client.rest().await, (vec![], Ended::Fin));
     drop(client);
     all_closed(&gateway).await;
-    assert!(
-        gateway
-            .events(0)
-            .iter()
-            .any(|event| event.kind == EventKind::TlsDone)
-    );
+    assert!(gateway.events(0).iter().any(|event| event.kind == EventKind::TlsDone));
 }
 
 #[tokio::test]
 async fn each_bad_certificate_is_refused_for_its_own_reason() {
     type Test = fn(&CertificateError) -> bool;
     let cases: [(&str, Test); 4] = [
-        ("tls_expired", |error| {
-            matches!(error, CertificateError::ExpiredContext { .. })
-        }),
-        ("tls_not_yet_valid", |error| {
-            matches!(error, CertificateError::NotValidYetContext { .. })
-        }),
-        ("tls_wrong_name", |error| {
-            matches!(error, CertificateError::NotValidForNameContext { .. })
-        }),
-        ("tls_self_signed", |error| {
-            *error == CertificateError::UnknownIssuer
-        }),
+        ("tls_expired", |error| matches!(error, CertificateError::ExpiredContext { .. })),
+        ("tls_not_yet_valid", |error| matches!(error, CertificateError::NotValidYetContext { .. })),
+        ("tls_wrong_name", |error| matches!(error, CertificateError::NotValidForNameContext { .. })),
+        ("tls_self_signed", |error| *error == CertificateError::UnknownIssuer),
     ];
     let gateway = secure(&[]).await;
     for (fault, expected) in cases {
@@ -121,9 +101,7 @@ async fn a_tls_handshake_that_is_not_answered_properly() {
     let gateway = secure(&["tls_silent"]).await;
     let mut client = connect(&gateway).await;
     client.send(&hello).await;
-    client
-        .silent_until(tokio::time::sleep(Duration::from_millis(50)))
-        .await;
+    client.silent_until(tokio::time::sleep(Duration::from_millis(50))).await;
     drop(client);
     all_closed(&gateway).await;
 
@@ -137,10 +115,7 @@ async fn a_tls_handshake_that_is_not_answered_properly() {
     client.send(&hello).await;
     assert!(client.more().await.is_ok());
     drop(client);
-    assert!(matches!(
-        dial(&gateway).await,
-        Err(rustls::Error::InvalidMessage(_))
-    ));
+    assert!(matches!(dial(&gateway).await, Err(rustls::Error::InvalidMessage(_))));
 }
 
 #[tokio::test]
@@ -159,9 +134,6 @@ async fn a_client_without_tls_or_without_a_word_is_let_go() {
     assert_eq!(silent.rest().await, (vec![], Ended::Fin));
     drop((plain, silent));
     all_closed(&gateway).await;
-    let failed = gateway
-        .events(0)
-        .into_iter()
-        .filter(|event| event.kind == EventKind::TlsFailed);
+    let failed = gateway.events(0).into_iter().filter(|event| event.kind == EventKind::TlsFailed);
     assert_eq!(failed.count(), 2);
 }
