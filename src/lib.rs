@@ -2,6 +2,7 @@
 //! them, and tells ops teams what the gateway did.
 
 pub mod checks;
+pub mod cli;
 pub mod config;
 pub mod gateway;
 pub mod metrics;
