@@ -14,7 +14,7 @@ pub mod session;
 
 pub mod checks;
 
-//CFG pub mod config;
+pub mod config;
 pub mod runner;
 
 pub mod schedule;

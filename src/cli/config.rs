@@ -1,0 +1,205 @@
+//! `gateprobe config`: check a config, print its schema, show what is in force and what it costs.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+use crate::config::{self, Loader, Machine, Origins, Plan, Problems, Warning};
+
+/// Arguments of `gateprobe config`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Tell all mistakes in a config, or that there are none.
+    Check {
+        /// Files, the later over the earlier; GATEPROBE__... variables over them all.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Print the JSON Schema of the file, for editors.
+    Schema,
+    /// Print what is in force: merged, with all defaults, secrets masked.
+    Show {
+        /// Files, the later over the earlier; GATEPROBE__... variables over them all.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Print what the checks will cost each target a day, at most, instead.
+        #[arg(long)]
+        cost: bool,
+        /// The form of the output.
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
+}
+
+/// The form of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// YAML, or a table.
+    Text,
+    /// JSON.
+    Json,
+}
+
+/// The config is in order.
+const OK: u8 = 0;
+/// The config has mistakes.
+const MISTAKES: u8 = 2;
+/// The output can't be written.
+const BROKEN: u8 = 4;
+
+/// Runs the subcommand; its exit code: 0, 2 for a config with mistakes, 4 if the output can't be written.
+pub fn run(args: &ConfigArgs) -> u8 {
+    // Only UTF-8 variables can be ours.
+    let environment =
+        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
+    match execute(args, environment, &mut out, &mut err) {
+        Ok(code) => code,
+        // A reader such as `head` has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => OK,
+        Err(_) => BROKEN,
+    }
+}
+
+fn execute(
+    args: &ConfigArgs,
+    environment: impl Iterator<Item = (String, String)>,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<u8> {
+    let files = match &args.command {
+        ConfigCommand::Schema => {
+            writeln!(out, "{:#}", config::json_schema())?;
+            return Ok(OK);
+        }
+        ConfigCommand::Check { files } | ConfigCommand::Show { files, .. } => files,
+    };
+    let loaded = Loader::new(environment, &Machine, Timestamp::now()).files(files).load_traced();
+    let (plan, warnings, origins) = match loaded {
+        Ok(loaded) => loaded,
+        Err(problems) => return complain(&problems, err),
+    };
+    warn(&warnings, err)?;
+    match &args.command {
+        ConfigCommand::Show { cost: true, output, .. } => show_cost(&plan, *output, out)?,
+        ConfigCommand::Show { output, .. } => show(&plan, &origins, *output, out)?,
+        _ => writeln!(out, "ok: {}", summary(&plan))?,
+    }
+    out.flush()?;
+    Ok(OK)
+}
+
+fn complain(problems: &Problems, err: &mut impl Write) -> io::Result<u8> {
+    writeln!(err, "{problems}")?;
+    Ok(MISTAKES)
+}
+
+fn warn(warnings: &[Warning], err: &mut impl Write) -> io::Result<()> {
+    warnings.iter().try_for_each(|warning| writeln!(err, "warning: {warning}"))
+}
+
+fn show(plan: &Plan, origins: &Origins, output: Output, out: &mut impl Write) -> io::Result<()> {
+    let in_force = config::in_force(plan);
+    match output {
+        Output::Text => write!(out, "{}", config::to_yaml(&in_force, origins)),
+        Output::Json => writeln!(out, "{in_force:#}"),
+    }
+}
+
+fn show_cost(plan: &Plan, output: Output, out: &mut impl Write) -> io::Result<()> {
+    let rows = config::costs(plan);
+    match output {
+        Output::Text => write!(out, "{}", config::cost_table(&rows)),
+        Output::Json => writeln!(out, "{:#}", serde_json::json!(rows)),
+    }
+}
+
+fn summary(plan: &Plan) -> String {
+    let count = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
+    let modules = match plan.modules.len() {
+        0 => String::new(),
+        some => format!(", {}", count(some, "module")),
+    };
+    format!("{}, {}{modules}", count(plan.targets.len(), "target"), count(plan.jobs.len(), "job"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        config: ConfigArgs,
+    }
+
+    fn gateprobe(args: &[&str], variables: &[(&str, &str)]) -> (u8, String, String) {
+        let cli = Cli::parse_from([&["config"], args].concat());
+        let variables = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let code = execute(&cli.config, variables, &mut out, &mut err).unwrap();
+        (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    }
+
+    const URL: (&str, &str) = ("GATEPROBE__TARGETS__CHAT__URL", "wss://gw.example.com/s?token=s3cr3t");
+
+    #[test]
+    fn check_says_ok_or_all_mistakes() {
+        let (code, out, err) = gateprobe(&["check"], &[URL]);
+        assert_eq!((code, out.as_str()), (0, "ok: 1 target, 1 job\n"));
+        assert!(
+            err.starts_with("warning: GATEPROBE__TARGETS__CHAT__URL: targets.chat.url: the query"),
+            "{err}"
+        );
+        let (code, out, err) = gateprobe(&["check", "/nonexistent/g.yaml"], &[URL, ("GATEPROBE__X", "1")]);
+        assert_eq!((code, out.as_str()), (2, ""));
+        let lines: Vec<&str> = err.lines().collect();
+        assert!(lines[0].starts_with("/nonexistent/g.yaml:1:1: can't be read: No such file"), "{err}");
+        assert!(lines[1].starts_with("GATEPROBE__X: no setting has this name"), "{err}");
+    }
+
+    #[test]
+    fn show_masks_secrets_and_names_origins() {
+        let (code, out, _) = gateprobe(&["show"], &[URL, ("GATEPROBE__DEFAULTS__HEADERS__ORIGIN", "s3cr3t")]);
+        assert_eq!(code, 0);
+        assert!(!out.contains("s3cr3t"), "{out}");
+        assert!(
+            out.contains("    url: \"wss://gw.example.com/s?***\"  # GATEPROBE__TARGETS__CHAT__URL\n"),
+            "{out}"
+        );
+        assert!(out.contains("        interval: \"30s\"\n"), "{out}");
+        let (_, out, _) = gateprobe(&["show", "--output", "json"], &[URL]);
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(json["targets"]["chat"]["checks"]["handshake"]["timeout"], "10s");
+    }
+
+    #[test]
+    fn show_cost_multiplies_runs_by_their_cost() {
+        let other = ("GATEPROBE__TARGETS__OTHER__CHECKS__HANDSHAKE__INTERVAL", "60s");
+        let address = ("GATEPROBE__TARGETS__OTHER__URL", "ws://10.0.0.1");
+        let (_, out, _) = gateprobe(&["show", "--cost"], &[URL, other, address]);
+        assert_eq!(
+            out,
+            "target  check      runs/day  connections/day  messages/day  bytes/day\n\
+             chat    handshake      2880             2880          2880  2.8 MiB\n\
+             other   handshake      1440             1440          1440  1.4 MiB\n\
+             total   all            4320             4320          4320  4.2 MiB\n"
+        );
+    }
+
+    #[test]
+    fn schema_is_json() {
+        let (code, out, _) = gateprobe(&["schema"], &[]);
+        let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, &schema["title"]), (0, &serde_json::json!("gateprobe")));
+    }
+}

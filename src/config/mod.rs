@@ -1,0 +1,41 @@
+//! Files and environment into a validated [`Plan`].
+//!
+//! The way of a config: each file becomes a tree with places ([`tree`]), the layers are merged by the
+//! `config` crate ([`layers`]) with the environment on top ([`environment`]), `defaults` flow into the
+//! targets ([`cascade`]), the result is held against the JSON Schema ([`structure`]) and then against the
+//! rules ([`validate`]). All mistakes are collected on the way and told with the place of each.
+
+mod cascade;
+mod cost;
+mod environment;
+mod layers;
+mod load;
+mod locate;
+mod pause;
+mod place;
+mod plan;
+mod problem;
+mod schema;
+pub mod settings;
+mod show;
+mod structure;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod validate;
+mod words;
+
+pub use cost::{CostRow, cost_table, costs};
+pub use load::{Loaded, Loader, for_url, load};
+pub use locate::Origins;
+pub use pause::{Pause, PauseError};
+pub use place::{Path, Place};
+pub use plan::{Job, Module, Plan, Target, TargetUrl};
+pub use problem::{Problem, Problems, Warning};
+pub use show::{in_force, to_yaml};
+pub use validate::{Files, Machine};
+
+/// The JSON Schema of the file, for editors.
+pub fn json_schema() -> &'static serde_json::Value {
+    schema::schema().for_editors()
+}

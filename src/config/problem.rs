@@ -1,0 +1,70 @@
+//! What is wrong in a config, where, and what to write instead.
+
+use std::fmt;
+
+use super::place::{Path, Place};
+
+/// One mistake. Shown on one line: place, path, what is wrong, what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Where it was written.
+    pub place: Place,
+    /// Which setting.
+    pub path: Path,
+    /// What is wrong and what is allowed, without secrets.
+    pub message: String,
+}
+
+/// Something odd that the agent can live with. Shown like a [`Problem`].
+pub type Warning = Problem;
+
+impl Problem {
+    /// A problem at a place.
+    pub fn new(place: Place, path: Path, message: impl Into<String>) -> Self {
+        Self { place, path, message: message.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.place)?;
+        if self.path != Path::root() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// All that is wrong, sorted by place and without repetitions; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// `None` when nothing is wrong.
+    pub fn from_list(mut list: Vec<Problem>) -> Option<Self> {
+        tidy(&mut list);
+        (!list.is_empty()).then_some(Self(list))
+    }
+
+    /// One after another.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, problem) in self.0.iter().enumerate() {
+            write!(f, "{}{problem}", if number == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Sorts by place and drops repetitions: a mistake in `defaults` is found once for each target.
+pub fn tidy(list: &mut Vec<Problem>) {
+    list.sort();
+    list.dedup();
+}

@@ -1,0 +1,16 @@
+//! The shape of the file. Doc comments here are the descriptions in the JSON Schema.
+//!
+//! Fields that are required by nature (`url`) are optional here, because `defaults` has the same shape; the
+//! validator asks for them.
+
+mod agent;
+mod auth;
+mod connection;
+mod secret;
+mod target;
+
+pub use agent::{AgentSettings, Control, History, Http, Log, LogFormat, LogLevel, Resolver, Shutdown};
+pub use auth::{Auth, AuthPlace, CookiePlace, FirstMessagePlace, HeaderPlace, QueryPlace, SubprotocolPlace};
+pub use connection::{Ca, Cookies, Family, Network, Proxy, Redirects, Resolve, Tls};
+pub use secret::{HeaderValue, MaskedUrl, SecretSource, mask_url};
+pub use target::{AddressClass, Allow, Budget, PauseSettings, TargetSettings, Weekday};

@@ -1,0 +1,262 @@
+//! The loader as a whole: the examples load, each invalid example tells exactly its mistakes.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+
+use super::{Files, Loaded, Loader, Plan, for_url};
+
+/// The files that the examples point to.
+struct Examples;
+
+static PEM: LazyLock<(String, String)> = LazyLock::new(|| {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["gw.example.com".to_owned()]).unwrap();
+    (cert.pem(), signing_key.serialize_pem())
+});
+
+impl Files for Examples {
+    fn read_at_most(&self, path: &FilePath, _: usize) -> io::Result<Vec<u8>> {
+        match path.to_str().unwrap() {
+            "/etc/gateprobe/ca.pem" | "/etc/gateprobe/client.pem" => Ok(PEM.0.clone().into()),
+            "/etc/gateprobe/client-key.pem" => Ok(PEM.1.clone().into()),
+            "/etc/gateprobe/notes.txt" => Ok(b"nothing to see here\n".to_vec()),
+            path if path.starts_with("/run/secrets/") => Ok(b"s3cr3t".to_vec()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
+fn now() -> Timestamp {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
+fn load(name: &str, text: &[u8], variables: &[(&str, &str)]) -> Loaded {
+    let variables = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    Loader::new(variables, &Examples, now()).text(name, text).load()
+}
+
+fn examples() -> BTreeMap<String, String> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read_to_string(path).unwrap())
+        })
+        .collect()
+}
+
+fn lines<T: ToString>(list: impl Iterator<Item = T>) -> Vec<String> {
+    list.map(|item| item.to_string()).collect()
+}
+
+fn plan(text: &str) -> Plan {
+    load("f.yaml", text.as_bytes(), &[]).unwrap().0
+}
+
+fn problems(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    lines(load("f.yaml", text.as_bytes(), variables).unwrap_err().iter())
+}
+
+#[test]
+fn the_examples_load() {
+    for (name, text) in examples().into_iter().filter(|(name, _)| !name.starts_with("invalid-")) {
+        let variables = [("CHAT_TOKEN", "s3cr3t"), ("TENANT_KEY", "s3cr3t")];
+        let loaded = load(&name, text.as_bytes(), &variables);
+        let (plan, warnings) = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(warnings.is_empty(), "{warnings:?}");
+        assert!(!plan.jobs.is_empty());
+        assert!(!format!("{plan:?}").contains("s3cr3t"));
+    }
+}
+
+/// `# expect: ` and `# warning: ` lines at the top of each file are what it must tell, all of it.
+#[test]
+fn each_invalid_example_tells_exactly_its_mistakes() {
+    let invalid: Vec<_> = examples().into_iter().filter(|(name, _)| name.starts_with("invalid-")).collect();
+    assert!(invalid.len() > 30, "{}", invalid.len());
+    let mut wrong = String::new();
+    for (name, text) in invalid {
+        let lines_with = |mark: &str| lines(text.lines().filter_map(|line| line.strip_prefix(mark)));
+        let told = match load(&name, text.as_bytes(), &[]) {
+            Ok(_) => vec!["it loads".to_owned()],
+            Err(problems) => lines(problems.iter()),
+        };
+        if told != lines_with("# expect: ") {
+            let told: Vec<_> = told.iter().map(|line| format!("# expect: {line}")).collect();
+            wrong += &format!("\n{name} tells\n{}\n", told.join("\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn the_full_example_has_every_field() {
+    fn given(value: &serde_json::Value, path: &str, names: &mut Vec<String>) {
+        if let Some(map) = value.as_object() {
+            for (key, value) in map {
+                names.push(format!("{path}{key}"));
+                given(value, &format!("{path}{key}."), names);
+            }
+        }
+        if let Some(list) = value.as_array() {
+            list.iter().for_each(|item| given(item, path, names));
+        }
+    }
+    let tree = super::tree::parse("full.yaml", examples()["full.yaml"].as_bytes());
+    let mut names = Vec::new();
+    given(&tree.value, "", &mut names);
+    let schema = super::json_schema().as_object().unwrap();
+    let mut shapes = vec![schema];
+    shapes.extend(schema["$defs"].as_object().unwrap().values().filter_map(|def| def.as_object()));
+    for field in
+        shapes.iter().filter_map(|shape| shape.get("properties")?.as_object()).flat_map(|map| map.keys())
+    {
+        let there = names.iter().any(|name| name == field || name.ends_with(&format!(".{field}")));
+        assert!(there, "full.yaml lacks {field}");
+    }
+}
+
+#[test]
+fn a_mistake_in_defaults_is_told_once_where_it_stands() {
+    let text = "defaults:\n  checks: {handshake: {interval: 1s, timeout: 5s}}\n  tls: {ca_fil: x}\n\
+                targets:\n  a: {url: wss://a}\n  b: {url: wss://b, checks: {handshake: {timeout: 3s}}}\n";
+    assert_eq!(
+        problems(text, &[]),
+        [
+            "f.yaml:2:34: defaults.checks.handshake.interval: interval 1s is shorter than timeout 5s, so that runs would overlap",
+            "f.yaml:3:9: defaults.tls.ca_fil: no such field; did you mean \"ca_file\"?",
+            "f.yaml:6:56: targets.b.checks.handshake.timeout: interval 1s is shorter than timeout 3s, so that runs would overlap",
+        ]
+    );
+}
+
+#[test]
+fn variables_override_files_and_are_named_in_mistakes() {
+    let text = "targets:\n  my-gw: {url: wss://a}\n";
+    let interval = "GATEPROBE__TARGETS__MY_GW__CHECKS__HANDSHAKE__INTERVAL";
+    let (plan, _) = load("f.yaml", text.as_bytes(), &[(interval, "1m")]).unwrap();
+    assert_eq!(plan.jobs[0].check.interval(), crate::model::Span::secs(60));
+    assert_eq!(
+        problems(text, &[(interval, "5"), ("GATEPROBE__HISTORY__RUNS", "many")]),
+        [
+            "GATEPROBE__HISTORY__RUNS: history.runs: \"many\" is not a whole number",
+            "GATEPROBE__TARGETS__MY_GW__CHECKS__HANDSHAKE__INTERVAL: \
+             targets.my-gw.checks.handshake.interval: \"5\" is not a length of time; write a number with a \
+             unit, such as 250ms, 5s, 1m30s, 2h or 21d",
+        ]
+    );
+}
+
+#[test]
+fn a_mistake_does_not_hide_others_nor_make_new_ones() {
+    let text = "targets:\n  a:\n    url: http://a\n    checks: {handshake: {interval: 1s, timeout: fast, intervall: 2s}}\n";
+    assert_eq!(
+        problems(text, &[]),
+        [
+            "f.yaml:3:10: targets.a.url: \"http://a\" is not the URL of a WebSocket; write ws://HOST/PATH or wss://HOST/PATH",
+            "f.yaml:4:49: targets.a.checks.handshake.timeout: \"fast\" is not a length of time; write a number with a unit, such as 250ms, 5s, 1m30s, 2h or 21d",
+            "f.yaml:4:55: targets.a.checks.handshake.intervall: no such field; did you mean \"interval\"?",
+        ]
+    );
+}
+
+#[test]
+fn a_jobs_key_changes_with_what_shapes_it_and_only_with_that() {
+    let key = |text: &str| plan(text).jobs[0].key.clone();
+    let base = key("targets: {a: {url: wss://a}}");
+    assert_eq!(
+        base,
+        key("log: {level: debug}\ntargets: {b: {url: wss://b}, a: {url: 'wss://a', identify: true}}")
+    );
+    assert_eq!(base, key("targets: {a: {url: wss://a, checks: {handshake: {interval: 30s}}}}"));
+    for other in [
+        "targets: {a: {url: wss://a?x=1}}",
+        "targets: {a: {url: wss://a, headers: {X-A: b}}}",
+        "targets: {a: {url: wss://a, checks: {handshake: {interval: 31s}}}}",
+        "defaults: {cookies: run}\ntargets: {a: {url: wss://a}}",
+        "contact: me\ntargets: {a: {url: wss://a}}",
+    ] {
+        assert_ne!(base, key(other), "{other}");
+    }
+}
+
+#[test]
+fn a_bare_url_makes_a_plan() {
+    let none = std::iter::empty();
+    let (plan, warnings) = for_url("ws://gw.Example.com:8080/chat?room=1", none.clone()).unwrap();
+    assert!(warnings.is_empty());
+    assert_eq!((&*plan.targets[0].name, plan.jobs.len()), ("gw-example-com-8080", 1));
+    let (plan, _) = for_url("wss://[::1]:1/", none.clone()).unwrap();
+    assert_eq!(&*plan.targets[0].name, "1--1");
+    for bad in ["", "gw.example.com", "http://x", "ws://", "wss://u:s3cr3t@h/", "s3cr3t@h"] {
+        let problems = for_url(bad, none.clone()).unwrap_err().to_string();
+        assert!(problems.starts_with("command line: targets."), "{problems}");
+        assert!(!problems.contains("s3cr3t"), "{problems}");
+    }
+}
+
+#[test]
+fn thousands_of_targets_load() {
+    let mut text = String::from("targets:\n");
+    for number in 0..3_000 {
+        text += &format!("  t{number}:\n    url: wss://gw{number}.example.com/\n    labels: {{team: x}}\n");
+    }
+    assert_eq!(plan(&text).jobs.len(), 3_000);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_makes_the_loader_panic(text in "[-a-c:{}\\[\\],&*!|>'\"#%@`?~0-9. \\n\\t\u{e9}\u{feff}]{0,80}") {
+        let _ = load("f.yaml", text.as_bytes(), &[]);
+    }
+
+    #[test]
+    fn no_bytes_make_the_loader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = load("f.yaml", &bytes, &[]);
+    }
+
+    #[test]
+    fn no_damage_to_the_full_example_makes_the_loader_panic(
+        at in 0..1000_usize, length in 0..40_usize, filling in "[a-z:\\[{}\\]*&\\n \"']{0,6}",
+    ) {
+        let text = &examples()["full.yaml"];
+        let chars: Vec<char> = text.chars().collect();
+        let from = at * chars.len() / 1000;
+        let until = (from + length).min(chars.len());
+        let damaged: String = chars[..from].iter().copied().chain(filling.chars()).chain(chars[until..].iter().copied()).collect();
+        if let Err(problems) = load("f.yaml", damaged.as_bytes(), &[]) {
+            prop_assert!(problems.iter().all(|problem| problem.to_string().starts_with("f.yaml:")), "{problems}");
+        }
+    }
+
+    /// One key misspelt is one problem more, in its own line (or in the line of what it was needed for).
+    #[test]
+    fn a_typo_in_the_full_example_is_told_with_its_line(number in 0..1000_usize) {
+        let text = &examples()["full.yaml"];
+        let key = |line: &&str| line.trim_start().split_once(':').is_some_and(|(key, _)| {
+            !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+        });
+        let lines: Vec<&str> = text.lines().collect();
+        // Names of targets, modules and labels are free.
+        let free = ["chat", "plain", "public", "team", "tier"];
+        let candidates: Vec<usize> = (0..lines.len())
+            .filter(|index| key(&lines[*index]) && !free.contains(&lines[*index].trim().split(':').next().unwrap()))
+            .collect();
+        let line = candidates[number * candidates.len() / 1000];
+        let mut damaged: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        damaged[line] = damaged[line].replacen(':', "qx:", 1);
+        let told = load("f.yaml", damaged.join("\n").as_bytes(), &[]).unwrap_err();
+        let place = format!("f.yaml:{}:", line + 1);
+        prop_assert!(told.iter().any(|problem| problem.to_string().starts_with(&place)), "{told}");
+    }
+}

@@ -1,0 +1,72 @@
+//! Rules for the agent's own settings.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::text::{is_header_text, is_host_port};
+use super::{Path, Report};
+use crate::config::settings::AgentSettings;
+use crate::model::Span;
+
+/// Checks the agent's own settings.
+pub fn agent(report: &mut Report<'_>, settings: &AgentSettings) {
+    let root = Path::root();
+    listen(report, settings);
+    for (field, text) in [("contact", &settings.contact), ("user_agent", &settings.user_agent)] {
+        if text.as_ref().is_some_and(|text| text.is_empty() || !is_header_text(text)) {
+            report
+                .problem(&root.key(field), "goes into a header; write printable ASCII, no blanks around it");
+        }
+    }
+    if settings.location.as_ref().is_some_and(String::is_empty) {
+        report.problem(&root.key("location"), "is an empty label; write a name, or remove the field");
+    }
+    if let Some(control) = &settings.control
+        && !is_host_port(&control.address)
+    {
+        let message = format!("{:?} is not a host with a port, such as one.example.net:443", control.address);
+        report.problem(&root.dotted("control.address"), message);
+    }
+    for (index, server) in settings.resolver.servers.iter().enumerate() {
+        if server.parse::<IpAddr>().is_err() && server.parse::<SocketAddr>().is_err() {
+            let message =
+                format!("{server:?} is not the address of a DNS server, such as 10.0.0.2 or 10.0.0.2:53");
+            report.problem(&root.dotted("resolver.servers").index(index), message);
+        }
+    }
+    spans(report, settings);
+}
+
+fn listen(report: &mut Report<'_>, settings: &AgentSettings) {
+    let path = Path::of(&["http", "listen"]);
+    let listen = &settings.http.listen;
+    match listen.parse::<SocketAddr>() {
+        Err(_) => {
+            let message = format!(
+                "{listen:?} is not an address with a port, such as 127.0.0.1:9464, 0.0.0.0:9464 or [::]:9464"
+            );
+            report.problem(&path, message);
+        }
+        Ok(address) if !address.ip().is_loopback() && settings.http.reload_token_file.is_none() => {
+            report.warning(&path, "others can reach this address; /-/reload answers only loopback until http.reload_token_file is set");
+        }
+        Ok(_) => {}
+    }
+}
+
+fn spans(report: &mut Report<'_>, settings: &AgentSettings) {
+    let control = settings.control.as_ref().map(|control| control.timeout);
+    let spans = [
+        ("lag_bound", Some(settings.lag_bound), Span::millis(10), Span::secs(10)),
+        ("http.header_timeout", Some(settings.http.header_timeout), Span::millis(100), Span::secs(60)),
+        ("http.probe_timeout", Some(settings.http.probe_timeout), Span::secs(1), Span::secs(300)),
+        ("control.timeout", control, Span::millis(100), Span::secs(30)),
+        ("shutdown.drain_grace", Some(settings.shutdown.drain_grace), Span::secs(0), Span::secs(3_600)),
+    ];
+    for (field, span, least, most) in spans {
+        let Some(span) = span else { continue };
+        if span < least || span > most {
+            let message = format!("{span} is out of range; write {least} to {most}");
+            report.problem(&Path::root().dotted(field), message);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Rules for credentials.
+
+use super::headers::complaint_about_name;
+use super::text::{is_header_text, is_token};
+use super::{Path, Report};
+use crate::config::settings::{Auth, AuthPlace, SecretSource, TargetSettings};
+
+/// Checks where the token comes from and where it goes.
+pub fn auth(report: &mut Report<'_>, target: &Path, settings: &TargetSettings) {
+    let Some(Auth { token, place }) = &settings.auth else { return };
+    let path = target.key("auth");
+    secret_source(report, &path.key("token"), token);
+    auth_place(report, &path.key("place"), place);
+    if let Some(header) = &place.header
+        && settings.headers.keys().any(|name| name.eq_ignore_ascii_case(&header.name))
+    {
+        let header_path = target.key("headers").key(&header.name);
+        let message = "auth sets this header already; remove one of them";
+        report.problem_of(&[header_path, path.dotted("place.header.name")], message);
+    }
+}
+
+/// Checks that a secret comes from exactly one place. The file may come later, so that it is only missed.
+pub fn secret_source(report: &mut Report<'_>, path: &Path, source: &SecretSource) {
+    match (&source.file, &source.env) {
+        (Some(file), None) => {
+            if let Err(error) = report.files.read(file) {
+                report.warning(&path.key("file"), format!("{} can't be read yet: {error}", file.display()));
+            }
+        }
+        (None, Some(name)) if name.is_empty() || name.contains(['=', '\0']) => {
+            report.problem(&path.key("env"), "no name for a variable of the environment");
+        }
+        (None, Some(name)) => {
+            if report.environment.get(name).is_none_or(String::is_empty) {
+                report.warning(&path.key("env"), format!("the variable {name} is not set"));
+            }
+        }
+        (Some(_), Some(_)) => report.problem(path, "has both file and env; keep one"),
+        (None, None) => report.problem(path, "needs {file: PATH} or {env: NAME}"),
+    }
+}
+
+fn auth_place(report: &mut Report<'_>, path: &Path, place: &AuthPlace) {
+    let AuthPlace { header, query, subprotocol, cookie, first_message } = place;
+    let given = [
+        ("header", header.is_some()),
+        ("query", query.is_some()),
+        ("subprotocol", subprotocol.is_some()),
+        ("cookie", cookie.is_some()),
+        ("first_message", first_message.is_some()),
+    ];
+    let given: Vec<&str> = given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
+    match given.as_slice() {
+        [_] => {}
+        [] => report.problem(path, "needs one of header, query, subprotocol, cookie, first_message"),
+        several => report.problem(path, format!("has {}; keep one", several.join(" and "))),
+    }
+    if let Some(header) = header {
+        let path = path.key("header");
+        if let Some(message) = complaint_about_name(&header.name) {
+            report.problem(&path.key("name"), message);
+        }
+        if !is_header_text(header.prefix.trim_end_matches(' ')) {
+            report.problem(&path.key("prefix"), "can't go into a header; write printable ASCII");
+        }
+    }
+    if query.as_ref().is_some_and(|query| query.name.is_empty()) {
+        report.problem(
+            &path.dotted("query.name"),
+            "is empty; write the parameter's name, such as access_token",
+        );
+    }
+    if subprotocol.as_ref().is_some_and(|sub| !sub.prefix.is_empty() && !is_token(&sub.prefix)) {
+        report.problem(
+            &path.dotted("subprotocol.prefix"),
+            "can't begin a subprotocol; use letters, digits, - . and _",
+        );
+    }
+    if cookie.as_ref().is_some_and(|cookie| !is_token(&cookie.name)) {
+        report.problem(&path.dotted("cookie.name"), "no name for a cookie; use letters, digits, - and _");
+    }
+    if first_message.as_ref().is_some_and(|first| !first.template.contains("${token}")) {
+        report.problem(&path.dotted("first_message.template"), "lacks ${token}, which stands for the token");
+    }
+}

@@ -1,0 +1,132 @@
+//! Rules for the checks of a target.
+
+use super::{Path, Report};
+use crate::checks::{CheckSpec, Handshake};
+use crate::config::settings::{Budget, TargetSettings};
+use crate::model::Span;
+
+const LEAST_INTERVAL: Span = Span::secs(1);
+const LEAST_TIMEOUT: Span = Span::millis(100);
+
+/// Checks the settings of one check against each other and against the target.
+pub fn check(report: &mut Report<'_>, target: &Path, settings: &TargetSettings, check: &CheckSpec) {
+    let path = target.key("checks").key(check.kind());
+    times(report, &path, check);
+    budget(report, target, &settings.budget, &path, check);
+    match check {
+        CheckSpec::Handshake(check) => handshake(report, target, settings, &path, check),
+    }
+}
+
+fn times(report: &mut Report<'_>, path: &Path, check: &CheckSpec) {
+    let (interval, timeout) = (path.key("interval"), path.key("timeout"));
+    let worst = check.worst_case();
+    if check.interval() < LEAST_INTERVAL {
+        report
+            .problem(&interval, format!("{} is too often; the least is {LEAST_INTERVAL}", check.interval()));
+    } else if check.interval() < check.timeout() {
+        let message = format!(
+            "interval {} is shorter than timeout {}, so that runs would overlap",
+            check.interval(),
+            check.timeout()
+        );
+        report.problem_of(&[interval, timeout.clone()], message);
+    }
+    if check.timeout() < LEAST_TIMEOUT {
+        report.problem(&timeout, format!("{} is too short; the least is {LEAST_TIMEOUT}", check.timeout()));
+    } else if check.timeout() < worst {
+        let message = format!(
+            "timeout {} is shorter than a good run may take by the other settings; the least is {worst}",
+            check.timeout()
+        );
+        report.problem_of(&[timeout, path.clone()], message);
+    }
+}
+
+/// A run that its budget can't carry to the end before the time-out would be inconclusive for ever.
+fn budget(report: &mut Report<'_>, target: &Path, budget: &Budget, path: &Path, check: &CheckSpec) {
+    let cost = check.cost();
+    let seconds = check.timeout().as_secs_f64();
+    let budget_path = target.key("budget");
+    let mut complain = |field: &str, message: String| {
+        report.problem_of(&[budget_path.key(field), path.clone(), path.key("timeout")], message);
+    };
+    if cost.concurrent > u64::from(budget.connections) {
+        let message =
+            format!("is {}, but {} holds {} at once", budget.connections, check.kind(), cost.concurrent);
+        complain("connections", message);
+    }
+    // The first connection of a run has nothing to wait for.
+    let rates = [
+        ("connections_per_second", cost.connections.saturating_sub(1) as f64, budget.connections_per_second),
+        ("messages_per_second", cost.messages as f64, budget.messages_per_second),
+        ("bytes_per_second", cost.bytes as f64, budget.bytes_per_second as f64),
+    ];
+    for (field, needed, rate) in rates {
+        if needed > rate * seconds {
+            let unit = field.split('_').next().unwrap_or_default();
+            let whole = match unit {
+                "connections" => cost.connections,
+                "messages" => cost.messages,
+                _ => cost.bytes,
+            };
+            let message = format!(
+                "is {rate}, too little for the {whole} {unit} of {} within its timeout of {}",
+                check.kind(),
+                check.timeout()
+            );
+            complain(field, message);
+        }
+    }
+}
+
+fn handshake(
+    report: &mut Report<'_>,
+    target: &Path,
+    settings: &TargetSettings,
+    path: &Path,
+    check: &Handshake,
+) {
+    if check.expect.no_token_refused && settings.auth.is_none() {
+        let message = "needs auth, or there is no token to leave out";
+        report.problem_of(&[path.dotted("expect.no_token_refused"), target.key("auth")], message);
+    }
+    if check.require_subprotocol && settings.subprotocols.is_empty() {
+        let message = "needs subprotocols to choose from";
+        report.problem_of(&[path.key("require_subprotocol"), target.key("subprotocols")], message);
+    }
+    let limits = &check.thresholds;
+    let within = check.first_message.as_ref().and_then(|first| first.within);
+    let spans = [
+        ("thresholds.total", limits.total),
+        ("thresholds.dns", limits.dns),
+        ("thresholds.tcp", limits.tcp),
+        ("thresholds.tls", limits.tls),
+        ("thresholds.upgrade", limits.upgrade),
+        ("thresholds.first_message", limits.first_message),
+        ("first_message.within", within),
+        ("close_timeout", Some(check.close_timeout)),
+    ];
+    for (field, span) in spans {
+        let Some(span) = span else { continue };
+        let path = path.dotted(field);
+        if span > check.timeout {
+            report.problem_of(
+                &[path.clone(), path.key("timeout")],
+                format!("{span} is longer than timeout {}, so that it never counts", check.timeout),
+            );
+        } else if span == Span::default() {
+            report.problem(&path, "0s can't be met; write more, or remove the field");
+        }
+    }
+    if limits.first_message.is_some() && check.first_message.is_none() {
+        let message = "needs first_message, or there is none to wait for";
+        report.problem_of(&[path.dotted("thresholds.first_message"), path.key("first_message")], message);
+    }
+    for (index, code) in check.expect.refusal_codes.iter().enumerate() {
+        if !(1000..=4999).contains(code) {
+            let message = format!("{code} is not a close code; write 1000 to 4999");
+            report.problem(&path.dotted("expect.refusal_codes").index(index), message);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The rules that a schema can't express. Each finding is collected; none stops the others.
+
+mod agent;
+mod auth;
+mod checks;
+mod connection;
+mod headers;
+mod module;
+mod names;
+mod target;
+mod text;
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::Path as FilePath;
+
+pub use agent::agent;
+pub use module::module;
+pub use names::{entry_names, target_labels};
+pub use target::target;
+
+use super::locate::{At, Locator};
+use super::place::Path;
+use super::problem::{Problem, Warning};
+
+/// The files that a config points to. A seam, so that tests need none.
+pub trait Files {
+    /// The beginning of a file, of at most so many bytes.
+    fn read_at_most(&self, path: &FilePath, bytes: usize) -> io::Result<Vec<u8>>;
+
+    /// A file of certificates or a key, or as much of it as is sane.
+    fn read(&self, path: &FilePath) -> io::Result<Vec<u8>> {
+        self.read_at_most(path, 4 << 20)
+    }
+}
+
+/// The files of the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Machine;
+
+impl Files for Machine {
+    fn read_at_most(&self, path: &FilePath, bytes: usize) -> io::Result<Vec<u8>> {
+        let file = std::fs::File::open(path)?;
+        // A pipe (`--config <(...)`) is fine for the config; a directory fails at the first read.
+        let mut content = Vec::new();
+        file.take(bytes as u64).read_to_end(&mut content)?;
+        Ok(content)
+    }
+}
+
+/// Collects what the rules find.
+pub struct Report<'a> {
+    locator: Locator<'a>,
+    /// What the schema has refused: rules that look at it stay silent.
+    refused: &'a [Path],
+    /// The files that the config points to.
+    pub files: &'a dyn Files,
+    /// The environment.
+    pub environment: &'a BTreeMap<String, String>,
+    /// Mistakes.
+    pub problems: Vec<Problem>,
+    /// Oddities.
+    pub warnings: Vec<Warning>,
+}
+
+impl<'a> Report<'a> {
+    /// Nothing found yet.
+    pub fn new(
+        locator: Locator<'a>,
+        refused: &'a [Path],
+        files: &'a dyn Files,
+        environment: &'a BTreeMap<String, String>,
+    ) -> Self {
+        Self { locator, refused, files, environment, problems: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// A mistake in a value.
+    pub fn problem(&mut self, path: &Path, message: impl Into<String>) {
+        self.problem_of(std::slice::from_ref(path), message);
+    }
+
+    /// A mistake that lies in several values together: told at the first that the target itself has, or
+    /// else at the first that is written somewhere.
+    pub fn problem_of(&mut self, paths: &[Path], message: impl Into<String>) {
+        if let Some(problem) = self.located(paths, message.into(), At::Value) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// A mistake in a key.
+    pub fn problem_of_key(&mut self, path: &Path, message: impl Into<String>) {
+        if let Some(problem) = self.located(std::slice::from_ref(path), message.into(), At::Key) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// An oddity in a value.
+    pub fn warning(&mut self, path: &Path, message: impl Into<String>) {
+        if let Some(warning) = self.located(std::slice::from_ref(path), message.into(), At::Value) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// Whether a target itself says something, and not only `defaults`.
+    pub fn is_targets_own(&self, path: &Path) -> bool {
+        self.locator.layer(path).is_some()
+    }
+
+    fn located(&self, paths: &[Path], message: String, at: At) -> Option<Problem> {
+        let touches = |path: &Path| self.refused.iter().any(|r| r.is_within(path) || path.is_within(r));
+        if paths.iter().any(touches) {
+            return None;
+        }
+        let own = paths.iter().find(|path| self.locator.layer(path).is_some());
+        let given = own.or_else(|| paths.iter().find(|path| self.locator.is_given(path)));
+        let (place, path) = self.locator.find_at(given.or(paths.first())?, at);
+        Some(Problem::new(place, path, message))
+    }
+}
