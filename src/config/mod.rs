@@ -7,6 +7,7 @@
 
 mod cascade;
 mod cost;
+mod endpoint;
 mod environment;
 mod layers;
 mod load;
@@ -26,6 +27,7 @@ mod validate;
 mod words;
 
 pub use cost::{CostRow, cost_table, costs};
+pub use endpoint::{Endpoints, SetupError};
 pub use load::{Loaded, Loader, for_url, load};
 pub use locate::Origins;
 pub use pause::{Pause, PauseError};

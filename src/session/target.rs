@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::jar::{Cookies, Jar};
-use crate::auth::Credential;
+use crate::auth::{Credential, Source};
 use crate::wire::Endpoint;
 
 /// A gateway with all that is needed to be let in.
@@ -18,10 +18,23 @@ pub struct Target {
     pub endpoint: Endpoint,
     /// What lets us in.
     pub credential: Option<Credential>,
+    /// Headers whose values are secrets, read anew for each connection.
+    pub secret_headers: Vec<(String, Source)>,
+    /// What the proxy asks for.
+    pub proxy_login: Option<ProxyLogin>,
     /// Whether each resolved address is probed, not only the first that answers.
     pub resolve_all: bool,
     /// What happens to cookies.
     pub cookies: Cookies,
     /// The cookies that outlive a run.
     pub jar: Jar,
+}
+
+/// Basic authentication at a proxy (RFC 7617).
+#[derive(Debug, Clone)]
+pub struct ProxyLogin {
+    /// The user's name.
+    pub user: String,
+    /// Where the password comes from.
+    pub password: Option<Source>,
 }

@@ -11,10 +11,10 @@ use super::jar::{Cookies, Jar};
 use super::offer::{Ask, offer};
 use super::opened::Opened;
 use super::target::Target;
-use crate::auth::Token;
+use crate::auth::{Source, Token};
 use crate::metrics::Sample;
 use crate::model::{Cause, Evidence, Outcome, Phase, Verdict};
-use crate::wire::{Connected, DialError, Dialer, Endpoint, Record};
+use crate::wire::{Connected, DialError, Dialer, Endpoint, Header, Proxy, Record};
 
 /// How long before the run's deadline a check should stop waiting, to be able to say what it waited for.
 const LAST_WORD: Duration = Duration::from_millis(20);
@@ -117,14 +117,13 @@ impl Visit {
         evidence.enter(Phase::Budget);
         let permit = self.budget.connect().await;
         let token = self.token(ask, &evidence).await?;
-        let url = &self.endpoint.url;
-        let cookies = self.jar.as_ref().and_then(|jar| jar.header(url));
-        let mut endpoint = self.endpoint.clone();
+        let mut endpoint = self.equipped(&evidence).await?;
         endpoint.subprotocol_required |= ask.require_subprotocol;
+        let cookies = self.jar.as_ref().and_then(|jar| jar.header(&endpoint.url));
         let offer = offer(&self.target, ask, token.as_ref(), cookies);
         let dialed = self.dialer.dial_into(&endpoint, &offer, &evidence, record).await;
         if let (Some(jar), Some(response)) = (&self.jar, record.facts().response) {
-            jar.keep(url, response.set_cookies());
+            jar.keep(&endpoint.url, response.set_cookies());
         }
         let dialed = dialed.map_err(|failure| Refusal::Dial(failure.error))?;
         evidence.enter(Phase::Session);
@@ -139,7 +138,8 @@ impl Visit {
         let evidence = self.evidence.connection();
         evidence.enter(Phase::Budget);
         let permit = self.budget.connect().await;
-        let connected = self.dialer.connect(&self.endpoint, &evidence).await;
+        let endpoint = self.equipped(&evidence).await?;
+        let connected = self.dialer.connect(&endpoint, &evidence).await;
         let connected = connected.map_err(|failure| Refusal::Dial(failure.error))?;
         Ok((connected, permit))
     }
@@ -154,12 +154,39 @@ impl Visit {
         &self.budget
     }
 
+    /// The endpoint with the secrets that are read anew for each connection.
+    async fn equipped(&self, evidence: &Evidence) -> Result<Endpoint, Refusal> {
+        let mut endpoint = self.endpoint.clone();
+        if !self.target.secret_headers.is_empty() || self.target.proxy_login.is_some() {
+            evidence.enter(Phase::Credential);
+        }
+        for (name, source) in &self.target.secret_headers {
+            let value = fetch(source).await?;
+            endpoint.headers.push(Header::credential(name.as_str(), value.expose().to_owned().into()));
+        }
+        if let (Some(login), Some(proxy)) = (&self.target.proxy_login, &endpoint.proxy) {
+            let password = match &login.password {
+                Some(source) => Some(fetch(source).await?),
+                None => None,
+            };
+            let password = password.as_ref().map_or("", Token::expose);
+            let mut proxy = Proxy::clone(proxy);
+            proxy.credentials = Some(format!("{}:{password}", login.user).into());
+            endpoint.proxy = Some(Arc::new(proxy));
+        }
+        Ok(endpoint)
+    }
+
     async fn token(&self, ask: &Ask, evidence: &Evidence) -> Result<Option<Token>, Refusal> {
         let Some(credential) = self.target.credential.as_ref().filter(|_| ask.credential) else {
             return Ok(None);
         };
         evidence.enter(Phase::Credential);
-        let token = credential.source.fetch(SystemTime::now()).await;
-        token.map(Some).map_err(|error| Refusal::Credential(error.to_string()))
+        fetch(&credential.source).await.map(Some)
     }
+}
+
+async fn fetch(source: &Source) -> Result<Token, Refusal> {
+    let token = source.fetch(SystemTime::now()).await;
+    token.map_err(|error| Refusal::Credential(error.to_string()))
 }
