@@ -20,9 +20,7 @@ fn values<'a>(head: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 async fn request_read(gateway: &Handle) {
-    gateway
-        .wait_event(0, |kind| *kind == EventKind::RequestRead)
-        .await;
+    event(gateway, 0, |kind| *kind == EventKind::RequestRead).await;
 }
 
 #[tokio::test]
@@ -146,9 +144,10 @@ async fn upgrade_status_refuses() {
     let head = client.upgrade("").await;
     assert_eq!(values(&head, "Retry-After"), ["7"]);
     assert_eq!(client.rest().await.1, Ended::Fin);
-    gateway
-        .wait_event(0, |kind| *kind == EventKind::Rejected { status: 429 })
-        .await;
+    event(&gateway, 0, |kind| {
+        *kind == EventKind::Rejected { status: 429 }
+    })
+    .await;
     assert!(gateway.set_fault(Fault::UpgradeStatus(101)).is_err());
 }
 
