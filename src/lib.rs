@@ -22,9 +22,9 @@ pub mod store;
 
 pub mod http;
 
-//CFG pub mod agent;
+pub mod agent;
 
-//CFG pub mod cli;
+pub mod cli;
 
 // Apart: shares no code with the rest.
 pub mod gateway;

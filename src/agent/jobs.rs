@@ -8,27 +8,29 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::metrics;
+use super::setup::Setup;
 use super::sinks::Sinks;
 use super::{Agent, lock};
-use crate::config::Plan;
+use crate::config;
+use crate::http::ReloadSummary;
 use crate::metrics::Sample;
-use crate::model::{JobKey, Pause};
+use crate::model::JobKey;
 use crate::runner::Job;
 use crate::schedule::{Cadence, Driver, Observer, Skip};
-use crate::session::Budget;
+use crate::session::{Budget, Limits};
 
 /// A job of the plan, ready to be driven.
 pub(super) struct Ready {
     job: Arc<Job>,
-    pauses: Vec<Pause>,
-    every_peer: bool,
+    target: Arc<config::Target>,
 }
 
 /// A job that is being driven.
 #[derive(Debug)]
-pub(super) struct Driven {
+struct Driven {
     key: JobKey,
-    stop: CancellationToken,
+    /// The job is gone: no new runs, and the one in progress is of no interest any more.
+    gone: CancellationToken,
 }
 
 /// The jobs in force.
@@ -36,143 +38,124 @@ pub(super) struct Driven {
 pub(super) struct Jobs {
     driven: HashMap<(Arc<str>, &'static str), Driven>,
     budgets: HashMap<Arc<str>, Arc<Budget>>,
-}
-
-/// What a reload changed.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Changed {
-    pub new: usize,
-    pub kept: usize,
-    pub gone: usize,
+    /// What all strangers of a module of `/probe` may spend together.
+    module_budgets: HashMap<Arc<str>, Arc<Budget>>,
 }
 
 impl Jobs {
     /// Stops what is gone or has changed, spawns what is new, leaves alone what is the same.
     pub(super) fn become_those_of(
         &mut self,
-        plan: &Plan,
+        setup: &Setup,
         mut spawn: impl FnMut(Ready) -> CancellationToken,
-    ) -> Changed {
-        let mut changed = Changed::default();
+    ) -> ReloadSummary {
+        let mut summary = ReloadSummary::default();
         let mut before = std::mem::take(&mut self.driven);
-        self.keep_budgets(plan);
-        for planned in &plan.jobs {
-            let name = (Arc::clone(&planned.target), planned.spec.kind());
-            let Some(target) = plan.target(&planned.target) else { continue };
-            let key = JobKey {
-                target: Arc::clone(&planned.target),
-                check: planned.spec.kind(),
-                config_hash: planned.config_hash,
-            };
+        self.keep_budgets(&setup.plan);
+        for planned in &setup.plan.jobs {
+            let key = &planned.key;
+            let name = (Arc::clone(&key.target), key.check);
             match before.remove(&name) {
-                Some(driven) if driven.key == key => {
-                    changed.kept += 1;
+                Some(driven) if driven.key == *key => {
+                    summary.unchanged += 1;
                     self.driven.insert(name, driven);
                     continue;
                 }
-                Some(driven) => driven.stop.cancel(),
-                None => {}
+                Some(driven) => {
+                    summary.changed += 1;
+                    driven.gone.cancel();
+                }
+                None => summary.added += 1,
             }
-            changed.new += 1;
-            let budget = Arc::clone(&self.budgets[&planned.target]);
-            let job = Job {
-                key: key.clone(),
-                target: Arc::clone(&target.target),
-                spec: planned.spec.clone(),
-                budget,
-            };
-            let every_peer = target.target.resolve_all;
-            let ready = Ready { job: Arc::new(job), pauses: target.pauses.clone(), every_peer };
-            self.driven.insert(name, Driven { key, stop: spawn(ready) });
+            let job = self.budgets.get(&key.target).and_then(|budget| setup.job(planned, budget));
+            let Some(job) = job else { continue };
+            let ready = Ready { job: Arc::new(job), target: Arc::clone(&planned.target) };
+            self.driven.insert(name, Driven { key: key.clone(), gone: spawn(ready) });
         }
-        changed.gone = before.len();
-        before.into_values().for_each(|driven| driven.stop.cancel());
-        changed
+        summary.removed = before.len();
+        before.into_values().for_each(|driven| driven.gone.cancel());
+        self.module_budgets.retain(|name, _| setup.plan.modules.contains_key(name));
+        summary
     }
 
     /// A target's budget outlives a reload that does not change it: what was spent stays spent.
-    fn keep_budgets(&mut self, plan: &Plan) {
+    fn keep_budgets(&mut self, plan: &config::Plan) {
         let mut before = std::mem::take(&mut self.budgets);
         for target in &plan.targets {
-            let name = Arc::clone(&target.target.name);
-            let kept = before.remove(&name).filter(|budget| budget.limits() == target.limits);
-            self.budgets.insert(name, kept.unwrap_or_else(|| Arc::new(Budget::new(target.limits))));
+            let limits = Limits::from(&target.settings.budget);
+            let kept = before.remove(&target.name).filter(|budget| budget.limits() == limits);
+            let budget = kept.unwrap_or_else(|| Arc::new(Budget::new(limits)));
+            self.budgets.insert(Arc::clone(&target.name), budget);
         }
     }
+}
 
-    /// The budget of a configured target.
-    pub(super) fn budget(&self, target: &str) -> Option<Arc<Budget>> {
-        self.budgets.get(target).map(Arc::clone)
+impl Jobs {
+    /// The budget of a module of `/probe`.
+    pub(super) fn module_budget(&mut self, module: &Arc<str>, limits: Limits) -> Arc<Budget> {
+        let budget = self.module_budgets.entry(Arc::clone(module)).or_insert_with(|| Arc::new(Budget::new(limits)));
+        if budget.limits() != limits {
+            *budget = Arc::new(Budget::new(limits));
+        }
+        Arc::clone(budget)
     }
 }
 
 impl Agent {
-    /// Drives a job until the agent or the job is stopped.
+    /// Drives a job until the agent is stopped or the job is gone.
     pub(super) fn spawn(self: &Arc<Self>, ready: Ready) -> CancellationToken {
-        let Ready { job, pauses, every_peer } = ready;
-        let stop = self.stop.child_token();
-        self.sinks.precreate(&job.key.target, &job.spec, every_peer);
+        let Ready { job, target } = ready;
+        self.sinks.precreate(&job.key, &job.spec, job.target.resolve_all);
         let interval = job.spec.interval().get();
-        let (target, check) = (Arc::clone(&job.key.target), job.key.check);
-        let observer = JobObserver { sinks: Arc::clone(&self.sinks), target: Arc::clone(&target), check };
+        let observer = JobObserver { sinks: Arc::clone(&self.sinks), key: job.key.clone() };
         observer.measure(Sample::new(&metrics::INTERVAL, interval.as_secs_f64()));
-        let driver = Driver { cadence: Cadence::new(interval, &target, check, &self.replica), clock: self.clock };
-        let (agent, job_stop) = (Arc::clone(self), stop.clone());
+        let cadence = Cadence::new(interval, &job.key.target, job.key.check, &self.replica);
+        let driver = Driver { cadence, clock: self.clock };
+        let (agent, stop) = (Arc::clone(self), self.stop.child_token());
+        // Not a child of the agent's stop: a shutdown grants runs its grace, a reload does not.
+        let gone = CancellationToken::new();
+        let job_gone = gone.clone();
         self.tasks.spawn(async move {
             let paused = |now: Duration| {
-                let paused = paused(&pauses, now);
+                let paused = is_paused(&target, now);
                 let flag = f64::from(u8::from(paused));
-                agent.sinks.recorder.record_target(&target, &Sample::new(&metrics::PAUSED, flag));
+                agent.sinks.recorder.record_target(&target.name, &Sample::new(&metrics::PAUSED, flag));
                 paused
             };
-            driver.drive(&observer, paused, || agent.run(&job, &job_stop), &job_stop).await;
+            let driven = driver.drive(&observer, paused, || agent.run(&job), &stop);
+            job_gone.run_until_cancelled(driven).await;
         });
-        stop
+        gone
     }
 
-    /// One scheduled run. A job that a reload removed is cut short at once, the agent's shutdown grants its grace.
-    async fn run(&self, job: &Job, job_stop: &CancellationToken) {
-        let runner = self.runner.load_full();
-        let cut = self.cut.child_token();
-        let removed = async {
-            job_stop.cancelled().await;
-            if !self.stop.is_cancelled() {
-                cut.cancel();
-            }
-            std::future::pending::<()>().await;
-        };
-        self.sinks.recorder.record_agent(&Sample::new(&metrics::RUNNING, self.running(1)));
-        let reports = tokio::select! {
-            reports = runner.run(job, &cut) => reports,
-            () = removed => Vec::new(),
-        };
-        self.sinks.recorder.record_agent(&Sample::new(&metrics::RUNNING, self.running(-1)));
-        for report in reports {
+    /// One scheduled run.
+    async fn run(&self, job: &Job) {
+        let setup = self.setup.load_full();
+        let _running = self.sinks.running();
+        for report in setup.runner.run(job, &self.cut).await {
             self.sinks.record(report);
         }
     }
 
     /// The budget that a run of this target shares with the scheduled ones.
     pub(super) fn budget(&self, target: &str) -> Option<Arc<Budget>> {
-        lock(&self.jobs).budget(target)
+        lock(&self.jobs).budgets.get(target).map(Arc::clone)
     }
 }
 
-/// Whether any of a target's pauses covers this time since 1970.
-fn paused(pauses: &[Pause], now: Duration) -> bool {
-    let now = Timestamp::new(now.as_secs() as i64, now.subsec_nanos() as i32);
-    now.is_ok_and(|now| pauses.iter().any(|pause| pause.covers(now)))
+fn is_paused(target: &config::Target, now: Duration) -> bool {
+    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    Timestamp::from_second(seconds).is_ok_and(|now| target.paused_until(now).is_some())
 }
 
 struct JobObserver {
     sinks: Arc<Sinks>,
-    target: Arc<str>,
-    check: &'static str,
+    key: JobKey,
 }
 
 impl JobObserver {
     fn measure(&self, sample: Sample) {
-        self.sinks.recorder.record_job(&self.target, self.check, &sample);
+        self.sinks.recorder.record_job(&self.key.target, self.key.check, &sample);
     }
 }
 

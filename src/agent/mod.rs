@@ -4,6 +4,7 @@ mod handle;
 mod jobs;
 pub mod metrics;
 mod probe;
+mod setup;
 mod sinks;
 mod tally;
 
@@ -14,21 +15,23 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Plan, Problems};
+use crate::config::{Loaded, Plan, SetupError};
+use crate::http::{ReloadError, ReloadSummary};
 use crate::metrics::{Recorder, RecorderError, Sample, Settings};
-use crate::runner::{Control, Runner, Throttle};
+use crate::runner::Throttle;
 use crate::schedule::Clock;
 use crate::store::{Bounds, History};
-use crate::wire::{Dialer, ResolverError};
+use crate::wire::ResolverError;
 
-pub use handle::AgentHandle;
+pub use handle::Handle;
 use jobs::Jobs;
-use sinks::Sinks;
+pub use setup::Setup;
+pub use sinks::Sinks;
 
 /// How a plan is made anew for a reload.
-pub type Loader = Box<dyn Fn() -> Result<Plan, Problems> + Send + Sync>;
+pub type Loader = Box<dyn Fn() -> Loaded + Send + Sync>;
 
-/// Why an agent can't start.
+/// Why a plan can't be put in force.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     /// The metrics contradict each other.
@@ -37,17 +40,20 @@ pub enum AgentError {
     /// Names can't be resolved.
     #[error(transparent)]
     Resolver(#[from] ResolverError),
+    /// A target can't be set up.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
 }
 
 /// The agent: all jobs of a plan, on their schedule.
 pub struct Agent {
     loader: Loader,
     sinks: Arc<Sinks>,
-    runner: ArcSwap<Runner>,
+    setup: ArcSwap<Setup>,
     throttle: Throttle,
     jobs: Mutex<Jobs>,
-    plan: ArcSwap<Plan>,
-    reload_problem: Mutex<Option<String>>,
+    /// What is wrong with the config in the files, while an older one is in force.
+    problem: Mutex<Option<Vec<String>>>,
     /// No new runs from now on.
     stop: CancellationToken,
     /// Runs in progress end now.
@@ -62,28 +68,27 @@ impl Agent {
     /// over the interval. Must be called within a runtime.
     ///
     /// # Errors
-    /// When the plan's resolver can't be set up.
+    /// When the plan can't be set up.
     pub fn start(plan: Plan, loader: Loader, replica: String) -> Result<Arc<Self>, AgentError> {
-        let settings = Settings { location: plan.settings.location.clone(), ..Settings::default() };
+        let settings = Settings { location: plan.agent.location.clone(), ..Settings::default() };
         let recorder = Recorder::new(&metrics::catalogue(), settings)?;
-        let bounds = Bounds { runs_per_job: plan.settings.history.runs as usize, ..Bounds::default() };
+        let bounds = Bounds { runs_per_job: plan.agent.history.runs as usize, ..Bounds::default() };
         let throttle = Throttle::default();
-        let runner = runner(&plan, throttle.clone())?;
+        let setup = Setup::new(plan, throttle.clone())?;
         let agent = Arc::new(Self {
             loader,
             sinks: Arc::new(Sinks::new(recorder, History::new(bounds))),
-            runner: ArcSwap::from_pointee(runner),
-            throttle,
+            setup: ArcSwap::from_pointee(setup),
+            throttle: throttle.clone(),
             jobs: Mutex::default(),
-            plan: ArcSwap::from_pointee(plan),
-            reload_problem: Mutex::default(),
+            problem: Mutex::default(),
             stop: CancellationToken::new(),
             cut: CancellationToken::new(),
             tasks: TaskTracker::new(),
             clock: Clock::start(),
             replica,
         });
-        tokio::spawn(agent.stop.clone().run_until_cancelled_owned(agent.throttle.clone().watch()));
+        tokio::spawn(agent.stop.clone().run_until_cancelled_owned(throttle.watch()));
         agent.put_in_force();
         agent.sinks.loaded(true);
         Ok(agent)
@@ -93,24 +98,17 @@ impl Agent {
     ///
     /// # Errors
     /// Every mistake of the new config, one a line.
-    pub fn reload(self: &Arc<Self>) -> Result<String, String> {
-        let loaded = (self.loader)().map_err(|problems| problems.to_string()).and_then(|plan| {
-            let runner = runner(&plan, self.throttle.clone()).map_err(|error| error.to_string())?;
-            Ok((plan, runner))
+    pub fn reload(self: &Arc<Self>) -> Result<ReloadSummary, ReloadError> {
+        let result = self.load_anew();
+        *lock(&self.problem) = result.as_ref().err().map(|error| match error {
+            ReloadError::Config(lines) | ReloadError::Agent(lines) => lines.clone(),
         });
-        let result = match loaded {
-            Ok((plan, runner)) => {
-                self.plan.store(Arc::new(plan));
-                self.runner.store(Arc::new(runner));
-                Ok(self.put_in_force())
-            }
-            Err(problems) => Err(problems),
-        };
-        *lock(&self.reload_problem) = result.as_ref().err().cloned();
         self.sinks.loaded(result.is_ok());
         match &result {
-            Ok(summary) => tracing::info!("config reloaded: {summary}"),
-            Err(problems) => tracing::error!("config not reloaded, the old one stays in force:\n{problems}"),
+            Ok(summary) => tracing::info!("config {}", summary.to_string().trim_end()),
+            Err(ReloadError::Config(lines) | ReloadError::Agent(lines)) => {
+                tracing::error!("config not reloaded, the old one stays in force:\n{}", lines.join("\n"));
+            }
         }
         result
     }
@@ -132,9 +130,9 @@ impl Agent {
         &self.sinks
     }
 
-    /// The plan in force.
-    pub fn plan(&self) -> Arc<Plan> {
-        self.plan.load_full()
+    /// What is in force.
+    pub fn setup(&self) -> Arc<Setup> {
+        self.setup.load_full()
     }
 
     /// Whether the agent has begun to drain.
@@ -142,20 +140,39 @@ impl Agent {
         self.stop.is_cancelled()
     }
 
+    fn load_anew(self: &Arc<Self>) -> Result<ReloadSummary, ReloadError> {
+        let lines = |problems: &dyn std::fmt::Display| problems.to_string().lines().map(str::to_owned).collect();
+        let (plan, warnings) = (self.loader)().map_err(|problems| ReloadError::Config(lines(&problems)))?;
+        let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        let setup = Setup::new(plan, self.throttle.clone());
+        let setup = setup.map_err(|error| ReloadError::Agent(lines(&error)))?;
+        warnings.extend(needs_restart(&self.setup.load().plan, &setup.plan));
+        self.setup.store(Arc::new(setup));
+        Ok(ReloadSummary { warnings, ..self.put_in_force() })
+    }
+
     /// Makes the jobs those of the plan; what did not change goes on undisturbed.
-    fn put_in_force(self: &Arc<Self>) -> String {
-        let plan = self.plan.load_full();
-        let change = lock(&self.jobs).become_those_of(&plan, |job| self.spawn(job));
-        self.sinks.keep_only(&plan);
-        self.sinks.recorder.record_agent(&Sample::new(&metrics::JOBS, plan.jobs.len() as f64));
-        format!("{} jobs: {} new, {} unchanged, {} gone", plan.jobs.len(), change.new, change.kept, change.gone)
+    fn put_in_force(self: &Arc<Self>) -> ReloadSummary {
+        let setup = self.setup.load_full();
+        // Before new jobs create their series, or these would be removed again.
+        self.sinks.keep_only(&setup.plan);
+        let summary = lock(&self.jobs).become_those_of(&setup, |ready| self.spawn(ready));
+        self.sinks.recorder.record_agent(&Sample::new(&metrics::JOBS, setup.plan.jobs.len() as f64));
+        summary
     }
 }
 
-fn runner(plan: &Plan, throttle: Throttle) -> Result<Runner, ResolverError> {
-    let dialer = Dialer::new(&plan.resolver)?;
-    let control = plan.control.as_ref().map(|(endpoint, timeout)| Control::new(endpoint.clone(), *timeout));
-    Ok(Runner::new(dialer, control, throttle, plan.settings.lag_bound.get()))
+/// What a reload can't change: sockets that are bound, labels that series carry.
+fn needs_restart(old: &Plan, new: &Plan) -> Vec<String> {
+    let (old, new) = (&old.agent, &new.agent);
+    let changed = [
+        ("location", old.location != new.location),
+        ("http", old.http != new.http),
+        ("log", old.log != new.log),
+        ("history", old.history != new.history),
+    ];
+    let changed = changed.into_iter().filter(|(_, changed)| *changed);
+    changed.map(|(field, _)| format!("`{field}` has changed; that takes a restart")).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,6 +1,9 @@
 //! Where every report goes, synchronously and at once: metrics, history, tally, log. Exporters read them.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::metrics;
@@ -8,7 +11,7 @@ use super::tally::{self, Tally};
 use crate::checks::CheckSpec;
 use crate::config::Plan;
 use crate::metrics::{Recorder, Sample};
-use crate::model::{Cause, Failure, Outcome, RunReport};
+use crate::model::{Cause, Failure, JobKey, Outcome, RunReport};
 use crate::runner;
 use crate::schedule::Skip;
 use crate::store::History;
@@ -17,19 +20,24 @@ use crate::store::History;
 #[derive(Debug)]
 pub struct Sinks {
     /// Metrics.
-    pub recorder: Recorder,
+    pub recorder: Arc<Recorder>,
     /// The last runs of each job.
-    pub history: History,
+    pub history: Arc<History>,
     tally: Tally,
+    running: AtomicI64,
 }
+
+/// A run in progress, for as long as this lives.
+pub(super) struct Running<'a>(&'a Sinks);
 
 impl Sinks {
     pub(super) fn new(recorder: Recorder, history: History) -> Self {
-        let sinks = Self { recorder, history, tally: Tally::default() };
         for result in ["success", "failure"] {
-            sinks.recorder.record_agent(&Sample::labelled(&metrics::RELOADS, [result], 0.0));
+            recorder.record_agent(&Sample::labelled(&metrics::RELOADS, [result], 0.0));
         }
-        sinks
+        recorder.record_agent(&Sample::new(&metrics::RUNNING, 0.0));
+        let (recorder, history) = (Arc::new(recorder), Arc::new(history));
+        Self { recorder, history, tally: Tally::default(), running: AtomicI64::new(0) }
     }
 
     /// Hands a report to all of them.
@@ -59,42 +67,71 @@ impl Sinks {
         self.recorder.record_agent(&Sample::new(&metrics::SCHEDULER_LAG, lag.as_secs_f64()));
     }
 
+    /// A run is in progress until what this returns is dropped.
+    pub(super) fn running(&self) -> Running<'_> {
+        self.count_running(1);
+        Running(self)
+    }
+
+    fn count_running(&self, change: i64) {
+        let running = self.running.fetch_add(change, Ordering::Relaxed) + change;
+        self.recorder.record_agent(&Sample::new(&metrics::RUNNING, running as f64));
+    }
+
     /// Makes every counter of a job exist at 0: one that first appears at 1 is invisible to `rate()`.
-    pub(super) fn precreate(&self, target: &str, spec: &CheckSpec, every_peer: bool) {
-        let check = spec.kind();
+    pub(super) fn precreate(&self, key: &JobKey, spec: &CheckSpec, every_peer: bool) {
         let label = |text: &'static str| vec![Cow::Borrowed(text)];
         let mut series = Vec::new();
         // Where each peer has series of its own, those without a peer would stay at 0 for ever.
         if !every_peer {
             series.extend(Outcome::LABELS.iter().map(|outcome| (&runner::metrics::RUNS, label(outcome))));
-            let failures = Failure::ALL.iter().filter(|failure| spec.can_fail_with(**failure));
-            series.extend(failures.map(|f| (&runner::metrics::FAILURES, label(f.reason()))));
-            series.extend(Cause::ALL.iter().map(|c| (&runner::metrics::INCONCLUSIVE, label(c.reason()))));
+            let failures = Failure::ALL.iter().filter(|failure| spec.can_fail_as(**failure));
+            series.extend(failures.map(|failure| (&runner::metrics::FAILURES, label(failure.reason()))));
+            let causes = Cause::ALL.iter();
+            series.extend(causes.map(|cause| (&runner::metrics::INCONCLUSIVE, label(cause.reason()))));
             series.push((&runner::metrics::DURATION, Vec::new()));
         }
         series.extend(Skip::ALL.iter().map(|skip| (&metrics::SKIPPED, label(skip.label()))));
-        self.recorder.precreate(target, check, None, series);
+        self.recorder.precreate(&key.target, key.check, None, series);
     }
 
     /// Forgets what is not in the plan.
     pub(super) fn keep_only(&self, plan: &Plan) {
-        let names = |plan: &Plan| -> std::collections::HashSet<(String, Option<&'static str>)> {
-            let jobs = plan.jobs.iter().map(|job| (job.target.to_string(), Some(job.spec.kind())));
-            let targets = plan.targets.iter().map(|target| (target.target.name.to_string(), None));
-            jobs.chain(targets).collect()
-        };
-        let keep = std::sync::Arc::new(names(plan));
-        let of = |keep: &std::sync::Arc<std::collections::HashSet<(String, Option<&'static str>)>>| {
-            let keep = std::sync::Arc::clone(keep);
-            move |target: &str, check: Option<&str>| {
-                keep.iter().any(|(name, kind)| name == target && (*kind).map(|k| k as &str) == check)
-            }
-        };
-        let (recorder, history, tally) = (of(&keep), of(&keep), of(&keep));
-        self.recorder.retain(recorder);
-        self.history.retain(move |target, check| history(target, Some(check)));
-        self.tally.retain(|target, check| tally(target, Some(check)));
-        let info = plan.targets.iter().map(|t| (t.target.name.to_string(), t.target.labels.clone()));
-        self.recorder.set_target_info(info.collect());
+        let kept = Arc::new(Kept::of(plan));
+        let (for_metrics, for_history) = (Arc::clone(&kept), Arc::clone(&kept));
+        self.recorder.retain(move |target, check| match check {
+            Some(check) => for_metrics.has_job(target, check),
+            None => for_metrics.targets.contains(target),
+        });
+        self.history.retain(move |target, check| for_history.has_job(target, check));
+        self.tally.retain(|target, check| kept.has_job(target, check));
+        let targets = plan.targets.iter();
+        let labels = targets.map(|target| (target.name.to_string(), target.settings.labels.clone()));
+        self.recorder.set_target_info(labels.collect());
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.count_running(-1);
+    }
+}
+
+/// The names that may have series and history.
+struct Kept {
+    targets: HashSet<String>,
+    jobs: HashSet<(String, &'static str)>,
+}
+
+impl Kept {
+    fn of(plan: &Plan) -> Self {
+        Self {
+            targets: plan.targets.iter().map(|target| target.name.to_string()).collect(),
+            jobs: plan.jobs.iter().map(|job| (job.key.target.to_string(), job.key.check)).collect(),
+        }
+    }
+
+    fn has_job(&self, target: &str, check: &str) -> bool {
+        self.targets.contains(target) && self.jobs.iter().any(|(name, kind)| name == target && *kind == check)
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::Descriptor;
-use crate::model::{Span, Verdict};
+use crate::model::{Failure, Span, Verdict};
 use crate::session::Visit;
 pub use handshake::Handshake;
 
@@ -77,6 +77,21 @@ impl CheckSpec {
     pub fn timeout(&self) -> Span {
         match self {
             Self::Handshake(check) => check.timeout,
+        }
+    }
+
+    /// The same check with another deadline.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Span) -> Self {
+        match self {
+            Self::Handshake(check) => Self::Handshake(Handshake { timeout, ..check }),
+        }
+    }
+
+    /// Whether a run may end with this failure; its counter exists from the start.
+    pub fn can_fail_as(&self, failure: Failure) -> bool {
+        match self {
+            Self::Handshake(_) => !matches!(failure, Failure::TcpNotEnded),
         }
     }
 

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::render::{self, Style};
-use super::{Exit, interrupted, logging};
-use crate::agent::{self, AgentError};
+use super::{Exit, environment, interrupted, logging};
+use crate::agent::Setup;
 use crate::config::{self, Plan};
 use crate::model::{Outcome, RunReport};
 use crate::runner::Job;
-use crate::session::Budget;
+use crate::session::{Budget, Limits};
 use crate::store::RunView;
 
 /// Arguments of `gateprobe check`.
@@ -58,18 +58,22 @@ pub async fn run(args: Args) -> Exit {
             return Exit::Usage;
         }
     };
-    let jobs = match jobs(&plan, &args) {
-        Ok(jobs) => jobs,
-        Err(message) => {
-            eprintln!("gateprobe check: {message}");
-            return Exit::Usage;
-        }
-    };
-    match run_all(&plan, &jobs, &args).await {
-        Ok(reports) => exit(&reports),
+    let (setup, _watch) = match Setup::standalone(plan) {
+        Ok(setup) => setup,
         Err(error) => {
             eprintln!("gateprobe check: {error}");
-            Exit::Agent
+            return Exit::Agent;
+        }
+    };
+    match jobs(&setup, &args) {
+        Ok(jobs) => {
+            let reports = run_all(&setup, &jobs).await;
+            print(&reports, &args);
+            exit(&reports)
+        }
+        Err(message) => {
+            eprintln!("gateprobe check: {message}");
+            Exit::Usage
         }
     }
 }
@@ -77,46 +81,51 @@ pub async fn run(args: Args) -> Exit {
 fn plan(args: &Args) -> Result<Plan, String> {
     let url = args.target.as_deref().filter(|target| target.contains("://"));
     let mut files = args.config.clone();
-    if files.is_empty() && url.is_none() {
+    if url.is_some() && !files.is_empty() {
+        return Err("gateprobe check: a URL is checked without a config; name a target of the config instead".into());
+    }
+    if files.is_empty() {
         files.push(PathBuf::from("gateprobe.yaml"));
     }
     let loaded = match url {
-        Some(url) => config::for_url(url, &files, std::env::vars()),
-        None => config::load(&files, std::env::vars()),
+        Some(url) => config::for_url(url, environment()),
+        None => config::load(&files, environment()),
     };
     let (plan, warnings) = loaded.map_err(|problems| problems.to_string())?;
     warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     Ok(plan)
 }
 
-fn jobs(plan: &Plan, args: &Args) -> Result<Vec<Job>, String> {
+fn jobs(setup: &Setup, args: &Args) -> Result<Vec<Job>, String> {
+    let plan = &setup.plan;
     let wanted = args.target.as_deref().filter(|target| !target.contains("://"));
     if let Some(name) = wanted.filter(|name| plan.target(name).is_none()) {
-        let known: Vec<&str> = plan.targets.iter().map(|target| &*target.target.name).collect();
-        return Err(format!("the config has no target `{name}`; it has: {}", known.join(", ")));
+        let known: Vec<&str> = plan.targets.iter().map(|target| &*target.name).collect();
+        return Err(format!("the config has no target {name:?}; it has: {}", known.join(", ")));
     }
+    let of_target = |name: &str| wanted.is_none_or(|wanted| wanted == name);
+    let chosen = |kind: &str| args.checks.is_empty() || args.checks.iter().any(|check| check == kind);
     let mut jobs = Vec::new();
-    for target in plan.targets.iter().filter(|target| wanted.is_none_or(|name| *target.target.name == *name)) {
-        let budget = Arc::new(Budget::new(target.limits));
-        let of_target = plan.jobs.iter().filter(|job| job.target == target.target.name);
-        let chosen = of_target.filter(|job| {
-            args.checks.is_empty() || args.checks.iter().any(|check| check == job.spec.kind())
-        });
-        jobs.extend(chosen.map(|job| job.ready(target, &budget)));
+    for target in plan.targets.iter().filter(|target| of_target(&target.name)) {
+        let budget = Arc::new(Budget::new(Limits::from(&target.settings.budget)));
+        let planned = plan.jobs.iter().filter(|job| job.key.target == target.name && chosen(job.key.check));
+        jobs.extend(planned.filter_map(|job| setup.job(job, &budget)));
     }
     if jobs.is_empty() {
-        let known: Vec<&str> = plan.jobs.iter().map(|job| job.spec.kind()).collect();
-        return Err(format!("nothing to run: the checks there are {}", known.join(", ")));
+        let mut kinds: Vec<&str> = plan.jobs.iter().map(|job| job.key.check).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        return Err(format!("there is nothing to run; the checks there are: {}", kinds.join(", ")));
     }
     Ok(jobs)
 }
 
-async fn run_all(plan: &Plan, jobs: &[Job], args: &Args) -> Result<Vec<RunReport>, AgentError> {
-    let (runner, _watch) = agent::standalone_runner(plan)?;
+async fn run_all(setup: &Setup, jobs: &[Job]) -> Vec<RunReport> {
     let cut = CancellationToken::new();
-    let runs = futures_util::future::join_all(jobs.iter().map(|job| runner.run(job, &cut)));
+    let runs = futures_util::future::join_all(jobs.iter().map(|job| setup.runner.run(job, &cut)));
     let stopped = async {
         interrupted().await;
+        // The runs end as inconclusive, and are told.
         cut.cancel();
         std::future::pending::<()>().await;
     };
@@ -124,9 +133,7 @@ async fn run_all(plan: &Plan, jobs: &[Job], args: &Args) -> Result<Vec<RunReport
         reports = runs => reports,
         () = stopped => Vec::new(),
     };
-    let reports: Vec<RunReport> = reports.into_iter().flatten().collect();
-    print(&reports, args);
-    Ok(reports)
+    reports.into_iter().flatten().collect()
 }
 
 fn print(reports: &[RunReport], args: &Args) {

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -196,7 +195,7 @@ impl Screen {
         }
     }
 
-    fn show(&mut self, agent: &Arc<Agent>, act: Act, fault: &Fault) -> anyhow::Result<()> {
+    fn show(&mut self, agent: &Agent, act: Act, fault: &Fault) -> anyhow::Result<()> {
         let story = match self.no_fault {
             true => "all gateways are healthy and stay so".to_owned(),
             false => act.tell(fault, self.fault_after),
@@ -281,5 +280,5 @@ fn runs(families: &[MetricFamily], target: &str, check: &str, outcome: &str) -> 
         metric.get_label().iter().any(|label| label.name() == name && label.value() == value)
     };
     let found = series.find(|metric| wanted.iter().all(|label| is(metric, *label)));
-    found.map_or(0, |metric| metric.get_counter().value() as u64)
+    found.map_or(0, |metric| metric.get_counter().get_value() as u64)
 }

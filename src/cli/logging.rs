@@ -2,6 +2,8 @@
 
 use tracing_subscriber::EnvFilter;
 
+use crate::config::settings;
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -28,4 +30,13 @@ pub fn start(level: &str, format: Format) {
 /// Our own lines at the level asked for; the libraries' only from warnings up, as theirs may tell of bytes.
 fn default_filter(level: &str) -> String {
     format!("warn,gateprobe={level}")
+}
+
+/// Starts logging as the config says.
+pub fn start_as_configured(log: &settings::Log) {
+    let format = match log.format {
+        settings::LogFormat::Text => Format::Text,
+        settings::LogFormat::Json => Format::Json,
+    };
+    start(log.level.word(), format);
 }

@@ -28,6 +28,12 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// The exit with this code; any unknown one is our own error.
+    fn from_code(code: u8) -> Self {
+        let all = [Self::Pass, Self::Fail, Self::Usage, Self::Inconclusive];
+        all.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::Agent)
+    }
+
     /// The exit code of the process.
     pub fn code(self) -> u8 {
         match self {
@@ -65,7 +71,7 @@ enum Command {
     /// Run checks once, against a target of the config or a bare URL
     Check(check::Args),
     /// Check, describe or show a config
-    Config(config::Args),
+    Config(config::ConfigArgs),
     /// See the agent watch a reference gateway that gets a fault and heals
     Demo(demo::Args),
     /// Run the reference gateway, with faults on demand
@@ -94,9 +100,15 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Run(args) => run::run(args).await,
             Command::Check(args) => check::run(args).await,
-            Command::Config(args) => config::run(&args),
+            Command::Config(args) => Exit::from_code(config::run(&args)),
             Command::Demo(args) => demo::run(args).await,
-            Command::Gateway(args) => gateway::run(args).await,
+            Command::Gateway(args) => match gateway::run(args).await {
+                Ok(code) => Exit::from_code(code),
+                Err(error) => {
+                    eprintln!("gateprobe gateway: {error:#}");
+                    Exit::Usage
+                }
+            },
         }
     });
     // A blocking read that never returns, of a token on a dead network disk say, must not keep the process.
@@ -111,6 +123,11 @@ fn raise_descriptor_limit() {
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     // Refused only where the limit is fixed from outside: then it stays as it was.
     let _ = setrlimit(Resource::Nofile, raised);
+}
+
+/// The environment, as far as it is text: no other variable can be ours.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Ctrl-C, or the SIGTERM of whatever started us.

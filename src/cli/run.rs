@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, interrupted, logging};
-use crate::agent::{Agent, AgentHandle};
-use crate::config::{self, Plan, Problems};
-use crate::http::{self, Server};
+use super::{Exit, environment, interrupted, logging};
+use crate::agent::{Agent, Handle};
+use crate::config::{self, Problems, settings};
+use crate::http::{self, Limits, Parts};
+use crate::model::Span;
 
 /// Arguments of `gateprobe run`.
 #[derive(Debug, clap::Args)]
@@ -41,8 +43,8 @@ pub async fn run(args: Args) -> Exit {
         () = reloads => {}
         () = interrupted() => {}
     }
-    let grace = service.agent.plan().settings.shutdown.drain_grace.get();
-    tracing::info!("draining for at most {}", crate::model::Span::from(grace));
+    let grace = service.agent.setup().plan.agent.shutdown.drain_grace.get();
+    tracing::info!("draining for at most {}", Span::from(grace));
     service.drain(grace).await;
     tracing::info!("ended");
     Exit::Pass
@@ -63,39 +65,60 @@ pub enum StartError {
 pub struct Service {
     /// The agent.
     pub agent: Arc<Agent>,
-    server: Server,
+    server: JoinHandle<()>,
+    stop_server: CancellationToken,
 }
 
 impl Service {
     /// Reads the whole config before any port is bound, then starts.
     ///
     /// # Errors
-    /// When the config has mistakes, or a port is taken.
+    /// When the config has mistakes, or the port is taken.
     pub async fn start(files: Vec<PathBuf>, listener: Option<TcpListener>) -> Result<Self, StartError> {
-        let (plan, warnings) = config::load(&files, std::env::vars()).map_err(StartError::Config)?;
-        logging::start_for(&plan.settings.log);
+        let (plan, warnings) = config::load(&files, environment()).map_err(StartError::Config)?;
+        let log = &plan.agent.log;
+        logging::start_as_configured(log);
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        let other = |what: &str, error: &dyn std::fmt::Display| StartError::Other(format!("{what}: {error}"));
-        let listen = plan.settings.http.listen.clone();
+        let http = plan.agent.http.clone();
         let listener = match listener {
             Some(listener) => listener,
-            None => TcpListener::bind(&listen).await.map_err(|e| other(&format!("can't listen on {listen}"), &e))?,
+            None => TcpListener::bind(&http.listen).await.map_err(|error| other(&http.listen, &error))?,
         };
-        let address = listener.local_addr().map_err(|e| other("no local address", &e))?;
-        let limits = http_limits(&plan);
-        let guard = http::ReloadGuard::new(plan.settings.http.reload_token_file.clone());
-        let loader = Box::new(move || config::load(&files, std::env::vars()).map(|(plan, _)| plan));
-        let agent = Agent::start(plan, loader, replica()).map_err(|e| other("can't start", &e))?;
-        let handle = Arc::new(AgentHandle::new(Arc::clone(&agent)));
-        let server = Server::start(listener, handle, limits, guard);
-        tracing::info!(%address, jobs = agent.plan().jobs.len(), "started");
-        Ok(Self { agent, server })
+        let address = listener.local_addr().map_err(|error| other(&http.listen, &error))?;
+        let loader = Box::new(move || config::load(&files, environment()));
+        let agent = Agent::start(plan, loader, replica()).map_err(|error| other("the agent", &error))?;
+        let parts = Parts {
+            metrics: Arc::clone(&agent.sinks().recorder),
+            history: Arc::clone(&agent.sinks().history),
+            agent: Arc::new(Handle::new(Arc::clone(&agent))),
+        };
+        let stop_server = CancellationToken::new();
+        let server = tokio::spawn(http::serve(listener, parts, limits(&http), stop_server.clone()));
+        tracing::info!(%address, jobs = agent.setup().plan.jobs.len(), "started");
+        Ok(Self { agent, server, stop_server })
     }
 
     /// Ends in order: not ready, no new runs, the grace, then the server.
     pub async fn drain(self, grace: Duration) {
         self.agent.drain(grace).await;
-        self.server.shutdown(Duration::from_secs(1)).await;
+        self.stop_server.cancel();
+        // Bounded by the server's own grace; it fails only if it has panicked.
+        let _ = self.server.await;
+    }
+}
+
+fn other(what: &str, error: &dyn std::fmt::Display) -> StartError {
+    StartError::Other(format!("{what}: {error}"))
+}
+
+fn limits(http: &settings::Http) -> Limits {
+    Limits {
+        connections: http.max_connections as usize,
+        header_bytes: http.max_header_bytes as usize,
+        body_bytes: http.max_body_bytes as usize,
+        header_timeout: http.header_timeout.get(),
+        shutdown_grace: Duration::from_secs(1),
+        ..Limits::default()
     }
 }
 

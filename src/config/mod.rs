@@ -34,6 +34,7 @@ pub use pause::{Pause, PauseError};
 pub use place::{Path, Place};
 pub use plan::{Job, Module, Plan, Target, TargetUrl};
 pub use problem::{Problem, Problems, Warning};
+pub use settings::mask_url;
 pub use show::{in_force, to_yaml};
 pub use validate::{Files, Machine};
 

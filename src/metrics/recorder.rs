@@ -150,6 +150,11 @@ impl Recorder {
         }
     }
 
+    /// Records a sample about a job, outside of its runs.
+    pub fn record_job(&self, target: &str, check: &str, sample: &Sample) {
+        self.take(Subject::Job { target, check, peer: None }, sample);
+    }
+
     /// Records a sample about a target as a whole.
     pub fn record_target(&self, target: &str, sample: &Sample) {
         self.take(Subject::Target(target), sample);

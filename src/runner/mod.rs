@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::checks::CheckSpec;
 use crate::model::{Cause, Evidence, JobKey, Outcome, Phase, RunReport, Verdict};
 use crate::session::{Budget, Target, Visit};
-use crate::wire::Dialer;
+use crate::wire::{Dialer, Facts};
 
 pub use control::Control;
 use lag::Lag;
@@ -93,12 +93,17 @@ impl Runner {
         }
     }
 
+    /// Runs a job once, towards one address, and tells what its first dial found out as well.
+    pub async fn probe(&self, job: &Job, cut: &CancellationToken) -> (RunReport, Facts) {
+        self.once(job, None, cut).await
+    }
+
     /// A run whose critical findings were seen twice before they count.
     async fn confirmed(&self, job: &Job, peer: Option<IpAddr>, cut: &CancellationToken) -> RunReport {
-        let first = self.once(job, peer, cut).await;
+        let (first, _) = self.once(job, peer, cut).await;
         match first.outcome {
             Outcome::Fail(failure) if failure.is_critical() => {
-                let mut second = self.once(job, peer, cut).await;
+                let (mut second, _) = self.once(job, peer, cut).await;
                 let seen = if second.outcome == first.outcome { "confirmed" } else { "not confirmed" };
                 second.detail = format!("{} ({} {seen} by a second run)", second.detail, failure.reason());
                 second.duration += first.duration;
@@ -109,7 +114,7 @@ impl Runner {
         }
     }
 
-    async fn once(&self, job: &Job, peer: Option<IpAddr>, cut: &CancellationToken) -> RunReport {
+    async fn once(&self, job: &Job, peer: Option<IpAddr>, cut: &CancellationToken) -> (RunReport, Facts) {
         let (started_at, began) = (SystemTime::now(), Instant::now());
         let deadline = began + job.spec.timeout().get();
         let visit = Visit::new(&job.target, &self.dialer, &job.budget, peer, deadline);
@@ -139,7 +144,7 @@ impl Runner {
         }
         let duration = began.elapsed();
         samples.extend(metrics::samples(verdict.outcome, duration, SystemTime::now()));
-        RunReport {
+        let report = RunReport {
             job: job.key.clone(),
             peer: peer.map(|peer| peer.to_string()),
             started_at,
@@ -148,7 +153,8 @@ impl Runner {
             detail: verdict.detail,
             timeline: visit.evidence.timeline(),
             samples,
-        }
+        };
+        (report, visit.record().facts())
     }
 
     /// Asks the control endpoint and the resolver ahead of the deadline, so that the verdict is on time.

@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::gateway::{Fault, Handle, Settings, start};
+use crate::gateway::{Event, EventKind, Fault, Handle, Settings, start};
 
 pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -208,6 +208,12 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(&key);
     bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]));
     bytes
+}
+
+/// Waits for the first event from number `since` on that `wanted` accepts.
+pub async fn event(gateway: &Handle, since: u64, wanted: impl Fn(&EventKind) -> bool) -> Event {
+    let found = timeout(PATIENCE, gateway.wait_event(since, wanted)).await;
+    found.unwrap_or_else(|_| panic!("no such event: {:#?}", gateway.events(since)))
 }
 
 /// Waits until the gateway has no connection left.

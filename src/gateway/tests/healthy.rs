@@ -2,6 +2,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
+use tokio::net::TcpSocket;
 
 use super::client::*;
 use crate::gateway::{EventKind, Handle, Settings, Token, start};
@@ -151,7 +152,7 @@ async fn a_client_that_answers_pings_stays_and_a_mute_one_is_closed() {
         client.send_frame(PONG, &ping.payload).await;
     }
     let answered = |kind: &EventKind| matches!(kind, EventKind::PongReceived { number: 5 });
-    let last = gateway.wait_event(0, answered).await;
+    let last = event(&gateway, 0, answered).await;
     let close = loop {
         let frame = client.frame().await;
         if frame.opcode() != PING {
@@ -170,20 +171,24 @@ async fn a_client_that_answers_pings_stays_and_a_mute_one_is_closed() {
 #[tokio::test]
 async fn a_client_that_does_not_read_is_reset() {
     let gateway = gateway(Settings {
-        heartbeat_interval: Duration::from_millis(100),
-        heartbeat_timeout: Duration::from_millis(200),
+        heartbeat_interval: Duration::from_millis(500),
+        heartbeat_timeout: Duration::from_millis(500),
         close_timeout: Duration::from_millis(200),
         ..Settings::default()
     })
     .await;
-    let mut client = open(&gateway).await;
+    // A small window, so that it is shut long before the first ping is due.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut client = Client::new(socket.connect(gateway.address()).await.unwrap());
+    client.upgrade("").await;
     let flood = frame(0x82, &vec![0; 60_000]);
     // Echoes fill both windows, then the gateway stops reading, and only a reset ends the writing.
     while client.stream.write_all(&flood).await.is_ok() {}
     let reset = |kind: &EventKind| *kind == EventKind::TcpClosed { reset: true };
-    gateway.wait_event(0, reset).await;
+    event(&gateway, 0, reset).await;
     let missed = |kind: &EventKind| matches!(kind, EventKind::HeartbeatMissed { .. });
-    gateway.wait_event(0, missed).await;
+    event(&gateway, 0, missed).await;
 }
 
 #[tokio::test]
@@ -195,7 +200,11 @@ async fn a_drain_closes_every_session_with_1001() {
     }
     let next = gateway.events(0).len() as u64;
     let mut early = connect(&gateway).await;
+<<<<<<< HEAD
     gateway.wait_event(next, |kind| *kind == EventKind::Accepted).await;
+=======
+    event(&gateway, next, |kind| *kind == EventKind::Accepted).await;
+>>>>>>> gateway
     assert_eq!(gateway.open_connections(), 21);
     let address = gateway.address();
     let drain = tokio::spawn(gateway.shutdown());

@@ -1,0 +1,60 @@
+//! What the HTTP server may ask of the agent.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::{Agent, lock};
+use crate::http::{self, Answer, ProbeAnswer, ProbeError, ProbeRequest, Readiness, ReloadError, ReloadSummary};
+
+/// The agent as the HTTP server sees it.
+pub struct Handle {
+    agent: Arc<Agent>,
+    reload_token_file: Option<PathBuf>,
+}
+
+impl Handle {
+    /// A handle on an agent whose reloads ask for the token in a file.
+    pub fn new(agent: Arc<Agent>) -> Self {
+        let reload_token_file = agent.setup().plan.agent.http.reload_token_file.clone();
+        Self { agent, reload_token_file }
+    }
+}
+
+impl http::AgentHandle for Handle {
+    fn reload(&self) -> Answer<'_, Result<ReloadSummary, ReloadError>> {
+        let agent = Arc::clone(&self.agent);
+        Box::pin(async move {
+            // Reads files: not for a thread that serves sockets.
+            let reloaded = tokio::task::spawn_blocking(move || agent.reload()).await;
+            reloaded.unwrap_or_else(|error| Err(ReloadError::Agent(vec![error.to_string()])))
+        })
+    }
+
+    fn readiness(&self) -> Readiness {
+        let setup = self.agent.setup();
+        let mut reasons = vec![format!("{} jobs of {} targets", setup.plan.jobs.len(), setup.plan.targets.len())];
+        if let Some(problem) = lock(&self.agent.problem).as_ref() {
+            // Still ready: the old config is in force, and a restart would make it worse.
+            reasons.push("the config in the files was not loaded, an older one is in force:".to_owned());
+            reasons.extend(problem.iter().map(|line| format!("  {line}")));
+        }
+        if self.agent.draining() {
+            reasons.push("draining: no new runs are started".to_owned());
+        }
+        Readiness { ready: !self.agent.draining(), reasons }
+    }
+
+    fn probe(&self, request: ProbeRequest) -> Answer<'_, Result<ProbeAnswer, ProbeError>> {
+        Box::pin(self.agent.probe(request))
+    }
+
+    fn reload_token(&self) -> Option<SecretString> {
+        let file = self.reload_token_file.as_ref()?;
+        // One that can't be read lets nobody in: no request can hold a line break.
+        let token = std::fs::read_to_string(file).unwrap_or_else(|_| "\n".to_owned());
+        let trimmed = token.trim();
+        Some(SecretString::from(if trimmed.is_empty() { "\n" } else { trimmed }))
+    }
+}

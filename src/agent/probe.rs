@@ -1,0 +1,187 @@
+//! `/probe`: a run that somebody else schedules, of a target that the config names or a module allows.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use url::{Host, Url};
+
+use super::{Agent, lock};
+use crate::config::{Endpoints, Module, mask_url};
+use crate::http::{ProbeAnswer, ProbeError, ProbeFacts, ProbePhases, ProbeRequest};
+use crate::model::{Event, JobKey, RunReport, Span};
+use crate::runner::Job;
+use crate::session::{Budget, Limits, Target};
+use crate::wire::Facts;
+
+impl Agent {
+    /// Runs a module's check once. Neither metrics nor history of the agent's own jobs see it.
+    pub(super) async fn probe(self: &Arc<Self>, request: ProbeRequest) -> Result<ProbeAnswer, ProbeError> {
+        let setup = self.setup();
+        let module = setup.plan.modules.get(request.module.as_str());
+        let module = Arc::clone(module.ok_or(ProbeError::UnknownModule)?);
+        let timeout = timeout(&module, request.time)?;
+        let (target, budget) = self.whom(&module, &request.target)?;
+        let key = JobKey { target: Arc::clone(&target.name), check: module.check.kind(), config_hash: 0 };
+        let spec = module.check.clone().with_timeout(timeout);
+        let job = Job { key, target, spec, budget };
+        let _running = self.sinks.running();
+        // Dropped with the request when the client goes away.
+        let cut = CancellationToken::new();
+        let (report, facts) = setup.runner.probe(&job, &cut).await;
+        let log = log(&report);
+        let module = serde_json::to_string_pretty(&module.check).unwrap_or_default();
+        Ok(ProbeAnswer { facts: probe_facts(&report, &facts, timeout.get()), log, module })
+    }
+
+    /// A configured target by its name or URL, else whatever the module allows.
+    fn whom(&self, module: &Arc<Module>, asked: &str) -> Result<(Arc<Target>, Arc<Budget>), ProbeError> {
+        let setup = self.setup();
+        let url = parse(asked);
+        let configured = setup.plan.targets.iter().find(|target| {
+            *target.name == *asked || url.as_ref().is_ok_and(|url| url == target.url.get())
+        });
+        if let Some(configured) = configured {
+            let target = setup.target(&configured.name).map(Arc::clone);
+            let (Some(target), Some(budget)) = (target, self.budget(&configured.name)) else {
+                return Err(ProbeError::Agent("the config is being reloaded".to_owned()));
+            };
+            return Ok((target, budget));
+        }
+        let url = url.map_err(ProbeError::Refused)?;
+        permitted(module, &url).map_err(ProbeError::Refused)?;
+        let stranger = Endpoints::new(&setup.plan.agent).stranger(module, url);
+        let stranger = stranger.map_err(|error| ProbeError::Agent(error.to_string()))?;
+        if let Some(address) = literal(&stranger.endpoint.url)
+            && !stranger.endpoint.guard.permits(address)
+        {
+            let text = format!("{address} is an internal address, which the module does not allow");
+            return Err(ProbeError::Refused(text));
+        }
+        let limits = Limits::from(&module.settings.budget);
+        Ok((Arc::new(stranger), lock(&self.jobs).module_budget(&module.name, limits)))
+    }
+}
+
+/// The client's patience or the module's, whichever is shorter; enough for the check to find something out.
+fn timeout(module: &Module, patience: Option<Duration>) -> Result<Span, ProbeError> {
+    let own = module.check.timeout();
+    let timeout = patience.map_or(own, |patience| own.min(Span::from(patience)));
+    let needed = module.check.worst_case();
+    if timeout >= needed {
+        return Ok(timeout);
+    }
+    let text = format!("the check needs up to {needed}, and the scrape time-out leaves it {timeout}: raise scrape_timeout");
+    Err(ProbeError::TooLittleTime(text))
+}
+
+fn parse(asked: &str) -> Result<Url, String> {
+    let text = if asked.contains("://") { asked.to_owned() } else { format!("wss://{asked}") };
+    let shown = mask_url(asked);
+    let url: Url = text.parse().map_err(|_| format!("{shown:?} is neither a configured target nor a URL"))?;
+    if !matches!(url.scheme(), "ws" | "wss") {
+        return Err(format!("{shown:?} is neither a configured target nor a ws:// or wss:// URL"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a target must hold no user and no password".to_owned());
+    }
+    Ok(url)
+}
+
+/// Whether the module's patterns name the host.
+fn permitted(module: &Module, url: &Url) -> Result<(), String> {
+    let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let named = module.allow.hosts.iter().any(|pattern| {
+        let pattern = pattern.to_ascii_lowercase();
+        match pattern.strip_prefix("*.") {
+            Some(parent) => bare.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.')),
+            None => pattern == "*" || pattern == bare || pattern == host,
+        }
+    });
+    if named {
+        return Ok(());
+    }
+    Err(format!("{bare:?} is no configured target, and module {:?} does not allow that host", module.name))
+}
+
+fn literal(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Ipv4(address) => Some(address.into()),
+        Host::Ipv6(address) => Some(address.into()),
+        Host::Domain(name) => name.parse().ok(),
+    }
+}
+
+fn probe_facts(report: &RunReport, facts: &Facts, timeout: Duration) -> ProbeFacts {
+    let timings = facts.timings;
+    let connect = [timings.tcp, timings.proxy, timings.tls].into_iter().flatten().reduce(|sum, time| sum + time);
+    let status = facts.response.as_ref().map(|response| response.status);
+    let upgraded = status == Some(101);
+    ProbeFacts {
+        outcome: report.outcome,
+        duration: report.duration,
+        timeout,
+        ip_protocol: facts.peer.map(|peer| if peer.is_ipv4() { 4 } else { 6 }),
+        dns_lookup: timings.dns,
+        earliest_cert_expiry: facts.tls.as_ref().and_then(|tls| tls.earliest_not_after).map(|at| at as f64),
+        tls_version: facts.tls.as_ref().and_then(|tls| tls.version).map(str::to_owned),
+        status_code: status,
+        upgraded,
+        phases: ProbePhases {
+            resolve: timings.dns,
+            connect,
+            processing: timings.upgrade,
+            transfer: upgraded.then(|| report.duration.saturating_sub(timings.total())),
+        },
+    }
+}
+
+fn log(report: &RunReport) -> Vec<String> {
+    let line = |event: &Event| {
+        let text = serde_json::to_string(event).unwrap_or_default();
+        format!("{:.6}s {text}", event.at().as_secs_f64())
+    };
+    let mut log: Vec<String> = report.timeline.events.iter().map(line).collect();
+    log.push(format!("{:.6}s {}: {}", report.duration.as_secs_f64(), report.outcome, report.detail));
+    log
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    fn module(allow: &str) -> Module {
+        let yaml = format!("modules: {{ m: {{ handshake: {{}}, allow: {allow} }} }}");
+        let loader = config::Loader::new([], &config::Machine, jiff::Timestamp::now());
+        let (plan, _) = loader.text("test.yaml", yaml.as_bytes()).load().expect("a good config");
+        Module::clone(&plan.modules["m"])
+    }
+
+    #[test]
+    fn hosts_are_named_exactly_or_by_their_parent() {
+        let module = module(r#"{ hosts: ["gw.example.com", "*.example.org", "192.0.2.7"] }"#);
+        let allowed = |url: &str| permitted(&module, &url.parse().expect("a URL")).is_ok();
+        for url in ["wss://gw.example.com/x", "wss://GW.example.COM", "ws://a.b.example.org", "ws://192.0.2.7:81/"] {
+            assert!(allowed(url), "{url}");
+        }
+        for url in ["wss://example.com", "wss://example.org", "wss://evilexample.org", "wss://gw.example.com.evil.io"] {
+            assert!(!allowed(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn only_websocket_urls_without_logins_are_targets_and_their_queries_are_not_told() {
+        assert_eq!(parse("gw.example.com:8443/x").map(String::from).as_deref(), Ok("wss://gw.example.com:8443/x"));
+        for (asked, told) in [
+            ("http://169.254.169.254/latest?key=s3cr3t", "ws:// or wss://"),
+            ("wss://me:s3cr3t@gw.example.com", "no user and no password"),
+            ("wss://", "nor a URL"),
+        ] {
+            let error = parse(asked).expect_err(asked);
+            assert!(error.contains(told) && !error.contains("s3cr3t"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! A plan made ready to run: sockets' settings, certificates, the resolver.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::AgentError;
+use crate::config::{self, Endpoints, Plan};
+use crate::runner::{Control, Job, Runner, Throttle};
+use crate::session::{Budget, Target};
+use crate::wire::Dialer;
+
+/// A plan made ready to run.
+#[derive(Debug)]
+pub struct Setup {
+    /// The plan.
+    pub plan: Plan,
+    /// Runs its jobs.
+    pub runner: Runner,
+    /// Dials for whoever needs more than a run.
+    targets: HashMap<Arc<str>, Arc<Target>>,
+}
+
+impl Setup {
+    /// Reads certificates and keys, and sets up the resolver.
+    ///
+    /// # Errors
+    /// When one of them can't be used.
+    pub fn new(plan: Plan, throttle: Throttle) -> Result<Self, AgentError> {
+        let mut endpoints = Endpoints::new(&plan.agent);
+        let mut targets = HashMap::new();
+        for target in &plan.targets {
+            targets.insert(Arc::clone(&target.name), Arc::new(endpoints.target(target)?));
+        }
+        let dialer = Dialer::new(&plan.resolver())?;
+        let control = plan.control()?.map(|(endpoint, timeout)| Control::new(endpoint, timeout));
+        let runner = Runner::new(dialer, control, throttle, plan.agent.lag_bound.get());
+        Ok(Self { plan, runner, targets })
+    }
+
+    /// The same for a single command, with a watch on throttling that ends with the guard. Must be called
+    /// within a runtime.
+    ///
+    /// # Errors
+    /// As [`Setup::new`].
+    pub fn standalone(plan: Plan) -> Result<(Self, DropGuard), AgentError> {
+        let (throttle, stop) = (Throttle::default(), CancellationToken::new());
+        tokio::spawn(stop.clone().run_until_cancelled_owned(throttle.clone().watch()));
+        Ok((Self::new(plan, throttle)?, stop.drop_guard()))
+    }
+
+    /// A job of the plan, ready to run within a budget.
+    pub fn job(&self, job: &config::Job, budget: &Arc<Budget>) -> Option<Job> {
+        let target = Arc::clone(self.targets.get(&job.target.name)?);
+        Some(Job { key: job.key.clone(), target, spec: job.check.clone(), budget: Arc::clone(budget) })
+    }
+
+    /// A target of the plan.
+    pub fn target(&self, name: &str) -> Option<&Arc<Target>> {
+        self.targets.get(name)
+    }
+}
