@@ -6,7 +6,9 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{Agent, lock};
-use crate::http::{self, Answer, ProbeAnswer, ProbeError, ProbeRequest, Readiness, ReloadError, ReloadSummary};
+use crate::http::{
+    self, Answer, ProbeAnswer, ProbeError, ProbeRequest, Readiness, ReloadError, ReloadSummary,
+};
 
 /// The agent as the HTTP server sees it.
 pub struct Handle {
@@ -34,7 +36,8 @@ impl http::AgentHandle for Handle {
 
     fn readiness(&self) -> Readiness {
         let setup = self.agent.setup();
-        let mut reasons = vec![format!("{} jobs of {} targets", setup.plan.jobs.len(), setup.plan.targets.len())];
+        let mut reasons =
+            vec![format!("{} jobs of {} targets", setup.plan.jobs.len(), setup.plan.targets.len())];
         if let Some(problem) = lock(&self.agent.problem).as_ref() {
             // Still ready: the old config is in force, and a restart would make it worse.
             reasons.push("the config in the files was not loaded, an older one is in force:".to_owned());

@@ -93,7 +93,8 @@ impl Jobs {
 impl Jobs {
     /// The budget of a module of `/probe`.
     pub(super) fn module_budget(&mut self, module: &Arc<str>, limits: Limits) -> Arc<Budget> {
-        let budget = self.module_budgets.entry(Arc::clone(module)).or_insert_with(|| Arc::new(Budget::new(limits)));
+        let budget =
+            self.module_budgets.entry(Arc::clone(module)).or_insert_with(|| Arc::new(Budget::new(limits)));
         if budget.limits() != limits {
             *budget = Arc::new(Budget::new(limits));
         }

@@ -141,7 +141,8 @@ impl Agent {
     }
 
     fn load_anew(self: &Arc<Self>) -> Result<ReloadSummary, ReloadError> {
-        let lines = |problems: &dyn std::fmt::Display| problems.to_string().lines().map(str::to_owned).collect();
+        let lines =
+            |problems: &dyn std::fmt::Display| problems.to_string().lines().map(str::to_owned).collect();
         let (plan, warnings) = (self.loader)().map_err(|problems| ReloadError::Config(lines(&problems)))?;
         let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
         let setup = Setup::new(plan, self.throttle.clone());

@@ -39,9 +39,10 @@ impl Agent {
     fn whom(&self, module: &Arc<Module>, asked: &str) -> Result<(Arc<Target>, Arc<Budget>), ProbeError> {
         let setup = self.setup();
         let url = parse(asked);
-        let configured = setup.plan.targets.iter().find(|target| {
-            *target.name == *asked || url.as_ref().is_ok_and(|url| url == target.url.get())
-        });
+        let configured =
+            setup.plan.targets.iter().find(|target| {
+                *target.name == *asked || url.as_ref().is_ok_and(|url| url == target.url.get())
+            });
         if let Some(configured) = configured {
             let target = setup.target(&configured.name).map(Arc::clone);
             let (Some(target), Some(budget)) = (target, self.budget(&configured.name)) else {
@@ -72,7 +73,9 @@ fn timeout(module: &Module, patience: Option<Duration>) -> Result<Span, ProbeErr
     if timeout >= needed {
         return Ok(timeout);
     }
-    let text = format!("the check needs up to {needed}, and the scrape time-out leaves it {timeout}: raise scrape_timeout");
+    let text = format!(
+        "the check needs up to {needed}, and the scrape time-out leaves it {timeout}: raise scrape_timeout"
+    );
     Err(ProbeError::TooLittleTime(text))
 }
 
@@ -116,7 +119,8 @@ fn literal(url: &Url) -> Option<IpAddr> {
 
 fn probe_facts(report: &RunReport, facts: &Facts, timeout: Duration) -> ProbeFacts {
     let timings = facts.timings;
-    let connect = [timings.tcp, timings.proxy, timings.tls].into_iter().flatten().reduce(|sum, time| sum + time);
+    let connect =
+        [timings.tcp, timings.proxy, timings.tls].into_iter().flatten().reduce(|sum, time| sum + time);
     let status = facts.response.as_ref().map(|response| response.status);
     let upgraded = status == Some(101);
     ProbeFacts {
@@ -164,17 +168,27 @@ mod tests {
     fn hosts_are_named_exactly_or_by_their_parent() {
         let module = module(r#"{ hosts: ["gw.example.com", "*.example.org", "192.0.2.7"] }"#);
         let allowed = |url: &str| permitted(&module, &url.parse().expect("a URL")).is_ok();
-        for url in ["wss://gw.example.com/x", "wss://GW.example.COM", "ws://a.b.example.org", "ws://192.0.2.7:81/"] {
+        for url in
+            ["wss://gw.example.com/x", "wss://GW.example.COM", "ws://a.b.example.org", "ws://192.0.2.7:81/"]
+        {
             assert!(allowed(url), "{url}");
         }
-        for url in ["wss://example.com", "wss://example.org", "wss://evilexample.org", "wss://gw.example.com.evil.io"] {
+        for url in [
+            "wss://example.com",
+            "wss://example.org",
+            "wss://evilexample.org",
+            "wss://gw.example.com.evil.io",
+        ] {
             assert!(!allowed(url), "{url}");
         }
     }
 
     #[test]
     fn only_websocket_urls_without_logins_are_targets_and_their_queries_are_not_told() {
-        assert_eq!(parse("gw.example.com:8443/x").map(String::from).as_deref(), Ok("wss://gw.example.com:8443/x"));
+        assert_eq!(
+            parse("gw.example.com:8443/x").map(String::from).as_deref(),
+            Ok("wss://gw.example.com:8443/x")
+        );
         for (asked, told) in [
             ("http://169.254.169.254/latest?key=s3cr3t", "ws:// or wss://"),
             ("wss://me:s3cr3t@gw.example.com", "no user and no password"),

@@ -34,7 +34,11 @@ pub struct Tally(Mutex<HashMap<Key, State>>);
 impl Tally {
     /// Counts a run.
     pub fn count(&self, report: &RunReport) -> Change {
-        let key = Key { target: Arc::clone(&report.job.target), check: report.job.check, peer: report.peer.clone() };
+        let key = Key {
+            target: Arc::clone(&report.job.target),
+            check: report.job.check,
+            peer: report.peer.clone(),
+        };
         let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = states.get(&key).copied();
         let in_a_row = before.map_or(0, |state| state.failures);

@@ -82,7 +82,9 @@ fn plan(args: &Args) -> Result<Plan, String> {
     let url = args.target.as_deref().filter(|target| target.contains("://"));
     let mut files = args.config.clone();
     if url.is_some() && !files.is_empty() {
-        return Err("gateprobe check: a URL is checked without a config; name a target of the config instead".into());
+        return Err(
+            "gateprobe check: a URL is checked without a config; name a target of the config instead".into(),
+        );
     }
     if files.is_empty() {
         files.push(PathBuf::from("gateprobe.yaml"));

@@ -20,7 +20,9 @@ use crate::runner;
 
 /// The demo's own arguments.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The fault is any of `gateprobe gateway --help`, such as silent_after_upgrade or bad_accept.")]
+#[command(
+    after_help = "The fault is any of `gateprobe gateway --help`, such as silent_after_upgrade or bad_accept."
+)]
 pub struct Args {
     /// Where /metrics is served; a free port when this one is taken
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
@@ -68,7 +70,8 @@ async fn play(args: Args) -> anyhow::Result<()> {
         Err(_) => TcpListener::bind((args.listen.ip(), 0)).await.context("no port is free for /metrics")?,
     };
     let address = listener.local_addr()?;
-    let service = run::Service::start(vec![config], Some(listener)).await.map_err(|error| anyhow!("{error}"))?;
+    let service =
+        run::Service::start(vec![config], Some(listener)).await.map_err(|error| anyhow!("{error}"))?;
     let mut screen = Screen::new(address, &args);
     let began = Instant::now();
     let mut ticks = interval(Duration::from_millis(500));
@@ -123,7 +126,9 @@ impl Act {
 
     fn tell(self, fault: &Fault, after: u64) -> String {
         match self {
-            Self::Healthy => format!("all gateways are healthy; {after} s after the start, `orders` gets a fault"),
+            Self::Healthy => {
+                format!("all gateways are healthy; {after} s after the start, `orders` gets a fault")
+            }
             Self::Faulty => format!("the fault `{fault}` is on at `orders`: watch it being found"),
             Self::Healed => "the fault is off again: watch `orders` heal".to_owned(),
         }
@@ -135,7 +140,8 @@ impl Stage {
         let folder = tempfile::tempdir().context("no temporary folder")?;
         let hello = Some(r#"{"type":"welcome"}"#.to_owned());
         let chat = gateway::start(Settings { hello, ..Settings::default() }).await?;
-        let secure = gateway::start(Settings { tls: Some(TlsSettings::loopback()), ..Settings::default() }).await?;
+        let secure =
+            gateway::start(Settings { tls: Some(TlsSettings::loopback()), ..Settings::default() }).await?;
         let token = "a-token-of-the-demo";
         let orders = Settings { token: Token::new(token), ..Settings::default() };
         let orders = gateway::start(orders).await?;
@@ -264,8 +270,7 @@ fn rows(agent: &Agent, style: Style) -> Vec<Row> {
         };
         let took = render::duration(Duration::from_secs_f64(job.last.duration_seconds));
         let painted = style.paint(job.last.outcome, &words);
-        let line =
-            format!("{:<8} {:<10} {passed:>6} {failed:>6}  {painted}, {took}", job.target, job.check);
+        let line = format!("{:<8} {:<10} {passed:>6} {failed:>6}  {painted}, {took}", job.target, job.check);
         Row { line, subject: format!("{} {}", job.target, job.check), words }
     })
     .collect()

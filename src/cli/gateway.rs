@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::{
-    self, Event, Fault, Handle, LogReader, Settings, TlsSettings, Token, catalogue,
-    format_duration, parse_duration,
+    self, Event, Fault, Handle, LogReader, Settings, TlsSettings, Token, catalogue, format_duration,
+    parse_duration,
 };
 
 /// Run the reference gateway: a WebSocket server that does everything right, and whatever you want
@@ -42,12 +42,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", requires = "tls", value_parser = NonEmptyStringValueParser::new())]
     tls_name: Vec<String>,
     /// Write the authority of the self-made certificate to this file, in PEM
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "tls",
-        conflicts_with = "tls_cert"
-    )]
+    #[arg(long, value_name = "FILE", requires = "tls", conflicts_with = "tls_cert")]
     tls_ca_out: Option<PathBuf>,
     /// A certificate chain in PEM
     #[arg(long, value_name = "FILE", requires_all = ["tls", "tls_key"], conflicts_with = "tls_name")]
@@ -110,9 +105,7 @@ impl Args {
             (false, ..) => None,
             (true, Some(certificate), Some(key)) => Some(TlsSettings::Files { certificate, key }),
             (true, ..) if self.tls_name.is_empty() => Some(TlsSettings::loopback()),
-            (true, ..) => Some(TlsSettings::SelfMade {
-                names: self.tls_name,
-            }),
+            (true, ..) => Some(TlsSettings::SelfMade { names: self.tls_name }),
         };
         Ok(Settings {
             listen: self.listen,
@@ -218,14 +211,9 @@ fn token(path: &Path) -> anyhow::Result<Token> {
 }
 
 fn duration(text: &str) -> anyhow::Result<Duration> {
-    parse_duration(text)
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| {
-            anyhow!(
-                "want a number with ms, s, m, h or d, such as {}",
-                format_duration(Duration::from_secs(10))
-            )
-        })
+    parse_duration(text).filter(|duration| !duration.is_zero()).ok_or_else(|| {
+        anyhow!("want a number with ms, s, m, h or d, such as {}", format_duration(Duration::from_secs(10)))
+    })
 }
 
 fn faults_help() -> String {
@@ -245,8 +233,7 @@ mod tests {
     }
 
     fn parse(line: &str) -> Result<Args, clap::Error> {
-        Cli::try_parse_from(std::iter::once("gateway").chain(line.split_whitespace()))
-            .map(|cli| cli.args)
+        Cli::try_parse_from(std::iter::once("gateway").chain(line.split_whitespace())).map(|cli| cli.args)
     }
 
     #[test]
@@ -261,16 +248,11 @@ mod tests {
             file.display()
         );
         let settings = parse(&line).unwrap().settings().unwrap();
-        assert_eq!(
-            settings.faults,
-            [Fault::AcceptSilent, Fault::UpgradeStatus(503)]
-        );
+        assert_eq!(settings.faults, [Fault::AcceptSilent, Fault::UpgradeStatus(503)]);
         assert!(settings.token.unwrap().matches("secret"));
         assert_eq!(settings.heartbeat_interval, Duration::from_millis(500));
         assert_eq!(settings.heartbeat_timeout, Duration::from_secs(60));
-        assert!(
-            matches!(settings.tls, Some(TlsSettings::SelfMade { names }) if names == ["a.example"])
-        );
+        assert!(matches!(settings.tls, Some(TlsSettings::SelfMade { names }) if names == ["a.example"]));
     }
 
     #[test]

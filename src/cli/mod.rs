@@ -127,7 +127,8 @@ fn raise_descriptor_limit() {
 
 /// The environment, as far as it is text: no other variable can be ours.
 fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Ctrl-C, or the SIGTERM of whatever started us.

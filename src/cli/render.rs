@@ -116,7 +116,10 @@ mod tests {
         let text = report(&run, Style { colour: false }, false);
         assert!(text.starts_with("FAIL unavailable  chat handshake  (12.00 ms)\n"), "{text}");
         assert!(text.contains(Failure::Unavailable.explain()) && text.contains("-- upgrade"), "{text}");
-        assert!(text.contains("<- HTTP 503") && text.trim_end().ends_with("end: fail (unavailable)"), "{text}");
+        assert!(
+            text.contains("<- HTTP 503") && text.trim_end().ends_with("end: fail (unavailable)"),
+            "{text}"
+        );
         let passed = RunReport { outcome: Outcome::Pass, ..run };
         assert_eq!(report(&passed, Style { colour: false }, false).lines().count(), 2);
         assert!(report(&passed, Style { colour: true }, false).starts_with("\x1b[32mPASS"));

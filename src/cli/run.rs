@@ -21,8 +21,14 @@ use crate::model::Span;
     Any field of the config can be overridden by the environment: GATEPROBE__HTTP__LISTEN=0.0.0.0:9464")]
 pub struct Args {
     /// A config file; several are layered, the later one wins
-    #[arg(long, short, value_name = "FILE", env = "GATEPROBE_CONFIG", value_delimiter = ',',
-          default_value = "gateprobe.yaml")]
+    #[arg(
+        long,
+        short,
+        value_name = "FILE",
+        env = "GATEPROBE_CONFIG",
+        value_delimiter = ',',
+        default_value = "gateprobe.yaml"
+    )]
     config: Vec<PathBuf>,
 }
 

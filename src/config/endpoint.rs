@@ -97,7 +97,9 @@ impl<'a> Endpoints<'a> {
         let mut secret_headers = Vec::new();
         for (name, value) in &settings.headers {
             match value {
-                HeaderValue::Plain(value) => endpoint.headers.push(Header::plain(name.as_str(), value.as_str())),
+                HeaderValue::Plain(value) => {
+                    endpoint.headers.push(Header::plain(name.as_str(), value.as_str()))
+                }
                 HeaderValue::Secret(source) => secret_headers.push((name.clone(), secret(source))),
             }
         }
@@ -138,7 +140,8 @@ impl<'a> Endpoints<'a> {
 impl Plan {
     /// How names are resolved.
     pub fn resolver(&self) -> ResolverSettings {
-        let servers: Vec<SocketAddr> = self.agent.resolver.servers.iter().filter_map(|s| name_server(s)).collect();
+        let servers: Vec<SocketAddr> =
+            self.agent.resolver.servers.iter().filter_map(|s| name_server(s)).collect();
         if servers.is_empty() { ResolverSettings::System } else { ResolverSettings::Servers(servers) }
     }
 

@@ -9,11 +9,7 @@ fn request_came(kind: &EventKind) -> bool {
 
 async fn peer_gone(gateway: &Handle, reset: bool) {
     let gone = |kind: &EventKind| *kind == EventKind::PeerGone { reset };
-<<<<<<< HEAD
-    timeout(Duration::from_secs(10), gateway.wait_event(0, gone)).await.unwrap();
-=======
     event(gateway, 0, gone).await;
->>>>>>> gateway
     all_closed(gateway).await;
 }
 
@@ -37,11 +33,7 @@ async fn accept_silent_says_nothing_and_notices_the_end() {
 async fn accept_silent_ends_with_the_gateway() {
     let gateway = with_fault("accept_silent").await;
     let mut client = connect(&gateway).await;
-<<<<<<< HEAD
-    gateway.wait_event(0, |kind| *kind == EventKind::Accepted).await;
-=======
     event(&gateway, 0, |kind| *kind == EventKind::Accepted).await;
->>>>>>> gateway
     let drain = tokio::spawn(gateway.shutdown());
     assert_eq!(client.rest().await, (vec![], Ended::Fin));
     drop(client);

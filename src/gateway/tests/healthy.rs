@@ -200,11 +200,7 @@ async fn a_drain_closes_every_session_with_1001() {
     }
     let next = gateway.events(0).len() as u64;
     let mut early = connect(&gateway).await;
-<<<<<<< HEAD
-    gateway.wait_event(next, |kind| *kind == EventKind::Accepted).await;
-=======
     event(&gateway, next, |kind| *kind == EventKind::Accepted).await;
->>>>>>> gateway
     assert_eq!(gateway.open_connections(), 21);
     let address = gateway.address();
     let drain = tokio::spawn(gateway.shutdown());

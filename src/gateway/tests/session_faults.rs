@@ -128,14 +128,7 @@ async fn close_unanswered_concerns_open_sessions_too() {
     let mut client = greeted(&gateway).await;
     gateway.set_fault(Fault::CloseUnanswered).unwrap();
     client.close(1000).await;
-<<<<<<< HEAD
-    gateway.wait_event(0, |kind| matches!(kind, EventKind::CloseReceived { .. })).await;
-=======
-    event(&gateway, 0, |kind| {
-        matches!(kind, EventKind::CloseReceived { .. })
-    })
-    .await;
->>>>>>> gateway
+    event(&gateway, 0, |kind| matches!(kind, EventKind::CloseReceived { .. })).await;
     client.send_frame(PING, b"there").await;
     client.silent_until(a_moment()).await;
     drop(client);

@@ -5,18 +5,12 @@ use crate::gateway::{EventKind, Fault, Handle, Settings, Token};
 
 async fn head_with(fault: &str) -> String {
     let gateway = with_fault(fault).await;
-    connect(&gateway)
-        .await
-        .upgrade("Sec-WebSocket-Protocol: v1\r\n")
-        .await
+    connect(&gateway).await.upgrade("Sec-WebSocket-Protocol: v1\r\n").await
 }
 
 fn values<'a>(head: &'a str, name: &str) -> Vec<&'a str> {
     let pairs = head.lines().filter_map(|line| line.split_once(": "));
-    pairs
-        .filter(|(key, _)| *key == name)
-        .map(|(_, value)| value)
-        .collect()
+    pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).collect()
 }
 
 async fn request_read(gateway: &Handle) {
@@ -29,9 +23,7 @@ async fn upgrade_silent_reads_and_does_not_answer() {
     let mut client = connect(&gateway).await;
     client.send(request("").as_bytes()).await;
     request_read(&gateway).await;
-    client
-        .silent_until(tokio::time::sleep(Duration::from_millis(50)))
-        .await;
+    client.silent_until(tokio::time::sleep(Duration::from_millis(50))).await;
     drop(client);
     all_closed(&gateway).await;
 }
@@ -42,9 +34,7 @@ async fn upgrade_delay_waits() {
     let started = Instant::now();
     open(&gateway).await;
     assert!(started.elapsed() >= Duration::from_millis(200));
-    gateway
-        .set_fault("upgrade_delay=1h".parse().unwrap())
-        .unwrap();
+    gateway.set_fault("upgrade_delay=1h".parse().unwrap()).unwrap();
     let mut client = connect(&gateway).await;
     client.send(request("").as_bytes()).await;
     drop(client);
@@ -63,9 +53,7 @@ async fn upgrade_drip_sends_single_bytes() {
     assert_eq!(client.frame().await.text(), "hello");
     drop(client);
 
-    gateway
-        .set_fault("upgrade_drip=1h".parse().unwrap())
-        .unwrap();
+    gateway.set_fault("upgrade_drip=1h".parse().unwrap()).unwrap();
     let mut client = connect(&gateway).await;
     client.send(request("").as_bytes()).await;
     assert_eq!(client.more().await, Ok(1));
@@ -86,11 +74,7 @@ async fn upgrade_header_bomb_ends_by_itself_or_with_the_client() {
     client.send(request("").as_bytes()).await;
     let (bytes, ended) = client.rest().await;
     assert_eq!(ended, Ended::Fin);
-    assert!(
-        (64 << 20..65 << 20).contains(&bytes.len()),
-        "{}",
-        bytes.len()
-    );
+    assert!((64 << 20..65 << 20).contains(&bytes.len()), "{}", bytes.len());
     assert!(bytes.starts_with(b"HTTP/1.1 101 ") && !bytes.windows(4).any(|w| w == b"\r\n\r\n"));
 }
 
@@ -125,17 +109,11 @@ async fn upgrade_cut_and_upgrade_reset() {
 
 #[tokio::test]
 async fn upgrade_status_refuses() {
-    for (status, reason) in [
-        (200, "OK"),
-        (401, "Unauthorized"),
-        (503, "Service Unavailable"),
-        (599, "Status"),
-    ] {
+    for (status, reason) in
+        [(200, "OK"), (401, "Unauthorized"), (503, "Service Unavailable"), (599, "Status")]
+    {
         let head = head_with(&format!("upgrade_status={status}")).await;
-        assert!(
-            head.starts_with(&format!("HTTP/1.1 {status} {reason}\r\n")),
-            "{head}"
-        );
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} {reason}\r\n")), "{head}");
         assert!(values(&head, "Retry-After").is_empty());
     }
     let gateway = with_fault("upgrade_status=429").await;
@@ -144,10 +122,7 @@ async fn upgrade_status_refuses() {
     let head = client.upgrade("").await;
     assert_eq!(values(&head, "Retry-After"), ["7"]);
     assert_eq!(client.rest().await.1, Ended::Fin);
-    event(&gateway, 0, |kind| {
-        *kind == EventKind::Rejected { status: 429 }
-    })
-    .await;
+    event(&gateway, 0, |kind| *kind == EventKind::Rejected { status: 429 }).await;
     assert!(gateway.set_fault(Fault::UpgradeStatus(101)).is_err());
 }
 
@@ -156,10 +131,7 @@ async fn redirects() {
     let head = head_with("redirect=wss://elsewhere.example/x?a=b").await;
     assert!(head.starts_with("HTTP/1.1 302 Found\r\n"), "{head}");
     assert_eq!(values(&head, "Location"), ["wss://elsewhere.example/x?a=b"]);
-    assert_eq!(
-        values(&head_with("redirect_loop").await, "Location"),
-        ["/x"]
-    );
+    assert_eq!(values(&head_with("redirect_loop").await, "Location"), ["/x"]);
 }
 
 #[tokio::test]
@@ -172,26 +144,13 @@ async fn a_101_that_is_wrong() {
         ("missing_upgrade_header", "Upgrade", vec![]),
         ("missing_connection_header", "Connection", vec![]),
         ("no_subprotocol", "Sec-WebSocket-Protocol", vec![]),
-        (
-            "wrong_subprotocol",
-            "Sec-WebSocket-Protocol",
-            vec!["not-offered"],
-        ),
-        (
-            "unsolicited_extension",
-            "Sec-WebSocket-Extensions",
-            vec!["permessage-deflate"],
-        ),
+        ("wrong_subprotocol", "Sec-WebSocket-Protocol", vec!["not-offered"]),
+        ("unsolicited_extension", "Sec-WebSocket-Extensions", vec!["permessage-deflate"]),
     ] {
         let head = head_with(fault).await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{fault}: {head}");
         assert_eq!(values(&head, header), wrong, "{fault}");
-        for other in [
-            "Upgrade",
-            "Connection",
-            "Sec-WebSocket-Accept",
-            "Sec-WebSocket-Protocol",
-        ] {
+        for other in ["Upgrade", "Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"] {
             if other != header {
                 assert_eq!(values(&head, other), values(&healthy, other), "{fault}");
             }
@@ -206,9 +165,7 @@ async fn a_101_that_is_wrong() {
 async fn an_extension_that_was_offered_is_not_the_unsolicited_one() {
     let gateway = with_fault("unsolicited_extension").await;
     let mut client = connect(&gateway).await;
-    let head = client
-        .upgrade("Sec-WebSocket-Extensions: permessage-deflate\r\n")
-        .await;
+    let head = client.upgrade("Sec-WebSocket-Extensions: permessage-deflate\r\n").await;
     assert_eq!(values(&head, "Sec-WebSocket-Extensions"), ["x-not-offered"]);
 }
 
