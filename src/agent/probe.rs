@@ -158,7 +158,7 @@ mod tests {
     use crate::config;
 
     fn module(allow: &str) -> Module {
-        let yaml = format!("modules: {{ m: {{ handshake: {{}}, allow: {allow} }} }}");
+        let yaml = format!("modules: {{ m: {{ checks: {{ handshake: {{}} }}, allow: {allow} }} }}");
         let loader = config::Loader::new([], &config::Machine, jiff::Timestamp::now());
         let (plan, _) = loader.text("test.yaml", yaml.as_bytes()).load().expect("a good config");
         Module::clone(&plan.modules["m"])

@@ -1,3 +1,4 @@
 //! The one integration binary: each file is one subject.
 
 mod floors;
+mod support;

@@ -102,7 +102,7 @@ impl Default for Expect {
         Self {
             no_token_refused: false,
             refusal_codes: Vec::new(),
-            refusal_timeout: Span::secs(2),
+            refusal_timeout: Span::secs(1),
             foreign_origin: None,
             plain_get_refused: false,
         }

@@ -7,7 +7,8 @@ use std::process::{Child, Command, Output, Stdio};
 pub fn gateprobe(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gateprobe"));
     for (name, _) in std::env::vars() {
-        let meddles = name.starts_with("GATEPROBE") || name == "RUST_LOG" || name.to_lowercase().ends_with("_proxy");
+        let meddles =
+            name.starts_with("GATEPROBE") || name == "RUST_LOG" || name.to_lowercase().ends_with("_proxy");
         if meddles {
             command.env_remove(name);
         }
@@ -58,7 +59,8 @@ impl Agent {
 
     /// POST of nothing.
     pub fn post(&self, path: &str) -> (u16, String) {
-        let mut answer = client().post(format!("http://{}{path}", self.address)).send_empty().expect("an answer");
+        let mut answer =
+            client().post(format!("http://{}{path}", self.address)).send_empty().expect("an answer");
         (answer.status().as_u16(), answer.body_mut().read_to_string().expect("a body"))
     }
 
@@ -121,7 +123,8 @@ pub fn get(url: &str) -> (u16, String) {
 
 /// The value of a series in the text format.
 pub fn value(text: &str, series: &str) -> Option<f64> {
-    let line = text.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')))?;
+    let line =
+        text.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')))?;
     line.rsplit(' ').next()?.parse().ok()
 }
 

@@ -6,11 +6,11 @@ pub mod program;
 use std::path::Path;
 use std::sync::Arc;
 
-use gateprobe::agent;
+use gateprobe::agent::Setup;
 use gateprobe::config::{self, Plan};
 use gateprobe::model::RunReport;
 use gateprobe::runner::Job;
-use gateprobe::session::Budget;
+use gateprobe::session::{Budget, Limits};
 use tokio_util::sync::CancellationToken;
 
 /// A folder of its own for each test; removed at its end.
@@ -35,19 +35,20 @@ pub fn plan(yaml: &str) -> Plan {
     }
 }
 
-/// Runs every job of a plan once, side by side.
-pub async fn run_once(plan: &Plan) -> Vec<RunReport> {
-    let (runner, _watch) = agent::standalone_runner(plan).expect("a runner");
+/// Runs every job of a plan once, side by side, in the plan's order.
+pub async fn run_once(plan: Plan) -> Vec<RunReport> {
+    let (setup, _watch) = Setup::standalone(plan).expect("a good setup");
     let cut = CancellationToken::new();
-    let jobs: Vec<Job> = plan
+    let jobs: Vec<Job> = setup
+        .plan
         .jobs
         .iter()
         .map(|job| {
-            let target = plan.target(&job.target).expect("its target");
-            job.ready(target, &Arc::new(Budget::new(target.limits)))
+            let limits = Limits::from(&job.target.settings.budget);
+            setup.job(job, &Arc::new(Budget::new(limits))).expect("a job of the plan")
         })
         .collect();
-    let runs = jobs.iter().map(|job| runner.run(job, &cut));
+    let runs = jobs.iter().map(|job| setup.runner.run(job, &cut));
     futures_util::future::join_all(runs).await.into_iter().flatten().collect()
 }
 
