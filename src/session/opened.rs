@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
+use bytes::BytesMut;
 use tokio::time::{Instant, timeout_at};
 
 use super::budget::{Budget, Permit};
@@ -14,6 +15,9 @@ use crate::wire::{Broken, Dialed, Frame, Incoming, OutFrame, SendError, Violatio
 /// Close code 1013: come back later, there is no capacity (IANA registry of close codes).
 const TRY_AGAIN_LATER: u16 = 1013;
 
+/// The largest message that is put together from fragments, in bytes: the socket's own bound is per frame.
+const MAX_MESSAGE: usize = 1 << 20;
+
 /// An open WebSocket, with its place in the budget.
 #[derive(Debug)]
 pub struct Opened {
@@ -24,6 +28,8 @@ pub struct Opened {
     /// When the response's header was complete.
     pub upgraded_at: StdInstant,
     token: Option<Token>,
+    /// The opcode and the payload so far of a message that comes in fragments.
+    fragments: Option<(FrameKind, BytesMut)>,
     budget: Arc<Budget>,
     _permit: Permit,
 }
@@ -31,11 +37,11 @@ pub struct Opened {
 /// What came next.
 #[derive(Debug)]
 pub enum Heard {
-    /// The first frame of a data message, complete where it was not fragmented.
+    /// A whole data message, its fragments put together.
     Message {
         /// The text; none for a binary message.
         text: Option<String>,
-        /// When it had been read.
+        /// When its last byte had been read.
         at: StdInstant,
     },
     /// A ping.
@@ -101,7 +107,15 @@ impl Opened {
         budget: Arc<Budget>,
         permit: Permit,
     ) -> Self {
-        Self { dialed, evidence, upgraded_at: StdInstant::now(), token, budget, _permit: permit }
+        Self {
+            dialed,
+            evidence,
+            upgraded_at: StdInstant::now(),
+            token,
+            fragments: None,
+            budget,
+            _permit: permit,
+        }
     }
 
     /// Shows the token in the first message, where that is its place.
@@ -125,19 +139,49 @@ impl Opened {
 
     /// What comes next, or nothing by `until`.
     pub async fn hear(&mut self, until: Instant) -> Heard {
-        let received = timeout_at(until, self.dialed.socket.recv()).await;
-        let Ok(received) = received else {
-            return Heard::Nothing { mid_frame: self.dialed.socket.mid_frame() };
-        };
-        match received.what {
-            Incoming::Frame(frame) => heard(&frame, received.at),
-            // An illegal close code is a Close all the same, and more telling as one.
-            Incoming::Violation(Violation::CloseCode(code), _) => Heard::Close { code: Some(code) },
-            Incoming::Violation(violation, _) => Heard::Illegal(violation),
-            Incoming::TooLarge(oversized) => Heard::TooLarge { bytes: oversized.length },
-            Incoming::End(how) => Heard::Ended { how },
-            Incoming::Broken(broken) => Heard::Broken(broken),
+        loop {
+            let received = timeout_at(until, self.dialed.socket.recv()).await;
+            let Ok(received) = received else {
+                let mid_frame = self.dialed.socket.mid_frame() || self.fragments.is_some();
+                return Heard::Nothing { mid_frame };
+            };
+            match received.what {
+                Incoming::Frame(frame) => {
+                    if let Some(heard) = self.understand(&frame, received.at) {
+                        return heard;
+                    }
+                }
+                // An illegal close code is a Close all the same, and more telling as one.
+                Incoming::Violation(Violation::CloseCode(code), _) => {
+                    return Heard::Close { code: Some(code) };
+                }
+                Incoming::Violation(violation, _) => return Heard::Illegal(violation),
+                Incoming::TooLarge(oversized) => return Heard::TooLarge { bytes: oversized.length },
+                Incoming::End(how) => return Heard::Ended { how },
+                Incoming::Broken(broken) => return Heard::Broken(broken),
+            }
         }
+    }
+
+    /// A legal frame; nothing yet where it is a fragment and not the last one.
+    fn understand(&mut self, frame: &Frame, at: StdInstant) -> Option<Heard> {
+        match frame.kind() {
+            FrameKind::Close => return Some(Heard::Close { code: frame.close_code() }),
+            FrameKind::Ping => return Some(Heard::Ping),
+            FrameKind::Pong => return Some(Heard::Pong),
+            _ => {}
+        }
+        let (kind, mut payload) = self.fragments.take().unwrap_or_else(|| (frame.kind(), BytesMut::new()));
+        payload.extend_from_slice(&frame.payload);
+        if payload.len() > MAX_MESSAGE {
+            return Some(Heard::TooLarge { bytes: payload.len() as u64 });
+        }
+        if !frame.fin {
+            self.fragments = Some((kind, payload));
+            return None;
+        }
+        let text = (kind == FrameKind::Text).then(|| String::from_utf8_lossy(&payload).into_owned());
+        Some(Heard::Message { text, at })
     }
 
     /// Sends a Close frame.
@@ -152,15 +196,6 @@ impl Opened {
             Ok(Err(_)) => Err(self.hear(until).await),
             Err(_) => Err(Heard::Nothing { mid_frame: false }),
         }
-    }
-}
-
-fn heard(frame: &Frame, at: StdInstant) -> Heard {
-    match frame.kind() {
-        FrameKind::Close => Heard::Close { code: frame.close_code() },
-        FrameKind::Ping => Heard::Ping,
-        FrameKind::Pong => Heard::Pong,
-        _ => Heard::Message { text: frame.text().map(str::to_owned), at },
     }
 }
 

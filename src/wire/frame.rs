@@ -66,9 +66,9 @@ impl Frame {
         if self.opcode == 0x8 { self.payload.get(2..).unwrap_or_default() } else { &[] }
     }
 
-    /// The payload as text, where it is UTF-8.
+    /// The payload of a text frame, where it is UTF-8.
     pub fn text(&self) -> Option<&str> {
-        std::str::from_utf8(&self.payload).ok()
+        if self.opcode == 0x1 { std::str::from_utf8(&self.payload).ok() } else { None }
     }
 }
 

@@ -11,7 +11,7 @@ use gateprobe::config::{self, Plan};
 use gateprobe::model::RunReport;
 use gateprobe::runner::Job;
 use gateprobe::session::{Budget, Limits};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A folder of its own for each test; removed at its end.
 pub fn folder() -> tempfile::TempDir {
@@ -35,21 +35,32 @@ pub fn plan(yaml: &str) -> Plan {
     }
 }
 
-/// Runs every job of a plan once, side by side, in the plan's order.
-pub async fn run_once(plan: Plan) -> Vec<RunReport> {
-    let (setup, _watch) = Setup::standalone(plan).expect("a good setup");
-    let cut = CancellationToken::new();
-    let jobs: Vec<Job> = setup
-        .plan
-        .jobs
-        .iter()
-        .map(|job| {
+/// Everything that is needed to run the jobs of a YAML text, one at a time or together.
+pub struct Bench {
+    setup: Setup,
+    jobs: Vec<Job>,
+    _watch: DropGuard,
+}
+
+impl Bench {
+    /// Must be called within a runtime.
+    pub fn new(yaml: &str) -> Self {
+        let (setup, _watch) = Setup::standalone(plan(yaml)).expect("a good setup");
+        let ready = |job: &config::Job| {
             let limits = Limits::from(&job.target.settings.budget);
             setup.job(job, &Arc::new(Budget::new(limits))).expect("a job of the plan")
-        })
-        .collect();
-    let runs = jobs.iter().map(|job| setup.runner.run(job, &cut));
-    futures_util::future::join_all(runs).await.into_iter().flatten().collect()
+        };
+        let jobs = setup.plan.jobs.iter().map(ready).collect();
+        Self { setup, jobs, _watch }
+    }
+
+    /// Runs every job of a target once.
+    pub async fn run(&self, target: &str) -> Vec<RunReport> {
+        let cut = CancellationToken::new();
+        let jobs = self.jobs.iter().filter(|job| &*job.key.target == target);
+        let runs = jobs.map(|job| self.setup.runner.run(job, &cut));
+        futures_util::future::join_all(runs).await.into_iter().flatten().collect()
+    }
 }
 
 /// An outcome as the tables write it: `pass`, or `fail upgrade_timeout`.
