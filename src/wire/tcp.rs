@@ -213,6 +213,8 @@ fn has_route(address: IpAddr, path: &Path) -> bool {
                     | libc::ENETDOWN
                     | libc::EAFNOSUPPORT
                     | libc::EADDRNOTAVAIL
+                    // A loopback source towards the outside.
+                    | libc::EINVAL
             )
         ),
     }

@@ -84,7 +84,8 @@ pub struct TlsClient {
     base: ClientConfig,
     witness: Arc<Witness>,
     verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>,
-    identity: Mutex<Option<Loaded>>,
+    loaded: Mutex<Option<Loaded>>,
+    shared: Mutex<Arc<Identity>>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -112,19 +113,27 @@ impl TlsClient {
             rustls::pki_types::ServerName::try_from(name.as_str()).map_err(|_| TlsSetupError::ServerName)?;
         }
         let loaded = settings.client.as_ref().map(|files| Loaded::read(files, &provider)).transpose()?;
-        let identity = Arc::new(Identity::new(loaded.as_ref().map(|loaded| Arc::clone(&loaded.key))));
+        let shared = Arc::new(Identity::new(loaded.as_ref().map(|loaded| Arc::clone(&loaded.key))));
         let witness = Arc::new(Witness::new(Arc::clone(&verifier)));
         let mut base = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|_| TlsSetupError::Roots)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::clone(&witness) as _)
-            .with_client_cert_resolver(identity);
+            .with_client_cert_resolver(Arc::clone(&shared) as _);
         base.alpn_protocols = vec![b"http/1.1".to_vec()];
         if !settings.resumption {
             base.resumption = Resumption::disabled();
         }
-        Ok(Self { settings, base, witness, verifier, identity: Mutex::new(loaded), provider })
+        Ok(Self {
+            settings,
+            base,
+            witness,
+            verifier,
+            loaded: Mutex::new(loaded),
+            shared: Mutex::new(shared),
+            provider,
+        })
     }
 
     /// The name to ask for in place of the URL's host.
@@ -135,41 +144,49 @@ impl TlsClient {
     /// Sets up the TLS of one dial, with our own certificate or without; reads its files again if they changed.
     pub(super) fn attempt(&self, with_identity: bool) -> Attempt {
         let (key, note) = if with_identity { self.current_key() } else { (None, None) };
-        let identity = Arc::new(Identity::new(key));
         let mut config = self.base.clone();
-        config.client_auth_cert_resolver = Arc::clone(&identity) as _;
-        // A session is resumed only for the very verifier that checked it, so that one is then shared.
-        let witness = if self.settings.resumption {
-            Arc::clone(&self.witness)
+        // A session is resumed only for the very verifier and identity that it began with: then these are shared
+        // by all dials, else each has its own, which knows what happened to it.
+        let (witness, identity) = if self.settings.resumption {
+            (Arc::clone(&self.witness), self.shared_identity(key))
         } else {
-            let witness = Arc::new(Witness::new(Arc::clone(&self.verifier)));
-            config.dangerous().set_certificate_verifier(Arc::clone(&witness) as _);
-            witness
+            (Arc::new(Witness::new(Arc::clone(&self.verifier))), Arc::new(Identity::new(key)))
         };
+        config.client_auth_cert_resolver = Arc::clone(&identity) as _;
+        config.dangerous().set_certificate_verifier(Arc::clone(&witness) as _);
         Attempt { config: Arc::new(config), witness, identity, note }
+    }
+
+    fn shared_identity(&self, key: Option<Arc<CertifiedKey>>) -> Arc<Identity> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = match (&shared.key, &key) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            *shared = Arc::new(Identity::new(key));
+        }
+        Arc::clone(&shared)
     }
 
     fn current_key(&self) -> (Option<Arc<CertifiedKey>>, Option<&'static str>) {
         let Some(files) = &self.settings.client else { return (None, None) };
-        let mut identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(loaded) = identity.as_mut() else { return (None, None) };
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(loaded) = loaded.as_mut() else { return (None, None) };
         let stamp = Stamp::of(files);
-        let mut note = loaded
-            .broken
-            .then_some("the client certificate's files changed and are unusable: the old pair stays");
+        let mut note = None;
         if stamp != loaded.stamp {
             match Loaded::read(files, &self.provider) {
                 Ok(fresh) => {
                     *loaded = fresh;
                     note = Some("the client certificate was read again");
                 }
-                Err(_) => {
-                    loaded.stamp = stamp;
-                    loaded.broken = true;
-                    note =
-                        Some("the client certificate's files changed and are unusable: the old pair stays");
-                }
+                Err(_) => (loaded.stamp, loaded.broken) = (stamp, true),
             }
+        }
+        if loaded.broken {
+            note = Some("the client certificate's files changed and are unusable: the old pair stays");
         }
         (Some(Arc::clone(&loaded.key)), note)
     }
