@@ -7,13 +7,14 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::error::{DialError, ended};
+use super::identity::Identity;
 use super::record::Record;
 use super::request::Request;
 use super::response::{self, Response};
 use super::socket::Socket;
 use super::stream::Transport;
 use super::tcp;
-use super::tls::{self, Identity};
+use super::tls_error;
 use crate::model::{End, EventKind, Evidence, Phase};
 
 /// How many 1xx responses are skipped before the final one.
@@ -137,10 +138,10 @@ impl Connected {
     }
 
     fn classify(&self, error: &std::io::Error) -> DialError {
-        if tls::tls_error(error).is_some()
+        if tls_error::inner(error).is_some()
             && let Some(identity) = &self.identity
         {
-            return tls::classify(error, identity, None);
+            return tls_error::classify(error, identity, None);
         }
         match ended(error) {
             Some(how) => DialError::UpgradeClosed { how },
