@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,6 +28,7 @@ pub struct Connected {
     pub(super) local: SocketAddr,
     pub(super) identity: Option<Arc<Identity>>,
     pub(super) buffer: BytesMut,
+    pub(super) read_at: Instant,
     pub(super) record: Record,
     pub(super) evidence: Evidence,
 }
@@ -69,11 +71,17 @@ impl Connected {
     /// # Errors
     /// As [`Connected::exchange`].
     pub async fn exchange_raw(&mut self, request: &[u8]) -> Result<Response, DialError> {
+        let response = self.ask(request).await;
+        self.record.finish();
+        response
+    }
+
+    /// The same, but leaves the phase open: after a redirect the next one follows without a break.
+    pub(super) async fn ask(&mut self, request: &[u8]) -> Result<Response, DialError> {
         self.record.enter(Phase::Upgrade, &self.evidence);
         // A gateway may answer and close before it has read everything: the answer counts, so it is read first.
         let written = self.write(request).await;
         let response = self.read_response().await;
-        self.record.finish();
         match (response, written) {
             (Err(DialError::UpgradeClosed { .. }), Err(error)) => Err(error),
             (response, _) => response,
@@ -114,7 +122,9 @@ impl Connected {
                 continue;
             }
             let before = self.buffer.len();
-            match self.transport.read_buf(&mut self.buffer).await {
+            let read = self.transport.read_buf(&mut self.buffer).await;
+            self.read_at = Instant::now();
+            match read {
                 Ok(0) => return Err(DialError::UpgradeClosed { how: End::Fin }),
                 Ok(_) => {}
                 Err(error) => return Err(self.classify(&error)),

@@ -201,7 +201,7 @@ impl Dialer {
                 }
                 connected => connected?,
             };
-            let mut response = connected.exchange(&request).await?;
+            let mut response = connected.ask(&request.encode()).await?;
             let Some(next) = trail.next(&response)? else {
                 let verdict = upgrade::judge(&response, request.key(), endpoint, offer);
                 // A gateway may hand our own credential back to us.

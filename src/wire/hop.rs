@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::BytesMut;
 use rustls::pki_types::ServerName;
@@ -86,6 +87,7 @@ impl<'a> Hop<'a> {
             local,
             identity,
             buffer: BytesMut::new(),
+            read_at: Instant::now(),
             record: record.clone(),
             evidence: evidence.clone(),
         })

@@ -117,7 +117,7 @@ impl Socket {
             transport: connected.transport,
             reader,
             validator: Validator::default(),
-            read_at: Instant::now(),
+            read_at: connected.read_at,
             over: None,
             peer: connected.peer,
             local: connected.local,

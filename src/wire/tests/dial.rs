@@ -273,6 +273,12 @@ async fn no_way_from_the_source_address_is_our_own_fault() {
 }
 
 #[tokio::test]
+async fn an_address_without_a_route_is_our_own_fault() {
+    // Link-local without an interface leads nowhere.
+    expect(&endpoint("ws://[fe80::1]/"), "egress_lost").await;
+}
+
+#[tokio::test]
 async fn the_guard_is_asked_before_the_connect() {
     let address = answering("HTTP/1.1 200 x\r\n\r\n").await;
     let mut endpoint = ws(address);
