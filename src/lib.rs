@@ -7,3 +7,4 @@ pub mod config;
 pub mod gateway;
 pub mod metrics;
 pub mod model;
+pub mod wire;

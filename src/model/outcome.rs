@@ -245,6 +245,7 @@ reasons! {
         EgressLost = "egress_lost": "the agent's own way out is broken: the control endpoint, or unrelated hosts, failed at the same moment",
         ResolverUnreachable = "resolver_unreachable": "the agent's resolver answers for no name at all",
         ProxyUnavailable = "proxy_unavailable": "the proxy between us and the gateway failed or refused us",
+        AddressNotAllowed = "address_not_allowed": "the target's name resolves only to addresses that this module may not dial",
         Credential = "credential": "our own credential is missing, unreadable or expired",
         Precondition = "precondition": "the check could not begin, because the gateway could not be reached; `handshake` counts that",
         Throttled = "throttled": "the gateway asked us to come back later (429, or 503 with Retry-After)",

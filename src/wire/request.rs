@@ -1,0 +1,264 @@
+//! The upgrade request (RFC 6455, section 4.1), open to changes for those who want to send a broken one.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+use sha1::{Digest, Sha1};
+use url::Url;
+
+use super::endpoint::{Endpoint, Header, Offer};
+use super::error::DialError;
+
+/// An HTTP/1.1 request without a body. Neither the target nor any value is ever shown.
+#[derive(Clone)]
+pub struct Request {
+    /// The method.
+    pub method: String,
+    /// Path and query.
+    pub target: SecretString,
+    /// The version, as `HTTP/1.1`.
+    pub version: String,
+    headers: Vec<(String, SecretString)>,
+    key: String,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("headers", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Request {
+    /// The upgrade request for an endpoint.
+    ///
+    /// # Errors
+    /// [`DialError::Credential`] when a header or subprotocol can't be written as one.
+    pub fn upgrade(endpoint: &Endpoint, offer: &Offer) -> Result<Self, DialError> {
+        Self::upgrade_to(&endpoint.url, endpoint, offer, true)
+    }
+
+    /// The same for another URL, to which a redirect led; credentials only where `trusted`.
+    pub(super) fn upgrade_to(
+        url: &Url,
+        endpoint: &Endpoint,
+        offer: &Offer,
+        trusted: bool,
+    ) -> Result<Self, DialError> {
+        let credentials = trusted && !offer.without_credentials;
+        // Sixteen bytes of a generator that the operating system seeds.
+        let key = STANDARD.encode(rand::random::<[u8; 16]>());
+        let mut request = Self {
+            method: "GET".into(),
+            target: target(url, if credentials { &offer.query } else { &[] }).into(),
+            version: "HTTP/1.1".into(),
+            headers: Vec::with_capacity(16),
+            key,
+        };
+        request.set("Host", authority(url));
+        request.set("User-Agent", endpoint.user_agent.as_str());
+        request.set("Upgrade", "websocket");
+        request.set("Connection", "Upgrade");
+        request.set("Sec-WebSocket-Key", request.key.clone());
+        request.set("Sec-WebSocket-Version", "13");
+        if let Some(subprotocols) = subprotocols(endpoint, offer, credentials) {
+            request.headers.push(("Sec-WebSocket-Protocol".into(), subprotocols));
+        }
+        if let Some(origin) = &offer.origin {
+            request.set("Origin", origin.as_str());
+        }
+        for Header { name, value, credential } in endpoint.headers.iter().chain(&offer.headers) {
+            if credentials || !credential {
+                request.set_secret(name, clean(value));
+            }
+        }
+        request.check()?;
+        Ok(request)
+    }
+
+    /// A GET of the same URL that asks for no upgrade.
+    ///
+    /// # Errors
+    /// As [`Request::upgrade`].
+    pub fn plain_get(endpoint: &Endpoint, offer: &Offer) -> Result<Self, DialError> {
+        let mut request = Self::upgrade(endpoint, offer)?;
+        for name in ["Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Protocol"] {
+            request.remove(name);
+        }
+        request.set("Connection", "close");
+        Ok(request)
+    }
+
+    /// Sets a header, in place of one of the same name.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.set_secret(name, value.into().into());
+    }
+
+    /// Removes a header.
+    pub fn remove(&mut self, name: &str) {
+        self.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+    }
+
+    /// The value of `Sec-WebSocket-Key` that was made for this request.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The request in bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut text = format!("{} {} {}\r\n", self.method, self.target.expose_secret(), self.version);
+        for (name, value) in &self.headers {
+            text.push_str(name);
+            text.push_str(": ");
+            text.push_str(value.expose_secret());
+            text.push_str("\r\n");
+        }
+        text.push_str("\r\n");
+        text.into_bytes()
+    }
+
+    fn set_secret(&mut self, name: &str, value: SecretString) {
+        match self.headers.iter_mut().find(|(other, _)| other.eq_ignore_ascii_case(name)) {
+            Some((_, old)) => *old = value,
+            None => self.headers.push((name.to_owned(), value)),
+        }
+    }
+
+    fn check(&self) -> Result<(), DialError> {
+        for (name, value) in &self.headers {
+            if name.is_empty() || !name.bytes().all(is_token) {
+                return Err(DialError::Credential("a header's name is not a token"));
+            }
+            if value.expose_secret().bytes().any(|byte| (byte < 0x20 && byte != b'\t') || byte == 0x7f) {
+                return Err(DialError::Credential("a header's value holds control characters"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The `Sec-WebSocket-Accept` that answers a key (RFC 6455, section 4.2.2).
+pub(super) fn accept_for(key: &str) -> String {
+    let mut hash = Sha1::new();
+    hash.update(key);
+    hash.update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    STANDARD.encode(hash.finalize())
+}
+
+/// A token that was read from a file often ends in a line break.
+fn clean(value: &SecretString) -> SecretString {
+    value.expose_secret().trim().to_owned().into()
+}
+
+fn subprotocols(endpoint: &Endpoint, offer: &Offer, credentials: bool) -> Option<SecretString> {
+    let plain = endpoint.subprotocols.iter().chain(&offer.subprotocols).map(String::as_str);
+    let secret = offer.credential_subprotocols.iter().map(|secret| secret.expose_secret().trim());
+    let all: Vec<&str> = if credentials { plain.chain(secret).collect() } else { plain.collect() };
+    (!all.is_empty()).then(|| all.join(", ").into())
+}
+
+fn target(url: &Url, query: &[(String, SecretString)]) -> String {
+    let mut url = url.clone();
+    if !query.is_empty() {
+        let mut pairs = url.query_pairs_mut();
+        for (name, value) in query {
+            pairs.append_pair(name, value.expose_secret().trim());
+        }
+    }
+    match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    }
+}
+
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tls::{TlsClient, TlsSettings};
+    use super::*;
+
+    fn endpoint(url: &str) -> Endpoint {
+        let tls = TlsClient::new(TlsSettings::default()).unwrap();
+        Endpoint::new(url.parse().unwrap(), tls.into()).unwrap()
+    }
+
+    fn text(request: &Request) -> String {
+        String::from_utf8(request.encode()).unwrap()
+    }
+
+    #[test]
+    fn the_example_of_the_rfc() {
+        assert_eq!(accept_for("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn credentials_are_sent_and_left_out_together() {
+        let mut endpoint = endpoint("wss://gw.example:8443/chat?room=1");
+        endpoint.subprotocols = vec!["mqtt".into()];
+        endpoint.headers =
+            vec![Header::plain("X-A", "1"), Header::credential("X-Key", "k3y".to_owned().into())];
+        let mut offer = Offer {
+            headers: vec![Header::credential("Authorization", "Bearer t0ken\n".to_owned().into())],
+            query: vec![("access_token".into(), "q&ry".to_owned().into())],
+            credential_subprotocols: vec!["s3cret".to_owned().into()],
+            origin: Some("https://a.example".into()),
+            ..Offer::default()
+        };
+        let request = Request::upgrade(&endpoint, &offer).unwrap();
+        let full = text(&request);
+        assert!(
+            full.starts_with("GET /chat?room=1&access_token=q%26ry HTTP/1.1\r\nHost: gw.example:8443\r\n")
+        );
+        assert!(full.contains("\r\nAuthorization: Bearer t0ken\r\n"));
+        assert!(full.contains("\r\nSec-WebSocket-Protocol: mqtt, s3cret\r\n"));
+        assert!(full.contains("\r\nOrigin: https://a.example\r\n") && full.ends_with("\r\n\r\n"));
+        let shown = format!("{request:?} {endpoint:?} {offer:?}");
+
+        offer.without_credentials = true;
+        let bare = text(&Request::upgrade(&endpoint, &offer).unwrap());
+        for secret in ["k3y", "t0ken", "s3cret", "q%26ry", "q&ry"] {
+            assert!(!shown.contains(secret), "{secret}");
+            assert!(!bare.contains(secret), "{secret}");
+        }
+        assert!(bare.contains("X-A: 1") && !shown.contains("room"));
+    }
+
+    #[test]
+    fn a_header_can_neither_be_smuggled_nor_doubled() {
+        let endpoint = endpoint("ws://gw.example/");
+        let bad =
+            |name: &str, value: &str| Offer { headers: vec![Header::plain(name, value)], ..Offer::default() };
+        assert!(Request::upgrade(&endpoint, &bad("X", "a\r\nY: b")).is_err());
+        assert!(Request::upgrade(&endpoint, &bad("X: a", "b")).is_err());
+        let request = Request::upgrade(&endpoint, &bad("host", "other.example")).unwrap();
+        assert_eq!(text(&request).matches("other.example").count(), 1);
+        assert!(!text(&request).contains("gw.example"));
+        let get = text(&Request::plain_get(&endpoint, &Offer::default()).unwrap());
+        assert!(!get.to_lowercase().contains("upgrade") && !get.contains("Sec-WebSocket"));
+    }
+
+    #[test]
+    fn urls_that_are_no_endpoints() {
+        let tls = std::sync::Arc::new(TlsClient::new(TlsSettings::default()).unwrap());
+        for url in ["http://a/", "ws://u:p@a/", "ws://u@a/", "ws://a/#x", "file:///etc/passwd"] {
+            assert!(Endpoint::new(url.parse().unwrap(), tls.clone()).is_err(), "{url}");
+        }
+    }
+}

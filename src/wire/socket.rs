@@ -1,0 +1,364 @@
+//! A WebSocket in our hands: every frame as it came, every frame as we like it, nothing done by itself.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use thiserror::Error;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::net::TcpStream;
+
+use super::connected::{Connected, sever};
+use super::error::ended;
+use super::frame::{Frame, Oversized, Reader};
+use super::stream::Transport;
+use super::tls;
+use super::validate::{Validator, Violation};
+use super::writer::OutFrame;
+use crate::model::{End, EventKind, Evidence, Failure, Phase, Side};
+
+/// A WebSocket connection. It answers neither pings nor Close by itself, and reads only when asked to: not to
+/// call [`Socket::recv`] is to stall. Dropped, it closes the descriptor at once.
+pub struct Socket {
+    transport: Transport,
+    reader: Reader,
+    validator: Validator,
+    read_at: Instant,
+    over: Option<Incoming>,
+    peer: SocketAddr,
+    local: SocketAddr,
+    evidence: Evidence,
+}
+
+/// What came, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// Taken right after the read returned; frames that came in one read share it.
+    pub at: Instant,
+    /// What.
+    pub what: Incoming,
+}
+
+/// What came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Incoming {
+    /// A frame that a server may send.
+    Frame(Frame),
+    /// A whole frame that breaks RFC 6455. Reading may go on.
+    Violation(Violation, Frame),
+    /// A frame larger than we read. Nothing can be read after it.
+    TooLarge(Oversized),
+    /// The end of the TCP connection, with or without a Close frame before it.
+    End(End),
+    /// The connection broke in another way.
+    Broken(Broken),
+}
+
+/// How a connection broke, other than by FIN or RST.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Broken {
+    /// A fatal TLS alert, by name.
+    #[error("TLS alert {0}")]
+    TlsAlert(&'static str),
+    /// Records that are not TLS, or were tampered with.
+    #[error("broken TLS records")]
+    Tls,
+    /// The kernel gave up, as when packets are not acknowledged any more.
+    #[error("the connection was lost: {0}")]
+    Lost(io::ErrorKind),
+}
+
+/// Why a frame was not sent. What the gateway had said before may still be there to be received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SendError {
+    /// The connection had ended.
+    #[error("the connection has ended")]
+    Ended(End),
+    /// The connection broke.
+    #[error("{0}")]
+    Broken(Broken),
+}
+
+impl Incoming {
+    /// The failure that it is where no end was expected; `None` for a legal frame.
+    pub fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::Frame(_) => None,
+            Self::Violation(..) => Some(Failure::ProtocolViolation),
+            Self::TooLarge(_) => Some(Failure::MessageTooLarge),
+            Self::End(End::Fin) => Some(Failure::ConnectionCut),
+            Self::End(End::Rst) => Some(Failure::ConnectionReset),
+            Self::Broken(Broken::Lost(_)) => Some(Failure::SessionTimeout),
+            Self::Broken(Broken::TlsAlert(_) | Broken::Tls) => Some(Failure::ProtocolViolation),
+        }
+    }
+
+    /// The frame, legal or not.
+    pub fn frame(&self) -> Option<&Frame> {
+        match self {
+            Self::Frame(frame) | Self::Violation(_, frame) => Some(frame),
+            _ => None,
+        }
+    }
+}
+
+/// How far a polite close came. It lives with the caller, so that a deadline leaves it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Closing {
+    /// When our Close was about to be written.
+    pub sent: Option<Instant>,
+    /// When the gateway's Close came.
+    pub answered: Option<Instant>,
+    /// The code in it, illegal ones too.
+    pub code: Option<u16>,
+    /// When and how TCP ended.
+    pub ended: Option<(Instant, End)>,
+    /// Data and control frames that came before the gateway's Close.
+    pub skipped: u64,
+    /// The first rule that the gateway broke while closing.
+    pub violation: Option<Violation>,
+    /// How the connection broke, if it did.
+    pub broken: Option<Broken>,
+}
+
+impl Closing {
+    /// What was wrong, as far as it came: unanswered, TCP not ended, or a violation.
+    pub fn failure(&self) -> Option<Failure> {
+        match (self.violation, self.answered, self.ended) {
+            (Some(_), ..) => Some(Failure::ProtocolViolation),
+            (None, Some(_), Some(_)) => None,
+            (None, Some(_), None) => Some(Failure::TcpNotEnded),
+            (None, None, Some((_, End::Fin))) => Some(Failure::ConnectionCut),
+            (None, None, Some((_, End::Rst))) => Some(Failure::ConnectionReset),
+            (None, None, None) => Some(Failure::CloseUnanswered),
+        }
+    }
+}
+
+impl std::fmt::Debug for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Socket").field("peer", &self.peer).field("local", &self.local).finish_non_exhaustive()
+    }
+}
+
+impl Socket {
+    pub(super) fn new(connected: Connected, max_frame: u64) -> Self {
+        let mut reader = Reader::new(max_frame);
+        reader.push(&connected.buffer);
+        Self {
+            transport: connected.transport,
+            reader,
+            validator: Validator::default(),
+            read_at: Instant::now(),
+            over: None,
+            peer: connected.peer,
+            local: connected.local,
+            evidence: connected.evidence,
+        }
+    }
+
+    /// The gateway's address, or the proxy's.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Our own address.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// The evidence that this connection writes to.
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// Changes the largest frame that is read, in bytes of payload.
+    pub fn set_max_frame(&mut self, bytes: u64) {
+        self.reader.set_max_frame(bytes);
+    }
+
+    /// Whether a frame has begun and is not complete: tells a gateway that drips from one that is silent.
+    pub fn mid_frame(&self) -> bool {
+        self.reader.mid_frame()
+    }
+
+    /// Sends a frame, legal or not; returns the time right before the write. Not to be cancelled but with the
+    /// whole connection: a part of the frame may be out.
+    ///
+    /// # Errors
+    /// When the connection is gone. Receive what is left to learn why.
+    pub async fn send(&mut self, frame: &OutFrame) -> Result<Instant, SendError> {
+        let at = self.send_raw(&frame.encode()).await?;
+        let (kind, bytes, code) = (frame.kind(), frame.payload.len() as u64, frame.close_code());
+        self.evidence.note_at(at, EventKind::Frame { from: Side::Us, kind, bytes, code });
+        Ok(at)
+    }
+
+    /// Sends bytes as they are; returns the time right before the write. As [`Socket::send`], but it leaves no
+    /// event.
+    ///
+    /// # Errors
+    /// As [`Socket::send`].
+    pub async fn send_raw(&mut self, bytes: &[u8]) -> Result<Instant, SendError> {
+        let at = Instant::now();
+        let result = async {
+            self.transport.write_all(bytes).await?;
+            self.transport.flush().await
+        };
+        result.await.map(|()| at).map_err(|error| match ended(&error) {
+            Some(how) => SendError::Ended(how),
+            None => SendError::Broken(broken(&error)),
+        })
+    }
+
+    /// The next frame, or the end. After the end it returns the end again. May be cancelled at any time.
+    pub async fn recv(&mut self) -> Received {
+        loop {
+            if let Some(next) = self.reader.next_frame() {
+                return self.received(next);
+            }
+            if let Some(over) = &self.over {
+                return Received { at: self.read_at, what: over.clone() };
+            }
+            let read = self.transport.read_buf(self.reader.space()).await;
+            self.read_at = Instant::now();
+            let over = match read {
+                Ok(1..) => continue,
+                Ok(0) => Incoming::End(End::Fin),
+                Err(error) => match ended(&error) {
+                    Some(how) => Incoming::End(how),
+                    None => Incoming::Broken(broken(&error)),
+                },
+            };
+            self.end(over);
+        }
+    }
+
+    /// Closes politely (RFC 6455, section 7.1.2): sends a Close, reads until the gateway's, then until the end of
+    /// TCP, which is the gateway's to begin. Enters [`Phase::Close`]. The caller owns the deadline; `closing`
+    /// tells how far it came.
+    pub async fn close(&mut self, code: u16, reason: &str, closing: &mut Closing) {
+        self.evidence.enter(Phase::Close);
+        closing.sent = Some(Instant::now());
+        // Where the write fails, what is received tells why.
+        let _ = self.send(&OutFrame::close(code, reason)).await;
+        self.drain(closing).await;
+    }
+
+    /// Answers the gateway's Close with its own code and reads until the end of TCP. Enters [`Phase::Close`].
+    pub async fn close_back(&mut self, received: &Received, closing: &mut Closing) {
+        self.evidence.enter(Phase::Close);
+        let Some(frame) = received.what.frame() else { return };
+        closing.answered = Some(received.at);
+        closing.code = frame.close_code();
+        closing.sent = Some(Instant::now());
+        let payload = frame.payload.slice(..frame.payload.len().min(2));
+        // Where the write fails, what is received tells why.
+        let _ = self.send(&OutFrame::raw(8, payload)).await;
+        self.drain(closing).await;
+    }
+
+    /// Ends the connection without a Close frame, and without TLS's own goodbye.
+    pub fn sever(self, how: End) {
+        sever(&self.transport, how);
+        self.evidence.note(EventKind::Ended { by: Side::Us, how });
+    }
+
+    /// Waits, without reading, until the gateway has ended the connection (a FIN or RST that the kernel got);
+    /// unread bytes stay unread. With a closed receive window a FIN can't arrive, a RST can. May be cancelled.
+    ///
+    /// # Errors
+    /// When no descriptor is left to watch with.
+    pub async fn peer_gone(&self) -> io::Result<(Instant, End)> {
+        if let Some(Incoming::End(how)) = self.over {
+            return Ok((self.read_at, how));
+        }
+        // A descriptor of its own: to clear the readiness of the other would make a later read miss its bytes.
+        let watched = std::net::TcpStream::from(self.transport.tcp().as_fd().try_clone_to_owned()?);
+        let watch = TcpStream::from_std(watched)?;
+        loop {
+            let ready = watch.ready(Interest::READABLE | Interest::ERROR).await?;
+            let at = Instant::now();
+            if ready.is_error() {
+                return Ok((at, End::Rst));
+            }
+            if ready.is_read_closed() {
+                return Ok((at, End::Fin));
+            }
+            // Bytes only: forget them and wait for the next change.
+            let _ =
+                watch.try_io(Interest::READABLE, || io::Result::<()>::Err(io::ErrorKind::WouldBlock.into()));
+        }
+    }
+
+    async fn drain(&mut self, closing: &mut Closing) {
+        loop {
+            let Received { at, what } = self.recv().await;
+            if let Incoming::Violation(violation, _) = &what {
+                // Frames that were on their way when we closed are legal; those behind the gateway's Close are not.
+                closing.violation.get_or_insert(*violation);
+            }
+            match what {
+                Incoming::Frame(frame) | Incoming::Violation(_, frame) => {
+                    if frame.opcode == 8 && closing.answered.is_none() {
+                        closing.answered = Some(at);
+                        closing.code = frame.close_code();
+                    } else if closing.answered.is_none() {
+                        closing.skipped += 1;
+                    }
+                }
+                Incoming::End(how) => {
+                    closing.ended = Some((at, how));
+                    return;
+                }
+                Incoming::Broken(broken) => {
+                    closing.broken = Some(broken);
+                    return;
+                }
+                Incoming::TooLarge(_) => return,
+            }
+        }
+    }
+
+    fn received(&mut self, next: Result<Frame, Oversized>) -> Received {
+        let at = self.read_at;
+        let frame = match next {
+            Ok(frame) => frame,
+            Err(oversized) => {
+                let what = Incoming::TooLarge(oversized);
+                if self.over.is_none() {
+                    self.evidence.remark(format!("a frame of {} bytes was announced", oversized.length));
+                    self.over = Some(what.clone());
+                }
+                return Received { at, what };
+            }
+        };
+        let (kind, bytes, code) = (frame.kind(), frame.payload.len() as u64, frame.close_code());
+        self.evidence.note_at(at, EventKind::Frame { from: Side::Gateway, kind, bytes, code });
+        let what = match self.validator.check(&frame) {
+            Ok(()) => Incoming::Frame(frame),
+            Err(violation) => Incoming::Violation(violation, frame),
+        };
+        Received { at, what }
+    }
+
+    fn end(&mut self, over: Incoming) {
+        match &over {
+            Incoming::End(how) => {
+                self.evidence.note_at(self.read_at, EventKind::Ended { by: Side::Gateway, how: *how });
+            }
+            Incoming::Broken(broken) => self.evidence.remark(broken.to_string()),
+            _ => {}
+        }
+        self.over = Some(over);
+    }
+}
+
+fn broken(error: &io::Error) -> Broken {
+    match tls::tls_error(error) {
+        Some(rustls::Error::AlertReceived(alert)) => Broken::TlsAlert(alert.as_str().unwrap_or("unknown")),
+        Some(_) => Broken::Tls,
+        None => Broken::Lost(error.kind()),
+    }
+}

@@ -1,0 +1,141 @@
+//! What a response to the upgrade request means (RFC 6455, section 4.1).
+
+use super::endpoint::{Endpoint, Offer};
+use super::error::{DialError, Offence};
+use super::request::accept_for;
+use super::response::{Response, ResponseError};
+
+impl From<ResponseError> for DialError {
+    fn from(error: ResponseError) -> Self {
+        match error {
+            ResponseError::TooLarge => Self::UpgradeHeaderTooLarge,
+            ResponseError::Malformed(what) => Self::UpgradeMalformed(what),
+            ResponseError::Http2 => Self::Http2Only,
+        }
+    }
+}
+
+/// Accepts a correct 101 and names what is wrong with anything else.
+pub(super) fn judge(
+    response: &Response,
+    key: &str,
+    endpoint: &Endpoint,
+    offer: &Offer,
+) -> Result<(), DialError> {
+    let status = response.status;
+    match status {
+        101 => {}
+        429 => return Err(DialError::Throttled { status }),
+        503 if response.has("retry-after") => return Err(DialError::Throttled { status }),
+        505 => return Err(DialError::Http2Only),
+        426 if response.has_token("upgrade", "h2c") || response.has_token("upgrade", "h2") => {
+            return Err(DialError::Http2Only);
+        }
+        300..=399 => return Err(DialError::Redirected { status }),
+        _ => return Err(DialError::Status { status }),
+    }
+    if response.minor_version == 0 {
+        return Err(DialError::UpgradeMalformed("a 101 in HTTP/1.0"));
+    }
+    match offence(response, key, endpoint, offer) {
+        Some(offence) => Err(DialError::Upgrade(offence)),
+        None => Ok(()),
+    }
+}
+
+fn offence(response: &Response, key: &str, endpoint: &Endpoint, offer: &Offer) -> Option<Offence> {
+    if !response.has_token("upgrade", "websocket") {
+        return Some(Offence::NoUpgrade);
+    }
+    if !response.has_token("connection", "upgrade") {
+        return Some(Offence::NoConnection);
+    }
+    match response.header("sec-websocket-accept") {
+        None => return Some(Offence::NoAccept),
+        Some(accept) if accept != accept_for(key) => return Some(Offence::WrongAccept),
+        Some(_) => {}
+    }
+    if response.extensions().is_some() {
+        return Some(Offence::Extension);
+    }
+    match response.subprotocol() {
+        // The server that selects one of ours in another case selects another one (RFC 6455, section 4.1).
+        Some(selected) if !is_offered(selected, endpoint, offer) => Some(Offence::Subprotocol),
+        None if endpoint.subprotocol_required => Some(Offence::NoSubprotocol),
+        _ => None,
+    }
+}
+
+fn is_offered(selected: &str, endpoint: &Endpoint, offer: &Offer) -> bool {
+    let plain = endpoint.subprotocols.iter().chain(&offer.subprotocols).any(|offered| offered == selected);
+    plain || (!offer.without_credentials && offer.is_credential(selected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tls::{TlsClient, TlsSettings};
+    use super::*;
+    use crate::model::{Cause, Failure, Outcome, Why};
+
+    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+    const GOOD: &str =
+        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+
+    fn outcome(start: &str, fields: &str) -> Outcome {
+        let text = format!("HTTP/1.1 {start}\r\n{fields}\r\n");
+        let response = super::super::response::parse(text.as_bytes()).unwrap().unwrap().0;
+        let tls = TlsClient::new(TlsSettings::default()).unwrap();
+        let mut endpoint = Endpoint::new("ws://gw.example/".parse().unwrap(), tls.into()).unwrap();
+        endpoint.subprotocols = vec!["mqtt".into(), "chat".into()];
+        judge(&response, KEY, &endpoint, &Offer::default()).map_or_else(|e| e.outcome(), |()| Outcome::Pass)
+    }
+
+    #[test]
+    fn each_status_has_its_reason() {
+        let fails = |start: &str| match outcome(start, "") {
+            Outcome::Fail(failure) => failure,
+            other => panic!("{start}: {other}"),
+        };
+        assert_eq!(fails("200 OK"), Failure::NotUpgraded);
+        assert_eq!(fails("204 x"), Failure::NotUpgraded);
+        assert_eq!(fails("302 x"), Failure::Redirected);
+        assert_eq!(fails("400 x"), Failure::Rejected);
+        assert_eq!(fails("426 x"), Failure::Rejected);
+        assert_eq!(fails("401 x"), Failure::Unauthorized);
+        assert_eq!(fails("403 x"), Failure::Unauthorized);
+        assert_eq!(fails("404 x"), Failure::NotFound);
+        assert_eq!(fails("410 x"), Failure::NotFound);
+        assert_eq!(fails("500 x"), Failure::ServerError);
+        assert_eq!(fails("501 x"), Failure::ServerError);
+        for status in ["502", "503", "504"] {
+            assert_eq!(fails(&format!("{status} x")), Failure::Unavailable);
+        }
+        assert_eq!(outcome("429 x", ""), Outcome::Inconclusive(Cause::Throttled));
+        assert_eq!(outcome("503 x", "Retry-After: 3\r\n"), Outcome::Inconclusive(Cause::Throttled));
+        assert_eq!(outcome("505 x", ""), Outcome::Unsupported(Why::Http2Only));
+        assert_eq!(outcome("426 x", "Upgrade: h2c\r\n"), Outcome::Unsupported(Why::Http2Only));
+    }
+
+    #[test]
+    fn a_101_must_be_right_in_everything() {
+        let with = |extra: &str| outcome("101 x", &format!("{GOOD}{extra}"));
+        let without = |name: &str| {
+            let fields: Vec<&str> =
+                GOOD.split_inclusive('\n').filter(|line| !line.starts_with(name)).collect();
+            outcome("101 x", &fields.concat())
+        };
+        assert_eq!(with(""), Outcome::Pass);
+        assert_eq!(with("Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions:\r\n"), Outcome::Pass);
+        assert_eq!(without("Upgrade"), Outcome::Fail(Failure::BadUpgradeHeaders));
+        assert_eq!(without("Connection"), Outcome::Fail(Failure::BadUpgradeHeaders));
+        assert_eq!(without("Sec"), Outcome::Fail(Failure::BadAccept));
+        let wrong = GOOD.replace("s3pP", "S3pP");
+        assert_eq!(outcome("101 x", &wrong), Outcome::Fail(Failure::BadAccept));
+        for protocol in ["MQTT", "other", "mqtt, chat"] {
+            let field = format!("Sec-WebSocket-Protocol: {protocol}\r\n");
+            assert_eq!(with(&field), Outcome::Fail(Failure::SubprotocolMismatch), "{protocol}");
+        }
+        let extension = with("Sec-WebSocket-Extensions: permessage-deflate\r\n");
+        assert_eq!(extension, Outcome::Fail(Failure::UnsolicitedExtension));
+    }
+}
