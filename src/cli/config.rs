@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use crate::config::{self, Loader, Machine, Origins, Plan, Problems, Warning};
+use crate::config::{self, Loader, Origins, Plan, Problems, Warning};
 
 /// Arguments of `gateprobe config`.
 #[derive(Debug, Args)]
@@ -82,7 +82,7 @@ fn execute(
         }
         ConfigCommand::Check { files } | ConfigCommand::Show { files, .. } => files,
     };
-    let loaded = Loader::new(environment, &Machine, Timestamp::now()).files(files).load_traced();
+    let loaded = Loader::new(environment, Timestamp::now()).files(files).load_traced();
     let (plan, warnings, origins) = match loaded {
         Ok(loaded) => loaded,
         Err(problems) => return complain(&problems, err),

@@ -51,7 +51,7 @@ fn unknown(object: &Path, name: &str, node: &Value) -> Violation {
     let known: Vec<&str> = fields(node).collect();
     let message = match nearest(name, known.iter().copied()) {
         Some(nearest) => format!("no such field; did you mean {nearest:?}?"),
-        None => format!("no such field; there are {}", known.join(", ")),
+        None => format!("no such field; known: {}", known.join(", ")),
     };
     Violation { prune: Some(path.clone()), path, at: At::Key, message }
 }
@@ -207,7 +207,7 @@ mod tests {
             "control.timeout: \"2 seconds\" is not a length of time; write a number with a unit, such as 250ms, 5s, 1m30s, 2h or 21d",
             "defaults.auth.token: a secret must not stand in the config; write {file: PATH} or {env: NAME}",
             "defaults.tls.resumption: \"s\" is neither true nor false",
-            "defaults.url: no such field; there are labels, auth, tls, headers, identify, subprotocols, budget, proxy, cookies, redirects, network, resolve, pause, checks",
+            "defaults.url: no such field; known: labels, auth, tls, headers, identify, subprotocols, budget, proxy, cookies, redirects, network, resolve, pause, checks",
             "history.runs: 0 is too small; the least is 1",
             "http.listen: a list is not a text",
             "http.max_conections: no such field; did you mean \"max_connections\"?",
