@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::place::Path;
 use super::plan::{Job, Module, Plan, Target};
+use super::refused::take;
 use super::route::{Routes, guard};
 use super::settings::{AgentSettings, Allow, TargetSettings};
-use super::structure::remove;
 use super::validate::{self, Report};
 use super::words::is_secret;
 use crate::checks::CheckSpec;
@@ -21,7 +21,7 @@ use crate::wire::AddressGuard;
 pub fn assemble(report: &mut Report<'_>, mut config: Value, now: Timestamp) -> Option<Plan> {
     let targets = entries(&mut config, "targets");
     let modules = entries(&mut config, "modules");
-    remove(&mut config, &Path::of(&["defaults"]));
+    take(&mut config, "defaults");
     let agent: Option<AgentSettings> = read(report, &Path::root(), config);
     if let Some(agent) = &agent {
         validate::agent(report, agent);
@@ -74,7 +74,7 @@ impl Assembler<'_, '_> {
 
     fn module(&mut self, name: &str, mut value: Value) -> Option<Module> {
         let path = Path::of(&["modules", name]);
-        let allow = value.as_object_mut().and_then(|map| map.remove("allow")).unwrap_or_else(|| json!({}));
+        let allow = take(&mut value, "allow").unwrap_or_else(|| json!({}));
         let allow: Allow = read(self.report, &path.key("allow"), allow)?;
         let settings: TargetSettings = read(self.report, &path, value)?;
         let before = self.report.problems.len();
@@ -88,7 +88,7 @@ impl Assembler<'_, '_> {
 }
 
 fn entries(config: &mut Value, map: &str) -> Map<String, Value> {
-    match config.as_object_mut().and_then(|config| config.remove(map)) {
+    match take(config, map) {
         Some(Value::Object(entries)) => entries,
         _ => Map::new(),
     }

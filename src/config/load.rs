@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::assemble::assemble;
 use super::cascade::cascade;
@@ -15,8 +15,9 @@ use super::locate::{Locator, Origins};
 use super::place::{Mark, Path, Place};
 use super::plan::Plan;
 use super::problem::{Problem, Problems, Warning, tidy};
+use super::refused::Refused;
 use super::schema::schema;
-use super::structure::{drop_null_items, remove, violations};
+use super::structure::violations;
 use super::tree::{Marks, parse};
 use super::validate::Report;
 
@@ -29,6 +30,13 @@ pub type Loaded = Result<(Plan, Vec<Warning>), Problems>;
 /// All mistakes of all layers.
 pub fn load(paths: &[PathBuf], environment: impl IntoIterator<Item = (String, String)>) -> Loaded {
     Loader::new(environment, Timestamp::now()).files(paths).load()
+}
+
+/// The environment of this process. What is not UTF-8 is kept as far as it goes, so that no variable of ours is
+/// passed over in silence.
+pub fn process_environment() -> impl Iterator<Item = (String, String)> {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
 }
 
 /// A plan with one target, for `gateprobe check URL` without any file. Variables of the environment count,
@@ -115,22 +123,14 @@ impl Loader {
         let Some(layered) = self.layered() else { return Err(failed(self.problems)) };
         let Layered { mut value, marks } = layered;
         let locator = Locator::new(&marks);
-        let mut refused: Vec<Path> = Vec::new();
+        let mut refused = Refused::default();
         let found = violations(schema(), &value);
         for violation in found {
             let (place, path) = locator.find_at(&violation.path, violation.at);
             self.problems.push(Problem::new(place, path, violation.message));
-            if let Some(path) = &violation.prune {
-                remove(&mut value, path);
-                // A list that loses an item is no longer what was written, so that no rule may judge it.
-                refused.extend(
-                    path.parent()
-                        .filter(|list| value.pointer(list.as_pointer()).is_some_and(Value::is_array)),
-                );
-            }
-            refused.push(violation.path);
+            refused.add(violation.path, violation.prune);
         }
-        drop_null_items(&mut value);
+        refused.prune(&mut value);
         let mut report = Report::new(locator, &refused, &self.environment);
         let plan = assemble(&mut report, value, self.now);
         if self.problems.is_empty() && report.problems.is_empty() && plan.as_ref().is_some_and(Plan::is_empty)

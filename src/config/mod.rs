@@ -17,6 +17,7 @@ mod pause;
 mod place;
 mod plan;
 mod problem;
+mod refused;
 mod route;
 mod schema;
 pub mod settings;
@@ -29,7 +30,7 @@ mod validate;
 mod words;
 
 pub use cost::{CostRow, cost_table, costs};
-pub use load::{Loaded, Loader, for_url, load};
+pub use load::{Loaded, Loader, for_url, load, process_environment};
 pub use locate::Origins;
 pub use pause::{Pause, PauseError};
 pub use place::{Path, Place};

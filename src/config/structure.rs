@@ -139,38 +139,6 @@ fn wrong_type(node: &Value, value: &str, raw: &Value) -> String {
     format!("{value} is not a mapping; its fields are {}", known.join(", "))
 }
 
-/// Takes the value at a path out of the config.
-pub fn remove(config: &mut Value, path: &Path) {
-    let (Some(parent), Some(last)) = (path.parent(), path.last()) else {
-        *config = Value::Object(serde_json::Map::new());
-        return;
-    };
-    match config.pointer_mut(parent.as_pointer()) {
-        Some(Value::Object(map)) => {
-            map.remove(&last);
-        }
-        // Later items keep their numbers, so that what is said about them stays true.
-        Some(Value::Array(items)) => {
-            if let Some(item) = last.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
-                *item = Value::Null;
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Takes the items out of lists that [`remove`] has emptied.
-pub fn drop_null_items(config: &mut Value) {
-    match config {
-        Value::Object(map) => map.values_mut().for_each(drop_null_items),
-        Value::Array(items) => {
-            items.retain(|item| !item.is_null());
-            items.iter_mut().for_each(drop_null_items);
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -127,6 +127,14 @@ fn the_full_example_has_every_field() {
 }
 
 #[test]
+fn the_schema_for_editors_is_fresh() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/gateprobe.schema.json");
+    let fresh = format!("{:#}\n", super::json_schema());
+    let advice = "run: cargo run -- config schema > config/gateprobe.schema.json";
+    assert!(std::fs::read_to_string(path).is_ok_and(|text| text == fresh), "{advice}");
+}
+
+#[test]
 fn a_mistake_in_defaults_is_told_once_where_it_stands() {
     let text = "defaults:\n  checks: {handshake: {interval: 1s, timeout: 5s}}\n  tls: {ca_fil: x}\n\
                 targets:\n  a: {url: wss://a}\n  b: {url: wss://b, checks: {handshake: {timeout: 3s}}}\n";

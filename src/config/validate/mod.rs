@@ -20,12 +20,13 @@ pub use target::target;
 use super::locate::{At, Locator};
 use super::place::Path;
 use super::problem::{Problem, Warning};
+use super::refused::Refused;
 
 /// Collects what the rules find.
 pub struct Report<'a> {
     locator: Locator<'a>,
     /// What the schema has refused: rules that look at it stay silent.
-    refused: &'a [Path],
+    refused: &'a Refused,
     /// The environment.
     pub environment: &'a BTreeMap<String, String>,
     /// Mistakes.
@@ -36,7 +37,11 @@ pub struct Report<'a> {
 
 impl<'a> Report<'a> {
     /// Nothing found yet.
-    pub fn new(locator: Locator<'a>, refused: &'a [Path], environment: &'a BTreeMap<String, String>) -> Self {
+    pub fn new(
+        locator: Locator<'a>,
+        refused: &'a Refused,
+        environment: &'a BTreeMap<String, String>,
+    ) -> Self {
         Self { locator, refused, environment, problems: Vec::new(), warnings: Vec::new() }
     }
 
@@ -73,8 +78,8 @@ impl<'a> Report<'a> {
     }
 
     fn located(&self, paths: &[Path], message: String, at: At) -> Option<Problem> {
-        let touches = |path: &Path| self.refused.iter().any(|r| r.is_within(path) || path.is_within(r));
-        if paths.iter().any(touches) {
+        let paths: Vec<Path> = paths.iter().map(|path| self.refused.original(path)).collect();
+        if paths.iter().any(|path| self.refused.touches(path)) {
             return None;
         }
         let own = paths.iter().find(|path| self.locator.layer(path).is_some());
