@@ -2,18 +2,20 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::error::{DialError, ended};
+use super::identity::Identity;
 use super::record::Record;
 use super::request::Request;
 use super::response::{self, Response};
 use super::socket::Socket;
 use super::stream::Transport;
 use super::tcp;
-use super::tls::{self, Identity};
+use super::tls_error;
 use crate::model::{End, EventKind, Evidence, Phase};
 
 /// How many 1xx responses are skipped before the final one.
@@ -26,6 +28,7 @@ pub struct Connected {
     pub(super) local: SocketAddr,
     pub(super) identity: Option<Arc<Identity>>,
     pub(super) buffer: BytesMut,
+    pub(super) read_at: Instant,
     pub(super) record: Record,
     pub(super) evidence: Evidence,
 }
@@ -68,11 +71,17 @@ impl Connected {
     /// # Errors
     /// As [`Connected::exchange`].
     pub async fn exchange_raw(&mut self, request: &[u8]) -> Result<Response, DialError> {
+        let response = self.ask(request).await;
+        self.record.finish();
+        response
+    }
+
+    /// The same, but leaves the phase open: after a redirect the next one follows without a break.
+    pub(super) async fn ask(&mut self, request: &[u8]) -> Result<Response, DialError> {
         self.record.enter(Phase::Upgrade, &self.evidence);
         // A gateway may answer and close before it has read everything: the answer counts, so it is read first.
         let written = self.write(request).await;
         let response = self.read_response().await;
-        self.record.finish();
         match (response, written) {
             (Err(DialError::UpgradeClosed { .. }), Err(error)) => Err(error),
             (response, _) => response,
@@ -113,7 +122,9 @@ impl Connected {
                 continue;
             }
             let before = self.buffer.len();
-            match self.transport.read_buf(&mut self.buffer).await {
+            let read = self.transport.read_buf(&mut self.buffer).await;
+            self.read_at = Instant::now();
+            match read {
                 Ok(0) => return Err(DialError::UpgradeClosed { how: End::Fin }),
                 Ok(_) => {}
                 Err(error) => return Err(self.classify(&error)),
@@ -137,10 +148,10 @@ impl Connected {
     }
 
     fn classify(&self, error: &std::io::Error) -> DialError {
-        if tls::tls_error(error).is_some()
+        if tls_error::inner(error).is_some()
             && let Some(identity) = &self.identity
         {
-            return tls::classify(error, identity, None);
+            return tls_error::classify(error, identity, None);
         }
         match ended(error) {
             Some(how) => DialError::UpgradeClosed { how },

@@ -287,6 +287,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_lost_connection_counts_as_silence_in_its_phase() {
+        let lost = |phase| DialError::Lost { phase, kind: io::ErrorKind::TimedOut }.outcome();
+        assert_eq!(lost(Phase::Tls), Outcome::Fail(Failure::TlsTimeout));
+        assert_eq!(lost(Phase::Upgrade), Outcome::Fail(Failure::UpgradeTimeout));
+    }
+
+    #[test]
     fn every_status_has_a_name() {
         for status in 100..=999 {
             assert_ne!(refusal(status), Failure::Unclassified, "{status}");

@@ -6,13 +6,17 @@
 //!
 //! [`Evidence`]: crate::model::Evidence
 
+mod answer;
 mod certificate;
+mod closing;
 mod connected;
 mod dial;
 mod endpoint;
 mod error;
 mod frame;
 mod guard;
+mod hop;
+mod identity;
 mod path;
 mod proxy;
 mod record;
@@ -24,6 +28,7 @@ mod socket;
 mod stream;
 mod tcp;
 mod tls;
+mod tls_error;
 mod upgrade;
 mod validate;
 mod verify;
@@ -33,6 +38,7 @@ mod writer;
 mod tests;
 
 pub use certificate::{CertificateFacts, TlsFacts};
+pub use closing::Closing;
 pub use connected::Connected;
 pub use dial::{DialFailure, Dialed, Dialer};
 pub use endpoint::{Endpoint, EndpointError, Header, Offer};
@@ -46,7 +52,7 @@ pub use redirect::Redirects;
 pub use request::Request;
 pub use resolve::{ResolverError, ResolverSettings};
 pub use response::{Response, ResponseError, parse as parse_response};
-pub use socket::{Broken, Closing, Incoming, Received, SendError, Socket};
+pub use socket::{Broken, Incoming, Received, SendError, Socket};
 pub use tls::{ClientFiles, TlsClient, TlsSettings, TlsSetupError};
 pub use validate::{Validator, Violation};
 pub use writer::{Length, Mask, OutFrame};

@@ -26,6 +26,8 @@ pub struct Timings {
     pub tls: Option<Duration>,
     /// From the upgrade request to the end of the response's header.
     pub upgrade: Option<Duration>,
+    /// From the beginning of the first phase to the end of the last, on its own clock.
+    pub elapsed: Duration,
 }
 
 impl Timings {
@@ -42,9 +44,9 @@ impl Timings {
         .filter_map(|(phase, time)| Some((phase, time?)))
     }
 
-    /// The whole dial.
+    /// The whole dial; the sum of the phases.
     pub fn total(&self) -> Duration {
-        self.phases().map(|(_, time)| time).sum()
+        self.elapsed
     }
 
     fn add(&mut self, phase: Phase, time: Duration) {
@@ -90,6 +92,8 @@ pub struct Record(Arc<Mutex<Inner>>);
 struct Inner {
     facts: Facts,
     running: Option<(Phase, Instant)>,
+    /// When the first of the phases began that have followed each other without a break.
+    began: Option<Instant>,
 }
 
 impl Record {
@@ -100,10 +104,14 @@ impl Record {
 
     /// The facts as they stand; the running phase is counted up to now.
     pub fn facts(&self) -> Facts {
+        let now = Instant::now();
         let inner = self.lock();
         let mut facts = inner.facts.clone();
         if let Some((phase, began)) = inner.running {
-            facts.timings.add(phase, began.elapsed());
+            facts.timings.add(phase, now.saturating_duration_since(began));
+        }
+        if let Some(began) = inner.began {
+            facts.timings.elapsed += now.saturating_duration_since(began);
         }
         facts
     }
@@ -136,6 +144,14 @@ impl Inner {
             self.facts.timings.add(phase, now.saturating_duration_since(began));
         }
         self.running = next.map(|phase| (phase, now));
+        match (self.began, next) {
+            (None, Some(_)) => self.began = Some(now),
+            (Some(began), None) => {
+                self.facts.timings.elapsed += now.saturating_duration_since(began);
+                self.began = None;
+            }
+            _ => {}
+        }
     }
 }
 

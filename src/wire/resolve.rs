@@ -9,12 +9,12 @@ use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::{Query, ResponseCode};
+use hickory_resolver::proto::op::Query;
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::{Hosts, TokioResolver};
 use thiserror::Error;
 
+use super::answer::{Answer, classify};
 use super::error::DialError;
 use super::path::Family;
 use super::tcp::descriptors_left;
@@ -105,7 +105,7 @@ impl Resolver {
         patience: Patience,
     ) -> Result<Vec<IpAddr>, DialError> {
         let name = Name::from_utf8(host).map_err(|_| DialError::InvalidName)?;
-        let known = self.from_hosts(&name, family);
+        let known = self.hosts_say(&name, family);
         if !known.is_empty() {
             return Ok(known);
         }
@@ -135,7 +135,7 @@ impl Resolver {
         !matches!(classify(answer.as_ref().err()), Answer::Silence | Answer::Own(_))
     }
 
-    fn from_hosts(&self, name: &Name, family: Family) -> Vec<IpAddr> {
+    fn hosts_say(&self, name: &Name, family: Family) -> Vec<IpAddr> {
         types(family)
             .filter_map(|kind| self.hosts.lookup_static_host(&Query::query(name.clone(), kind)))
             .flat_map(|lookup| addresses(lookup.answers()).collect::<Vec<_>>())
@@ -199,78 +199,6 @@ async fn both(
         _ => other.await,
     };
     if is_v6 { first.and(second) } else { second.and(first) }
-}
-
-/// What the resolver says of one name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Answer {
-    Addresses(Vec<IpAddr>),
-    NoData,
-    NxDomain,
-    Error(&'static str),
-    Silence,
-    Own(DialError),
-}
-
-impl Answer {
-    /// The answers for two families of one name, taken together. An address wins, then what tells the most.
-    fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Addresses(mut a), Self::Addresses(b)) => {
-                a.extend(b);
-                Self::Addresses(a)
-            }
-            (a @ Self::Addresses(_), _) | (_, a @ Self::Addresses(_)) => a,
-            // The name exists if one family says so.
-            (Self::NoData, Self::NxDomain) | (Self::NxDomain, Self::NoData) => Self::NoData,
-            (a, b) => a.or(b),
-        }
-    }
-
-    /// The answers for two names of the search list, taken together.
-    fn or(self, other: Self) -> Self {
-        if self.weight() >= other.weight() { self } else { other }
-    }
-
-    fn weight(&self) -> u8 {
-        match self {
-            Self::NxDomain => 0,
-            Self::NoData => 1,
-            Self::Error(_) => 2,
-            Self::Silence => 3,
-            Self::Own(_) => 4,
-            Self::Addresses(_) => 5,
-        }
-    }
-}
-
-/// What an error is an answer to; no error is an answer too.
-fn classify(error: Option<&NetError>) -> Answer {
-    let Some(error) = error else { return Answer::NoData };
-    match error {
-        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
-            ResponseCode::NXDomain => Answer::NxDomain,
-            ResponseCode::NoError => Answer::NoData,
-            code => Answer::Error(code_name(code)),
-        },
-        NetError::Dns(DnsError::ResponseCode(code)) => Answer::Error(code_name(*code)),
-        NetError::Timeout | NetError::NoConnections | NetError::Busy => Answer::Silence,
-        NetError::Io(error) => match error.raw_os_error() {
-            Some(libc::EMFILE | libc::ENFILE) => Answer::Own(DialError::NoDescriptors),
-            _ => Answer::Silence,
-        },
-        _ => Answer::Error("an answer that makes no sense"),
-    }
-}
-
-fn code_name(code: ResponseCode) -> &'static str {
-    match code {
-        ResponseCode::ServFail => "SERVFAIL",
-        ResponseCode::Refused => "REFUSED",
-        ResponseCode::FormErr => "FORMERR",
-        ResponseCode::NotImp => "NOTIMP",
-        _ => "another error code",
-    }
 }
 
 fn types(family: Family) -> impl Iterator<Item = RecordType> {
@@ -340,14 +268,5 @@ mod tests {
     fn no_file_means_the_local_resolver() {
         let (config, _) = parse(b"# nothing\n").unwrap();
         assert_eq!(config.name_servers()[0].ip, Ipv4Addr::LOCALHOST);
-    }
-
-    #[test]
-    fn the_answer_that_tells_the_most_wins() {
-        let address = || Answer::Addresses(vec![Ipv4Addr::LOCALHOST.into()]);
-        assert_eq!(Answer::NxDomain.and(Answer::NoData), Answer::NoData);
-        assert_eq!(Answer::Silence.and(address()), address());
-        assert_eq!(Answer::Error("SERVFAIL").or(Answer::NxDomain), Answer::Error("SERVFAIL"));
-        assert_eq!(Answer::Silence.and(Answer::NxDomain), Answer::Silence);
     }
 }

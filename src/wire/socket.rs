@@ -13,10 +13,10 @@ use super::connected::{Connected, sever};
 use super::error::ended;
 use super::frame::{Frame, Oversized, Reader};
 use super::stream::Transport;
-use super::tls;
+use super::tls_error;
 use super::validate::{Validator, Violation};
 use super::writer::OutFrame;
-use crate::model::{End, EventKind, Evidence, Failure, Phase, Side};
+use crate::model::{End, EventKind, Evidence, Failure, Side};
 
 /// A WebSocket connection. It answers neither pings nor Close by itself, and reads only when asked to: not to
 /// call [`Socket::recv`] is to stall. Dropped, it closes the descriptor at once.
@@ -28,7 +28,7 @@ pub struct Socket {
     over: Option<Incoming>,
     peer: SocketAddr,
     local: SocketAddr,
-    evidence: Evidence,
+    pub(super) evidence: Evidence,
 }
 
 /// What came, and when.
@@ -103,39 +103,6 @@ impl Incoming {
     }
 }
 
-/// How far a polite close came. It lives with the caller, so that a deadline leaves it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Closing {
-    /// When our Close was about to be written.
-    pub sent: Option<Instant>,
-    /// When the gateway's Close came.
-    pub answered: Option<Instant>,
-    /// The code in it, illegal ones too.
-    pub code: Option<u16>,
-    /// When and how TCP ended.
-    pub ended: Option<(Instant, End)>,
-    /// Data and control frames that came before the gateway's Close.
-    pub skipped: u64,
-    /// The first rule that the gateway broke while closing.
-    pub violation: Option<Violation>,
-    /// How the connection broke, if it did.
-    pub broken: Option<Broken>,
-}
-
-impl Closing {
-    /// What was wrong, as far as it came: unanswered, TCP not ended, or a violation.
-    pub fn failure(&self) -> Option<Failure> {
-        match (self.violation, self.answered, self.ended) {
-            (Some(_), ..) => Some(Failure::ProtocolViolation),
-            (None, Some(_), Some(_)) => None,
-            (None, Some(_), None) => Some(Failure::TcpNotEnded),
-            (None, None, Some((_, End::Fin))) => Some(Failure::ConnectionCut),
-            (None, None, Some((_, End::Rst))) => Some(Failure::ConnectionReset),
-            (None, None, None) => Some(Failure::CloseUnanswered),
-        }
-    }
-}
-
 impl std::fmt::Debug for Socket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Socket").field("peer", &self.peer).field("local", &self.local).finish_non_exhaustive()
@@ -150,7 +117,7 @@ impl Socket {
             transport: connected.transport,
             reader,
             validator: Validator::default(),
-            read_at: Instant::now(),
+            read_at: connected.read_at,
             over: None,
             peer: connected.peer,
             local: connected.local,
@@ -235,30 +202,6 @@ impl Socket {
         }
     }
 
-    /// Closes politely (RFC 6455, section 7.1.2): sends a Close, reads until the gateway's, then until the end of
-    /// TCP, which is the gateway's to begin. Enters [`Phase::Close`]. The caller owns the deadline; `closing`
-    /// tells how far it came.
-    pub async fn close(&mut self, code: u16, reason: &str, closing: &mut Closing) {
-        self.evidence.enter(Phase::Close);
-        closing.sent = Some(Instant::now());
-        // Where the write fails, what is received tells why.
-        let _ = self.send(&OutFrame::close(code, reason)).await;
-        self.drain(closing).await;
-    }
-
-    /// Answers the gateway's Close with its own code and reads until the end of TCP. Enters [`Phase::Close`].
-    pub async fn close_back(&mut self, received: &Received, closing: &mut Closing) {
-        self.evidence.enter(Phase::Close);
-        let Some(frame) = received.what.frame() else { return };
-        closing.answered = Some(received.at);
-        closing.code = frame.close_code();
-        closing.sent = Some(Instant::now());
-        let payload = frame.payload.slice(..frame.payload.len().min(2));
-        // Where the write fails, what is received tells why.
-        let _ = self.send(&OutFrame::raw(8, payload)).await;
-        self.drain(closing).await;
-    }
-
     /// Ends the connection without a Close frame, and without TLS's own goodbye.
     pub fn sever(self, how: End) {
         sever(&self.transport, how);
@@ -289,35 +232,6 @@ impl Socket {
             // Bytes only: forget them and wait for the next change.
             let _ =
                 watch.try_io(Interest::READABLE, || io::Result::<()>::Err(io::ErrorKind::WouldBlock.into()));
-        }
-    }
-
-    async fn drain(&mut self, closing: &mut Closing) {
-        loop {
-            let Received { at, what } = self.recv().await;
-            if let Incoming::Violation(violation, _) = &what {
-                // Frames that were on their way when we closed are legal; those behind the gateway's Close are not.
-                closing.violation.get_or_insert(*violation);
-            }
-            match what {
-                Incoming::Frame(frame) | Incoming::Violation(_, frame) => {
-                    if frame.opcode == 8 && closing.answered.is_none() {
-                        closing.answered = Some(at);
-                        closing.code = frame.close_code();
-                    } else if closing.answered.is_none() {
-                        closing.skipped += 1;
-                    }
-                }
-                Incoming::End(how) => {
-                    closing.ended = Some((at, how));
-                    return;
-                }
-                Incoming::Broken(broken) => {
-                    closing.broken = Some(broken);
-                    return;
-                }
-                Incoming::TooLarge(_) => return,
-            }
         }
     }
 
@@ -356,7 +270,7 @@ impl Socket {
 }
 
 fn broken(error: &io::Error) -> Broken {
-    match tls::tls_error(error) {
+    match tls_error::inner(error) {
         Some(rustls::Error::AlertReceived(alert)) => Broken::TlsAlert(alert.as_str().unwrap_or("unknown")),
         Some(_) => Broken::Tls,
         None => Broken::Lost(error.kind()),

@@ -166,7 +166,8 @@ fn local_address(towards: SocketAddr, path: &Path) -> Option<SocketAddr> {
 fn classify_socket(error: &io::Error) -> DialError {
     match error.raw_os_error() {
         Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => DialError::NoDescriptors,
-        Some(libc::EAFNOSUPPORT) => DialError::Path("this machine does not speak the address's family"),
+        // A machine without IPv6.
+        Some(libc::EAFNOSUPPORT) => DialError::NoRoute,
         _ => DialError::Path("can't open a socket"),
     }
 }
@@ -213,6 +214,8 @@ fn has_route(address: IpAddr, path: &Path) -> bool {
                     | libc::ENETDOWN
                     | libc::EAFNOSUPPORT
                     | libc::EADDRNOTAVAIL
+                    // A loopback source towards the outside.
+                    | libc::EINVAL
             )
         ),
     }

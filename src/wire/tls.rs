@@ -1,25 +1,17 @@
-//! TLS by rustls: what is trusted, who we are, and what an error means.
+//! TLS by rustls: what is trusted and who we are.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
-use rustls::client::{ResolvesClientCert, Resumption};
+use rustls::ClientConfig;
+use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use rustls::{AlertDescription, CertificateError, ClientConfig, SignatureScheme};
 use thiserror::Error;
 
-use super::certificate::{CertificateFacts, TlsFacts};
-use super::error::{DialError, ended};
+use super::certificate::TlsFacts;
+use super::identity::{Identity, Loaded, Stamp};
 use super::verify::{self, Witness};
-use crate::model::{End, Phase};
 
 /// How to speak TLS with a gateway.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,7 +76,8 @@ pub struct TlsClient {
     base: ClientConfig,
     witness: Arc<Witness>,
     verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>,
-    identity: Mutex<Option<Loaded>>,
+    loaded: Mutex<Option<Loaded>>,
+    shared: Mutex<Arc<Identity>>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -112,19 +105,27 @@ impl TlsClient {
             rustls::pki_types::ServerName::try_from(name.as_str()).map_err(|_| TlsSetupError::ServerName)?;
         }
         let loaded = settings.client.as_ref().map(|files| Loaded::read(files, &provider)).transpose()?;
-        let identity = Arc::new(Identity::new(loaded.as_ref().map(|loaded| Arc::clone(&loaded.key))));
+        let shared = Arc::new(Identity::new(loaded.as_ref().map(|loaded| Arc::clone(&loaded.key))));
         let witness = Arc::new(Witness::new(Arc::clone(&verifier)));
         let mut base = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|_| TlsSetupError::Roots)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::clone(&witness) as _)
-            .with_client_cert_resolver(identity);
+            .with_client_cert_resolver(Arc::clone(&shared) as _);
         base.alpn_protocols = vec![b"http/1.1".to_vec()];
         if !settings.resumption {
             base.resumption = Resumption::disabled();
         }
-        Ok(Self { settings, base, witness, verifier, identity: Mutex::new(loaded), provider })
+        Ok(Self {
+            settings,
+            base,
+            witness,
+            verifier,
+            loaded: Mutex::new(loaded),
+            shared: Mutex::new(shared),
+            provider,
+        })
     }
 
     /// The name to ask for in place of the URL's host.
@@ -135,41 +136,49 @@ impl TlsClient {
     /// Sets up the TLS of one dial, with our own certificate or without; reads its files again if they changed.
     pub(super) fn attempt(&self, with_identity: bool) -> Attempt {
         let (key, note) = if with_identity { self.current_key() } else { (None, None) };
-        let identity = Arc::new(Identity::new(key));
         let mut config = self.base.clone();
-        config.client_auth_cert_resolver = Arc::clone(&identity) as _;
-        // A session is resumed only for the very verifier that checked it, so that one is then shared.
-        let witness = if self.settings.resumption {
-            Arc::clone(&self.witness)
+        // A session is resumed only for the very verifier and identity that it began with: then these are shared
+        // by all dials, else each has its own, which knows what happened to it.
+        let (witness, identity) = if self.settings.resumption {
+            (Arc::clone(&self.witness), self.shared_identity(key))
         } else {
-            let witness = Arc::new(Witness::new(Arc::clone(&self.verifier)));
-            config.dangerous().set_certificate_verifier(Arc::clone(&witness) as _);
-            witness
+            (Arc::new(Witness::new(Arc::clone(&self.verifier))), Arc::new(Identity::new(key)))
         };
+        config.client_auth_cert_resolver = Arc::clone(&identity) as _;
+        config.dangerous().set_certificate_verifier(Arc::clone(&witness) as _);
         Attempt { config: Arc::new(config), witness, identity, note }
+    }
+
+    fn shared_identity(&self, key: Option<Arc<CertifiedKey>>) -> Arc<Identity> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = match (&shared.key, &key) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            *shared = Arc::new(Identity::new(key));
+        }
+        Arc::clone(&shared)
     }
 
     fn current_key(&self) -> (Option<Arc<CertifiedKey>>, Option<&'static str>) {
         let Some(files) = &self.settings.client else { return (None, None) };
-        let mut identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(loaded) = identity.as_mut() else { return (None, None) };
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(loaded) = loaded.as_mut() else { return (None, None) };
         let stamp = Stamp::of(files);
-        let mut note = loaded
-            .broken
-            .then_some("the client certificate's files changed and are unusable: the old pair stays");
+        let mut note = None;
         if stamp != loaded.stamp {
             match Loaded::read(files, &self.provider) {
                 Ok(fresh) => {
                     *loaded = fresh;
                     note = Some("the client certificate was read again");
                 }
-                Err(_) => {
-                    loaded.stamp = stamp;
-                    loaded.broken = true;
-                    note =
-                        Some("the client certificate's files changed and are unusable: the old pair stays");
-                }
+                Err(_) => (loaded.stamp, loaded.broken) = (stamp, true),
             }
+        }
+        if loaded.broken {
+            note = Some("the client certificate's files changed and are unusable: the old pair stays");
         }
         (Some(Arc::clone(&loaded.key)), note)
     }
@@ -180,168 +189,5 @@ impl Attempt {
     pub(super) fn facts(&self) -> TlsFacts {
         let requested = self.identity.asked();
         TlsFacts { client_certificate_requested: requested, ..TlsFacts::of_chain(&self.witness.chain()) }
-    }
-}
-
-/// A client certificate and what its files looked like when it was read.
-#[derive(Debug)]
-struct Loaded {
-    stamp: Option<Stamp>,
-    key: Arc<CertifiedKey>,
-    broken: bool,
-}
-
-impl Loaded {
-    fn read(files: &ClientFiles, provider: &CryptoProvider) -> Result<Self, TlsSetupError> {
-        // Taken before the files are read: a change in between is then seen the next time.
-        let stamp = Stamp::of(files);
-        let no_certificate = || TlsSetupError::ClientCertificate { path: files.certificate.clone() };
-        let no_key = || TlsSetupError::ClientKey { path: files.key.clone() };
-        let pem = fs::read(&files.certificate).map_err(|_| no_certificate())?;
-        let chain: Vec<CertificateDer<'static>> =
-            CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|_| no_certificate())?;
-        if chain.is_empty() {
-            return Err(no_certificate());
-        }
-        let pem = fs::read(&files.key).map_err(|_| no_key())?;
-        let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| no_key())?;
-        let pair = CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => TlsSetupError::ClientPair,
-            _ => no_key(),
-        })?;
-        Ok(Self { stamp, key: Arc::new(pair), broken: false })
-    }
-}
-
-/// Tells whether files changed, through symbolic links, by which a mounted secret is swapped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp([(Option<SystemTime>, u64, u64, u64); 2]);
-
-impl Stamp {
-    fn of(files: &ClientFiles) -> Option<Self> {
-        let one = |path: &Path| {
-            let meta = fs::metadata(path).ok()?;
-            Some((meta.modified().ok(), meta.len(), meta.ino(), meta.dev()))
-        };
-        Some(Self([one(&files.certificate)?, one(&files.key)?]))
-    }
-}
-
-/// Our side of client authentication for one dial; knows whether the gateway asked for it.
-#[derive(Debug)]
-pub(super) struct Identity {
-    key: Option<Arc<CertifiedKey>>,
-    asked: AtomicBool,
-}
-
-impl Identity {
-    fn new(key: Option<Arc<CertifiedKey>>) -> Self {
-        Self { key, asked: AtomicBool::new(false) }
-    }
-
-    pub(super) fn asked(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
-    }
-
-    fn expired(&self) -> bool {
-        let leaf = self.key.as_ref().and_then(|key| key.cert.first());
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        leaf.and_then(|der| CertificateFacts::of(der))
-            .is_some_and(|facts| facts.not_after < now.cast_signed())
-    }
-}
-
-impl ResolvesClientCert for Identity {
-    fn resolve(&self, _roots: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.asked.store(true, Ordering::Relaxed);
-        let key = self.key.as_ref()?;
-        key.key.choose_scheme(schemes).map(|_| Arc::clone(key))
-    }
-
-    fn has_certs(&self) -> bool {
-        self.key.is_some()
-    }
-}
-
-/// The error of rustls inside an I/O error.
-pub(super) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
-    error.get_ref()?.downcast_ref()
-}
-
-/// What an error in the handshake means; also for an alert that comes with the first read after it.
-pub(super) fn classify(error: &io::Error, identity: &Identity, leaf: Option<&CertificateFacts>) -> DialError {
-    use rustls::Error as E;
-    let Some(tls) = tls_error(error) else {
-        return match ended(error) {
-            Some(how) => DialError::TlsClosed { how },
-            None => DialError::Lost { phase: Phase::Tls, kind: error.kind() },
-        };
-    };
-    match tls {
-        E::AlertReceived(alert) => classify_alert(*alert, identity),
-        E::InvalidCertificate(error) => classify_certificate(error, leaf),
-        E::NoCertificatesPresented => DialError::TlsBadCertificate("none was sent"),
-        E::UnsupportedNameType => DialError::TlsBadCertificate("an unsupported type of name"),
-        E::PeerIncompatible(_) | E::NoApplicationProtocol => {
-            DialError::TlsProtocol("no version, cipher suite or key exchange in common")
-        }
-        E::InvalidMessage(_) => DialError::TlsProtocol("what came is not TLS"),
-        E::InappropriateMessage { .. } | E::InappropriateHandshakeMessage { .. } => {
-            DialError::TlsProtocol("a message out of order")
-        }
-        E::PeerMisbehaved(_) => DialError::TlsProtocol("the gateway broke the protocol"),
-        E::DecryptError => DialError::TlsProtocol("a record could not be decrypted"),
-        E::PeerSentOversizedRecord => DialError::TlsProtocol("an oversized record"),
-        _ => DialError::TlsProtocol("the handshake failed"),
-    }
-}
-
-fn classify_alert(alert: AlertDescription, identity: &Identity) -> DialError {
-    use AlertDescription as A;
-    let name = alert.as_str().unwrap_or("unknown");
-    let about_certificate = matches!(
-        alert,
-        A::HandshakeFailure
-            | A::NoCertificate
-            | A::BadCertificate
-            | A::UnsupportedCertificate
-            | A::CertificateRevoked
-            | A::CertificateExpired
-            | A::CertificateUnknown
-            | A::UnknownCA
-            | A::AccessDenied
-            | A::DecryptError
-            | A::CertificateRequired
-    );
-    match alert {
-        A::NoApplicationProtocol => DialError::TlsNoHttp1,
-        _ if about_certificate && identity.asked() && identity.expired() => {
-            DialError::Credential("our client certificate has expired")
-        }
-        A::CertificateRequired => DialError::TlsClientCertificateRefused(name),
-        _ if about_certificate && identity.asked() => DialError::TlsClientCertificateRefused(name),
-        A::CloseNotify => DialError::TlsClosed { how: End::Fin },
-        _ => DialError::TlsAlert(name),
-    }
-}
-
-fn classify_certificate(error: &CertificateError, leaf: Option<&CertificateFacts>) -> DialError {
-    use CertificateError as C;
-    match error {
-        C::Expired | C::ExpiredContext { .. } => DialError::TlsExpired,
-        C::NotValidYet | C::NotValidYetContext { .. } => DialError::TlsNotYetValid,
-        C::NotValidForName | C::NotValidForNameContext { .. } => DialError::TlsWrongName,
-        // A signature that no trusted key made: an authority of the same name with another key.
-        C::UnknownIssuer | C::BadSignature => DialError::TlsUntrusted,
-        C::Revoked => DialError::TlsBadCertificate("revoked"),
-        C::BadEncoding => DialError::TlsBadCertificate("badly encoded"),
-        C::InvalidPurpose | C::InvalidPurposeContext { .. } => {
-            DialError::TlsBadCertificate("not for servers (extended key usage)")
-        }
-        C::UnhandledCriticalExtension => DialError::TlsBadCertificate("an unknown critical extension"),
-        _ if leaf.is_some_and(|leaf| leaf.is_ca) => {
-            DialError::TlsBadCertificate("an authority's certificate (CA:TRUE) is used as the server's")
-        }
-        _ => DialError::TlsBadCertificate("not usable for a server, or of a kind that is not supported"),
     }
 }
