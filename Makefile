@@ -16,10 +16,9 @@ tools: ## install what the tests run against into .tools (quick when all is ther
 fmt: ## format the code
 	cargo fmt
 
-lint: tools ## format, clippy, spelling, dependencies: check without changing anything
+lint: tools ## format, clippy, spelling: check without changing anything
 	cargo fmt --check
 	.tools/bin/typos
-	.tools/bin/cargo-deny --locked check bans licenses sources
 	cargo clippy --locked --all-targets -- -D warnings
 
 doc: ## build the documentation; a warning is an error

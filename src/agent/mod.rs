@@ -15,13 +15,13 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Loaded, Plan, SetupError};
+use crate::config::{Loaded, Plan};
 use crate::http::{ReloadError, ReloadSummary};
 use crate::metrics::{Recorder, RecorderError, Sample, Settings};
 use crate::runner::Throttle;
 use crate::schedule::Clock;
 use crate::store::{Bounds, History};
-use crate::wire::ResolverError;
+use crate::wire::{ResolverError, TlsSetupError};
 
 pub use handle::Handle;
 use jobs::Jobs;
@@ -40,9 +40,9 @@ pub enum AgentError {
     /// Names can't be resolved.
     #[error(transparent)]
     Resolver(#[from] ResolverError),
-    /// A target can't be set up.
+    /// TLS can't be set up.
     #[error(transparent)]
-    Setup(#[from] SetupError),
+    Tls(#[from] TlsSetupError),
 }
 
 /// The agent: all jobs of a plan, on their schedule.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
 use super::{Agent, lock};
-use crate::config::{Endpoints, Module, mask_url};
+use crate::config::{Module, mask_url};
 use crate::http::{ProbeAnswer, ProbeError, ProbeFacts, ProbePhases, ProbeRequest};
 use crate::model::{Event, JobKey, RunReport, Span};
 use crate::runner::Job;
@@ -39,10 +39,9 @@ impl Agent {
     fn whom(&self, module: &Arc<Module>, asked: &str) -> Result<(Arc<Target>, Arc<Budget>), ProbeError> {
         let setup = self.setup();
         let url = parse(asked);
-        let configured =
-            setup.plan.targets.iter().find(|target| {
-                *target.name == *asked || url.as_ref().is_ok_and(|url| url == target.url.get())
-            });
+        let configured = setup.plan.targets.iter().find(|target| {
+            *target.name == *asked || url.as_ref().is_ok_and(|url| *url == target.endpoint.url)
+        });
         if let Some(configured) = configured {
             let target = setup.target(&configured.name).map(Arc::clone);
             let (Some(target), Some(budget)) = (target, self.budget(&configured.name)) else {
@@ -52,8 +51,7 @@ impl Agent {
         }
         let url = url.map_err(ProbeError::Refused)?;
         permitted(module, &url).map_err(ProbeError::Refused)?;
-        let stranger = Endpoints::new(&setup.plan.agent).stranger(module, url);
-        let stranger = stranger.map_err(|error| ProbeError::Agent(error.to_string()))?;
+        let stranger = module.visited(url).map_err(|error| ProbeError::Refused(error.to_string()))?;
         if let Some(address) = literal(&stranger.endpoint.url)
             && !stranger.endpoint.guard.permits(address)
         {
@@ -92,21 +90,14 @@ fn parse(asked: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Whether the module's patterns name the host.
+/// Whether the module names the host.
 fn permitted(module: &Module, url: &Url) -> Result<(), String> {
-    let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let named = module.allow.hosts.iter().any(|pattern| {
-        let pattern = pattern.to_ascii_lowercase();
-        match pattern.strip_prefix("*.") {
-            Some(parent) => bare.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.')),
-            None => pattern == "*" || pattern == bare || pattern == host,
-        }
-    });
-    if named {
+    let host = url.host_str().unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if module.allows(host) {
         return Ok(());
     }
-    Err(format!("{bare:?} is no configured target, and module {:?} does not allow that host", module.name))
+    Err(format!("{host:?} is no configured target, and module {:?} does not allow that host", &*module.name))
 }
 
 fn literal(url: &Url) -> Option<IpAddr> {
@@ -155,33 +146,6 @@ fn log(report: &RunReport) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
-
-    fn module(allow: &str) -> Module {
-        let yaml = format!("modules: {{ m: {{ checks: {{ handshake: {{}} }}, allow: {allow} }} }}");
-        let loader = config::Loader::new([], &config::Machine, jiff::Timestamp::now());
-        let (plan, _) = loader.text("test.yaml", yaml.as_bytes()).load().expect("a good config");
-        Module::clone(&plan.modules["m"])
-    }
-
-    #[test]
-    fn hosts_are_named_exactly_or_by_their_parent() {
-        let module = module(r#"{ hosts: ["gw.example.com", "*.example.org", "192.0.2.7"] }"#);
-        let allowed = |url: &str| permitted(&module, &url.parse().expect("a URL")).is_ok();
-        for url in
-            ["wss://gw.example.com/x", "wss://GW.example.COM", "ws://a.b.example.org", "ws://192.0.2.7:81/"]
-        {
-            assert!(allowed(url), "{url}");
-        }
-        for url in [
-            "wss://example.com",
-            "wss://example.org",
-            "wss://evilexample.org",
-            "wss://gw.example.com.evil.io",
-        ] {
-            assert!(!allowed(url), "{url}");
-        }
-    }
 
     #[test]
     fn only_websocket_urls_without_logins_are_targets_and_their_queries_are_not_told() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::AgentError;
-use crate::config::{self, Endpoints, Plan};
+use crate::config::{self, Plan};
 use crate::runner::{Control, Job, Runner, Throttle};
 use crate::session::{Budget, Target};
 use crate::wire::Dialer;
@@ -18,21 +18,17 @@ pub struct Setup {
     pub plan: Plan,
     /// Runs its jobs.
     pub runner: Runner,
-    /// Dials for whoever needs more than a run.
     targets: HashMap<Arc<str>, Arc<Target>>,
 }
 
 impl Setup {
-    /// Reads certificates and keys, and sets up the resolver.
+    /// Sets up the resolver, the control endpoint and the targets.
     ///
     /// # Errors
     /// When one of them can't be used.
     pub fn new(plan: Plan, throttle: Throttle) -> Result<Self, AgentError> {
-        let mut endpoints = Endpoints::new(&plan.agent);
-        let mut targets = HashMap::new();
-        for target in &plan.targets {
-            targets.insert(Arc::clone(&target.name), Arc::new(endpoints.target(target)?));
-        }
+        let visited = |target: &Arc<config::Target>| (Arc::clone(&target.name), Arc::new(target.visited()));
+        let targets = plan.targets.iter().map(visited).collect();
         let dialer = Dialer::new(&plan.resolver())?;
         let control = plan.control()?.map(|(endpoint, timeout)| Control::new(endpoint, timeout));
         let runner = Runner::new(dialer, control, throttle, plan.agent.lag_bound.get());

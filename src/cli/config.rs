@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use crate::config::{self, Loader, Machine, Origins, Plan, Problems, Warning};
+use crate::config::{self, Loader, Origins, Plan, Problems, Warning};
 
 /// Arguments of `gateprobe config`.
 #[derive(Debug, Args)]
@@ -57,11 +57,8 @@ const BROKEN: u8 = 4;
 
 /// Runs the subcommand; its exit code: 0, 2 for a config with mistakes, 4 if the output can't be written.
 pub fn run(args: &ConfigArgs) -> u8 {
-    // Only UTF-8 variables can be ours.
-    let environment =
-        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
-    match execute(args, environment, &mut out, &mut err) {
+    match execute(args, config::process_environment(), &mut out, &mut err) {
         Ok(code) => code,
         // A reader such as `head` has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => OK,
@@ -82,7 +79,7 @@ fn execute(
         }
         ConfigCommand::Check { files } | ConfigCommand::Show { files, .. } => files,
     };
-    let loaded = Loader::new(environment, &Machine, Timestamp::now()).files(files).load_traced();
+    let loaded = Loader::new(environment, Timestamp::now()).files(files).load_traced();
     let (plan, warnings, origins) = match loaded {
         Ok(loaded) => loaded,
         Err(problems) => return complain(&problems, err),

@@ -2,25 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
+use super::assemble::assemble;
 use super::cascade::cascade;
 use super::environment;
+use super::files;
 use super::layers::{Layer, Layered, merge};
 use super::locate::{Locator, Origins};
 use super::place::{Mark, Path, Place};
-use super::plan::{Job, Module, Plan, Target, TargetUrl};
+use super::plan::Plan;
 use super::problem::{Problem, Problems, Warning, tidy};
+use super::refused::Refused;
 use super::schema::schema;
-use super::settings::{AgentSettings, Allow, TargetSettings};
-use super::structure::{drop_null_items, remove, violations};
-use super::tree::{MAX_BYTES, Marks, parse};
-use super::validate::{self, Files, Machine, Report};
-use super::words::is_secret;
+use super::structure::violations;
+use super::tree::{Marks, parse};
+use super::validate::Report;
 
 /// A plan, and what is odd about its config.
 pub type Loaded = Result<(Plan, Vec<Warning>), Problems>;
@@ -30,7 +29,14 @@ pub type Loaded = Result<(Plan, Vec<Warning>), Problems>;
 /// # Errors
 /// All mistakes of all layers.
 pub fn load(paths: &[PathBuf], environment: impl IntoIterator<Item = (String, String)>) -> Loaded {
-    Loader::new(environment, &Machine, Timestamp::now()).files(paths).load()
+    Loader::new(environment, Timestamp::now()).files(paths).load()
+}
+
+/// The environment of this process. What is not UTF-8 is kept as far as it goes, so that no variable of ours is
+/// passed over in silence.
+pub fn process_environment() -> impl Iterator<Item = (String, String)> {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
 }
 
 /// A plan with one target, for `gateprobe check URL` without any file. Variables of the environment count,
@@ -39,13 +45,12 @@ pub fn load(paths: &[PathBuf], environment: impl IntoIterator<Item = (String, St
 /// # Errors
 /// All mistakes of the URL and the environment.
 pub fn for_url(url: &str, environment: impl IntoIterator<Item = (String, String)>) -> Loaded {
-    Loader::new(environment, &Machine, Timestamp::now()).url(url).load()
+    Loader::new(environment, Timestamp::now()).url(url).load()
 }
 
 /// Reads a config step by step.
-pub struct Loader<'a> {
+pub struct Loader {
     environment: BTreeMap<String, String>,
-    files: &'a dyn Files,
     now: Timestamp,
     layers: Vec<Layer>,
     argument: Option<Layer>,
@@ -53,16 +58,11 @@ pub struct Loader<'a> {
     broken: bool,
 }
 
-impl<'a> Loader<'a> {
-    /// With the environment, the machine's files and the time of day given, so that tests need none.
-    pub fn new(
-        environment: impl IntoIterator<Item = (String, String)>,
-        files: &'a dyn Files,
-        now: Timestamp,
-    ) -> Self {
+impl Loader {
+    /// With the environment and the time of day given.
+    pub fn new(environment: impl IntoIterator<Item = (String, String)>, now: Timestamp) -> Self {
         Self {
             environment: environment.into_iter().collect(),
-            files,
             now,
             layers: Vec::new(),
             argument: None,
@@ -75,7 +75,7 @@ impl<'a> Loader<'a> {
     pub fn files(mut self, paths: &[PathBuf]) -> Self {
         for path in paths {
             let name = path.display().to_string();
-            match self.files.read_at_most(path, MAX_BYTES + 1) {
+            match files::read_stream(path) {
                 Ok(bytes) => self = self.text(&name, &bytes),
                 Err(error) => {
                     let place = Place::File { file: name.into(), line: 1, column: 1 };
@@ -123,19 +123,21 @@ impl<'a> Loader<'a> {
         let Some(layered) = self.layered() else { return Err(failed(self.problems)) };
         let Layered { mut value, marks } = layered;
         let locator = Locator::new(&marks);
-        let mut refused: Vec<Path> = Vec::new();
+        let mut refused = Refused::default();
         let found = violations(schema(), &value);
         for violation in found {
             let (place, path) = locator.find_at(&violation.path, violation.at);
             self.problems.push(Problem::new(place, path, violation.message));
-            if let Some(path) = &violation.prune {
-                remove(&mut value, path);
-            }
-            refused.push(violation.path);
+            refused.add(violation.path, violation.prune);
         }
-        drop_null_items(&mut value);
-        let mut report = Report::new(locator, &refused, self.files, &self.environment);
-        let plan = build(&mut report, value, self.now);
+        refused.prune(&mut value);
+        let mut report = Report::new(locator, &refused, &self.environment);
+        let plan = assemble(&mut report, value, self.now);
+        if self.problems.is_empty() && report.problems.is_empty() && plan.as_ref().is_some_and(Plan::is_empty)
+        {
+            let message = "nothing to watch; write targets: {NAME: {url: wss://HOST/PATH}}, or modules";
+            report.problem(&Path::of(&["targets"]), message);
+        }
         let Report { problems, mut warnings, .. } = report;
         self.problems.extend(problems);
         tidy(&mut warnings);
@@ -179,74 +181,6 @@ fn failed(mut problems: Vec<Problem>) -> Problems {
             return problems;
         }
         problems = vec![Problem::new(Place::Missing, Path::root(), reason)];
-    }
-}
-
-/// Applies the rules and puts the plan together; `None` if something essential is missing.
-fn build(report: &mut Report<'_>, mut config: Value, now: Timestamp) -> Option<Plan> {
-    let targets = entries(&mut config, "targets");
-    let modules = entries(&mut config, "modules");
-    remove(&mut config, &Path::of(&["defaults"]));
-    let agent: Option<AgentSettings> = read(report, &Path::root(), config);
-    if let Some(agent) = &agent {
-        validate::agent(report, agent);
-    }
-    validate::entry_names(report, "targets", targets.keys().map(String::as_str));
-    validate::entry_names(report, "modules", modules.keys().map(String::as_str));
-    if targets.is_empty() && modules.is_empty() {
-        let message = "nothing to watch; write targets: {NAME: {url: wss://HOST/PATH}}, or modules";
-        report.problem_of(&[Path::of(&["targets"]), Path::of(&["modules"])], message);
-    }
-    let modules = modules.into_iter().filter_map(|(name, value)| module(report, &name, value));
-    let modules = modules.map(|module| (module.name.clone(), Arc::new(module))).collect();
-    let parsed: Vec<_> =
-        targets.into_iter().filter_map(|(name, value)| target(report, &name, value, now)).collect();
-    let agent = agent?;
-    let mut plan = Plan { targets: Vec::new(), jobs: Vec::new(), modules, agent };
-    for (target, checks) in parsed {
-        let target = Arc::new(target);
-        plan.jobs.extend(checks.into_iter().map(|check| Job::new(&plan.agent, &target, check)));
-        plan.targets.push(target);
-    }
-    Some(plan)
-}
-
-type Checked = (Target, Vec<crate::checks::CheckSpec>);
-
-fn target(report: &mut Report<'_>, name: &str, value: Value, now: Timestamp) -> Option<Checked> {
-    let path = Path::of(&["targets", name]);
-    let settings: TargetSettings = read(report, &path, value)?;
-    let parsed = validate::target(report, &path, &settings, now);
-    let url = TargetUrl::new(parsed.url?);
-    Some((Target { name: name.into(), url, settings, pauses: parsed.pauses }, parsed.checks))
-}
-
-fn module(report: &mut Report<'_>, name: &str, mut value: Value) -> Option<Module> {
-    let path = Path::of(&["modules", name]);
-    let allow = value.as_object_mut().and_then(|map| map.remove("allow")).unwrap_or_else(|| json!({}));
-    let allow: Allow = read(report, &path.key("allow"), allow)?;
-    let settings: TargetSettings = read(report, &path, value)?;
-    let check = validate::module(report, &path, &allow, &settings)?;
-    Some(Module { name: name.into(), allow, settings, check })
-}
-
-fn entries(config: &mut Value, map: &str) -> Map<String, Value> {
-    match config.as_object_mut().and_then(|config| config.remove(map)) {
-        Some(Value::Object(entries)) => entries,
-        _ => Map::new(),
-    }
-}
-
-/// Into the type. What the schema has passed fits; this reports what would slip through it.
-fn read<T: DeserializeOwned>(report: &mut Report<'_>, at: &Path, value: Value) -> Option<T> {
-    match serde_path_to_error::deserialize(value) {
-        Ok(value) => Some(value),
-        Err(error) => {
-            let path = error.path().iter().fold(at.clone(), |path, segment| path.key(&segment.to_string()));
-            let reason = if is_secret(&path) { "does not fit".into() } else { error.inner().to_string() };
-            report.problem(&path, reason);
-            None
-        }
     }
 }
 

@@ -5,10 +5,12 @@
 //! targets ([`cascade`]), the result is held against the JSON Schema ([`structure`]) and then against the
 //! rules ([`validate`]). All mistakes are collected on the way and told with the place of each.
 
+mod assemble;
 mod cascade;
 mod cost;
 mod endpoint;
 mod environment;
+mod files;
 mod layers;
 mod load;
 mod locate;
@@ -16,6 +18,8 @@ mod pause;
 mod place;
 mod plan;
 mod problem;
+mod refused;
+mod route;
 mod schema;
 pub mod settings;
 mod show;
@@ -27,16 +31,15 @@ mod validate;
 mod words;
 
 pub use cost::{CostRow, cost_table, costs};
-pub use endpoint::{Endpoints, SetupError};
-pub use load::{Loaded, Loader, for_url, load};
+pub use load::{Loaded, Loader, for_url, load, process_environment};
 pub use locate::Origins;
 pub use pause::{Pause, PauseError};
 pub use place::{Path, Place};
-pub use plan::{Job, Module, Plan, Target, TargetUrl};
+pub use plan::{Job, Module, Plan, Target};
 pub use problem::{Problem, Problems, Warning};
+pub use route::{Route, TARGET_HEADER};
 pub use settings::mask_url;
 pub use show::{in_force, to_yaml};
-pub use validate::{Files, Machine};
 
 /// The JSON Schema of the file, for editors.
 pub fn json_schema() -> &'static serde_json::Value {

@@ -1,18 +1,18 @@
 //! What the agent shall do: the validated config.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use sha1::{Digest, Sha1};
-use url::Url;
 
 use super::pause::Pause;
-use super::settings::{AgentSettings, Allow, TargetSettings, mask_url};
+use super::route::{Route, resolver};
+use super::settings::{AgentSettings, Allow, TargetSettings};
 use crate::checks::{CheckSpec, Checks};
 use crate::model::JobKey;
+use crate::wire::{Endpoint, ResolverSettings};
 
 /// The validated config: merged, with all defaults, nothing left to check.
 #[derive(Debug, Clone)]
@@ -32,12 +32,15 @@ pub struct Plan {
 pub struct Target {
     /// Its name in the config.
     pub name: Arc<str>,
-    /// Where it is.
-    pub url: TargetUrl,
+    /// How to reach it, but for what is secret: [`TargetSettings::auth`] and [`TargetSettings::secret_headers`]
+    /// belong to each dial.
+    pub endpoint: Endpoint,
     /// All that the config says of it.
     pub settings: TargetSettings,
     /// When it is left alone.
     pub pauses: Vec<Pause>,
+    /// Changes with the content of files that were read for `endpoint`.
+    pub(super) fingerprint: String,
 }
 
 /// One check of one target, again and again.
@@ -62,36 +65,25 @@ pub struct Module {
     pub settings: TargetSettings,
     /// The check.
     pub check: CheckSpec,
-}
-
-/// A `ws` or `wss` URL with a host. Its query never shows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct TargetUrl(Url);
-
-impl TargetUrl {
-    pub(super) fn new(url: Url) -> Self {
-        Self(url)
-    }
-
-    /// The URL itself, query and all.
-    pub fn get(&self) -> &Url {
-        &self.0
-    }
-}
-
-impl fmt::Display for TargetUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&mask_url(self.0.as_str()))
-    }
-}
-
-impl fmt::Debug for TargetUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{self}\"")
-    }
+    /// How to reach what `target=` names: dials no other addresses than those allowed.
+    pub route: Route,
 }
 
 impl Plan {
+    pub(super) fn new(agent: AgentSettings) -> Self {
+        Self { agent, targets: Vec::new(), jobs: Vec::new(), modules: BTreeMap::new() }
+    }
+
+    /// Whether there is nothing to watch.
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty() && self.modules.is_empty()
+    }
+
+    /// Which name servers to ask.
+    pub fn resolver(&self) -> ResolverSettings {
+        resolver(&self.agent.resolver)
+    }
+
     /// A target by its name.
     pub fn target(&self, name: &str) -> Option<&Arc<Target>> {
         self.targets.iter().find(|target| &*target.name == name)
@@ -105,12 +97,28 @@ impl Target {
     }
 }
 
+impl Module {
+    /// Whether `target=` may name a host (an IPv6 address without brackets).
+    pub fn allows(&self, host: &str) -> bool {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        self.allow.hosts.iter().any(|pattern| match pattern.strip_prefix('*') {
+            Some("") => true,
+            Some(suffix) => host.len() > suffix.len() && ends_with(host, suffix.trim_end_matches('.')),
+            None => host.eq_ignore_ascii_case(pattern.trim_end_matches('.')),
+        })
+    }
+}
+
+fn ends_with(host: &str, suffix: &str) -> bool {
+    host.to_ascii_lowercase().ends_with(&suffix.to_ascii_lowercase())
+}
+
 impl Job {
     pub(super) fn new(agent: &AgentSettings, target: &Arc<Target>, check: CheckSpec) -> Self {
         // What of the agent's settings reaches the wire belongs to each job.
         let agent_part = (agent.user_agent(), &agent.resolver);
         let target_part = TargetSettings { checks: Checks::default(), ..target.settings.clone() };
-        let config_hash = hash(&(agent_part, &*target.name, target_part, &check));
+        let config_hash = hash(&(agent_part, &*target.name, target_part, &target.fingerprint, &check));
         let key = JobKey { target: target.name.clone(), check: check.kind(), config_hash };
         Self { key, target: target.clone(), check }
     }
@@ -122,4 +130,43 @@ fn hash(parts: &impl Serialize) -> u64 {
     let text = serde_json::to_vec(parts).unwrap_or_default();
     let digest = Sha1::digest(text);
     digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_allows_only_the_hosts_it_names() {
+        let hosts = "hosts: [a.example.com, '*.b.example.com', 192.0.2.1, '2001:db8::1']";
+        let text = format!("modules: {{m: {{allow: {{{hosts}}}, checks: {{handshake: }}}}}}");
+        let loader = crate::config::Loader::new(std::iter::empty(), Timestamp::UNIX_EPOCH);
+        let (plan, _) = loader.text("f.yaml", text.as_bytes()).load().unwrap();
+        let module = &plan.modules["m"];
+        for good in [
+            "a.example.com",
+            "A.Example.com.",
+            "x.b.example.com",
+            "x.y.b.example.com",
+            "192.0.2.1",
+            "2001:db8::1",
+        ] {
+            assert!(module.allows(good), "{good}");
+        }
+        for bad in [
+            "",
+            "b.example.com",
+            ".b.example.com",
+            "xa.example.com",
+            "xb.example.com",
+            "192.0.2.10",
+            "example.com",
+        ] {
+            assert!(!module.allows(bad), "{bad}");
+        }
+        let endpoint = module.route.endpoint("wss://a.example.com/".parse().unwrap()).unwrap();
+        assert!(!endpoint.guard.permits("127.0.0.1".parse().unwrap()));
+        assert!(!endpoint.guard.permits("169.254.169.254".parse().unwrap()));
+        assert!(endpoint.guard.permits("192.0.2.1".parse().unwrap()));
+    }
 }

@@ -51,7 +51,7 @@ fn unknown(object: &Path, name: &str, node: &Value) -> Violation {
     let known: Vec<&str> = fields(node).collect();
     let message = match nearest(name, known.iter().copied()) {
         Some(nearest) => format!("no such field; did you mean {nearest:?}?"),
-        None => format!("no such field; there are {}", known.join(", ")),
+        None => format!("no such field; known: {}", known.join(", ")),
     };
     Violation { prune: Some(path.clone()), path, at: At::Key, message }
 }
@@ -139,38 +139,6 @@ fn wrong_type(node: &Value, value: &str, raw: &Value) -> String {
     format!("{value} is not a mapping; its fields are {}", known.join(", "))
 }
 
-/// Takes the value at a path out of the config.
-pub fn remove(config: &mut Value, path: &Path) {
-    let (Some(parent), Some(last)) = (path.parent(), path.last()) else {
-        *config = Value::Object(serde_json::Map::new());
-        return;
-    };
-    match config.pointer_mut(parent.as_pointer()) {
-        Some(Value::Object(map)) => {
-            map.remove(&last);
-        }
-        // Later items keep their numbers, so that what is said about them stays true.
-        Some(Value::Array(items)) => {
-            if let Some(item) = last.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
-                *item = Value::Null;
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Takes the items out of lists that [`remove`] has emptied.
-pub fn drop_null_items(config: &mut Value) {
-    match config {
-        Value::Object(map) => map.values_mut().for_each(drop_null_items),
-        Value::Array(items) => {
-            items.retain(|item| !item.is_null());
-            items.iter_mut().for_each(drop_null_items);
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,7 +175,7 @@ mod tests {
             "control.timeout: \"2 seconds\" is not a length of time; write a number with a unit, such as 250ms, 5s, 1m30s, 2h or 21d",
             "defaults.auth.token: a secret must not stand in the config; write {file: PATH} or {env: NAME}",
             "defaults.tls.resumption: \"s\" is neither true nor false",
-            "defaults.url: no such field; there are labels, auth, tls, headers, identify, subprotocols, budget, proxy, cookies, redirects, network, resolve, pause, checks",
+            "defaults.url: no such field; known: labels, auth, tls, headers, identify, subprotocols, budget, proxy, cookies, redirects, network, resolve, pause, checks",
             "history.runs: 0 is too small; the least is 1",
             "http.listen: a list is not a text",
             "http.max_conections: no such field; did you mean \"max_connections\"?",

@@ -11,11 +11,10 @@ use saphyr::Scalar;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value};
 
+use super::files::MAX_BYTES;
 use super::place::{Mark, Path, Place};
 use super::problem::Problem;
 
-/// Largest text that is read, in bytes.
-pub const MAX_BYTES: usize = 4 << 20;
 /// Most keys and values, with what aliases stand for.
 pub const MAX_NODES: usize = 200_000;
 /// Longest key, in bytes.

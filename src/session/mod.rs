@@ -11,5 +11,5 @@ pub use budget::{Budget, Limits, Permit};
 pub use jar::{Cookies, Jar};
 pub use offer::Ask;
 pub use opened::{Heard, Opened};
-pub use target::{ProxyLogin, Target};
+pub use target::Target;
 pub use visit::{Refusal, Visit};

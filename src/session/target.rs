@@ -1,6 +1,5 @@
 //! Whom a run visits.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::jar::{Cookies, Jar};
@@ -12,29 +11,16 @@ use crate::wire::Endpoint;
 pub struct Target {
     /// Its name in the config.
     pub name: Arc<str>,
-    /// The config's own labels, for routing alerts.
-    pub labels: BTreeMap<String, String>,
     /// How it is reached.
     pub endpoint: Endpoint,
     /// What lets us in.
     pub credential: Option<Credential>,
     /// Headers whose values are secrets, read anew for each connection.
     pub secret_headers: Vec<(String, Source)>,
-    /// What the proxy asks for.
-    pub proxy_login: Option<ProxyLogin>,
     /// Whether each resolved address is probed, not only the first that answers.
     pub resolve_all: bool,
     /// What happens to cookies.
     pub cookies: Cookies,
     /// The cookies that outlive a run.
     pub jar: Jar,
-}
-
-/// Basic authentication at a proxy (RFC 7617).
-#[derive(Debug, Clone)]
-pub struct ProxyLogin {
-    /// The user's name.
-    pub user: String,
-    /// Where the password comes from.
-    pub password: Option<Source>,
 }

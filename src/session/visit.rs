@@ -14,7 +14,7 @@ use super::target::Target;
 use crate::auth::{Source, Token};
 use crate::metrics::Sample;
 use crate::model::{Cause, Evidence, Outcome, Phase, Verdict};
-use crate::wire::{Connected, DialError, Dialer, Endpoint, Header, Proxy, Record};
+use crate::wire::{Connected, DialError, Dialer, Endpoint, Header, Record};
 
 /// How long before the run's deadline a check should stop waiting, to be able to say what it waited for.
 const LAST_WORD: Duration = Duration::from_millis(20);
@@ -157,22 +157,12 @@ impl Visit {
     /// The endpoint with the secrets that are read anew for each connection.
     async fn equipped(&self, evidence: &Evidence) -> Result<Endpoint, Refusal> {
         let mut endpoint = self.endpoint.clone();
-        if !self.target.secret_headers.is_empty() || self.target.proxy_login.is_some() {
+        if !self.target.secret_headers.is_empty() {
             evidence.enter(Phase::Credential);
         }
         for (name, source) in &self.target.secret_headers {
             let value = fetch(source).await?;
             endpoint.headers.push(Header::credential(name.as_str(), value.expose().to_owned().into()));
-        }
-        if let (Some(login), Some(proxy)) = (&self.target.proxy_login, &endpoint.proxy) {
-            let password = match &login.password {
-                Some(source) => Some(fetch(source).await?),
-                None => None,
-            };
-            let password = password.as_ref().map_or("", Token::expose);
-            let mut proxy = Proxy::clone(proxy);
-            proxy.credentials = Some(format!("{}:{password}", login.user).into());
-            endpoint.proxy = Some(Arc::new(proxy));
         }
         Ok(endpoint)
     }

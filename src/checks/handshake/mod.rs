@@ -116,6 +116,7 @@ mod tests {
         let timings = Timings {
             tcp: Some(Duration::from_millis(40)),
             upgrade: Some(Duration::from_millis(60)),
+            elapsed: Duration::from_millis(100),
             ..Timings::default()
         };
         assert_eq!(check(120).thresholds(&timings, None), Ok(()));
@@ -137,7 +138,7 @@ mod tests {
         };
         let check = Handshake { thresholds, ..Handshake::default() };
         let over = Some(Duration::from_millis(12));
-        let timings = Timings { dns: over, tcp: over, tls: over, upgrade: over, proxy: None };
+        let timings = Timings { dns: over, tcp: over, tls: over, upgrade: over, ..Timings::default() };
         let slow = check.thresholds(&timings, over).expect_err("slow");
         for phase in ["dns", "tcp", "tls", "upgrade", "first_message"] {
             assert!(slow.detail.contains(&format!("{phase} took 12.0 ms")), "{}", slow.detail);

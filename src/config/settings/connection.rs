@@ -40,7 +40,7 @@ pub enum Ca {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Proxy {
-    /// `http://HOST:PORT`.
+    /// `http://HOST:PORT` or `https://HOST:PORT`.
     pub url: Option<MaskedUrl>,
     /// User name at the proxy.
     pub username: Option<String>,

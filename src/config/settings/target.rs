@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Auth, Cookies, HeaderValue, MaskedUrl, Network, Proxy, Redirects, Resolve, Tls};
+use super::{Auth, Cookies, HeaderValue, MaskedUrl, Network, Proxy, Redirects, Resolve, SecretSource, Tls};
 use crate::checks::Checks;
 
 /// A gateway to watch. `defaults` has the same shape and is what each target starts from.
@@ -113,8 +113,10 @@ pub struct Allow {
 pub enum AddressClass {
     /// 127.0.0.0/8 and ::1.
     Loopback,
-    /// 169.254.0.0/16 and fe80::/10, with the clouds' metadata services.
+    /// 169.254.0.0/16 and fe80::/10, without the clouds' metadata services.
     LinkLocal,
+    /// The clouds' metadata services, such as 169.254.169.254, which hand out credentials.
+    Metadata,
     /// 10/8, 172.16/12, 192.168/16, 100.64/10, fc00::/7.
     Private,
 }
@@ -138,6 +140,16 @@ impl Default for TargetSettings {
             pause: Vec::new(),
             checks: Checks::default(),
         }
+    }
+}
+
+impl TargetSettings {
+    /// The headers whose values are secrets, to be read for each dial.
+    pub fn secret_headers(&self) -> impl Iterator<Item = (&str, &SecretSource)> {
+        self.headers.iter().filter_map(|(name, value)| match value {
+            HeaderValue::Secret(source) => Some((name.as_str(), source)),
+            HeaderValue::Plain(_) => None,
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::text::{is_header_text, is_host_port};
 use super::{Path, Report};
+use crate::config::files;
 use crate::config::settings::AgentSettings;
 use crate::model::Span;
 
@@ -32,6 +33,12 @@ pub fn agent(report: &mut Report<'_>, settings: &AgentSettings) {
                 format!("{server:?} is not the address of a DNS server, such as 10.0.0.2 or 10.0.0.2:53");
             report.problem(&root.dotted("resolver.servers").index(index), message);
         }
+    }
+    if let Some(file) = &settings.http.reload_token_file
+        && let Err(error) = files::read(file)
+    {
+        let message = format!("{} can't be read: {error}", file.display());
+        report.warning(&root.dotted("http.reload_token_file"), message);
     }
     spans(report, settings);
 }

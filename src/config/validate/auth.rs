@@ -3,37 +3,52 @@
 use super::headers::complaint_about_name;
 use super::text::{is_header_text, is_token};
 use super::{Path, Report};
+use crate::config::files;
 use crate::config::settings::{Auth, AuthPlace, SecretSource, TargetSettings};
 
 /// Checks where the token comes from and where it goes.
 pub fn auth(report: &mut Report<'_>, target: &Path, settings: &TargetSettings) {
     let Some(Auth { token, place }) = &settings.auth else { return };
     let path = target.key("auth");
-    secret_source(report, &path.key("token"), token);
+    secret_source(report, &path.key("token"), token, Missing::Later);
     auth_place(report, &path.key("place"), place);
-    if let Some(header) = &place.header
-        && settings.headers.keys().any(|name| name.eq_ignore_ascii_case(&header.name))
-    {
-        let header_path = target.key("headers").key(&header.name);
+    let header = place.header.as_ref();
+    let same = header.and_then(|h| settings.headers.keys().find(|name| name.eq_ignore_ascii_case(&h.name)));
+    if let Some(name) = same {
+        let header_path = target.key("headers").key(name);
         let message = "auth sets this header already; remove one of them";
         report.problem_of(&[header_path, path.dotted("place.header.name")], message);
     }
 }
 
-/// Checks that a secret comes from exactly one place. The file may come later, so that it is only missed.
-pub fn secret_source(report: &mut Report<'_>, path: &Path, source: &SecretSource) {
+/// What it means that a secret is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// It is read at each use, and may come later: a warning.
+    Later,
+    /// It is read now: a mistake.
+    Now,
+}
+
+/// Checks that a secret comes from exactly one place, and whether it is there.
+pub fn secret_source(report: &mut Report<'_>, path: &Path, source: &SecretSource, missing: Missing) {
+    let environment = report.environment;
+    let mut miss = |field: &str, message: String| match missing {
+        Missing::Later => report.warning(&path.key(field), message),
+        Missing::Now => report.problem(&path.key(field), message),
+    };
     match (&source.file, &source.env) {
         (Some(file), None) => {
-            if let Err(error) = report.files.read(file) {
-                report.warning(&path.key("file"), format!("{} can't be read yet: {error}", file.display()));
+            if let Err(error) = files::read(file) {
+                miss("file", format!("{} can't be read: {error}", file.display()));
             }
         }
         (None, Some(name)) if name.is_empty() || name.contains(['=', '\0']) => {
             report.problem(&path.key("env"), "no name for a variable of the environment");
         }
         (None, Some(name)) => {
-            if report.environment.get(name).is_none_or(String::is_empty) {
-                report.warning(&path.key("env"), format!("the variable {name} is not set"));
+            if environment.get(name).is_none_or(String::is_empty) {
+                miss("env", format!("the variable {name} is not set"));
             }
         }
         (Some(_), Some(_)) => report.problem(path, "has both file and env; keep one"),

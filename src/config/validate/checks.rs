@@ -49,17 +49,22 @@ fn budget(report: &mut Report<'_>, target: &Path, budget: &Budget, path: &Path, 
     let seconds = check.timeout().as_secs_f64();
     let budget_path = target.key("budget");
     let mut complain = |field: &str, message: String| {
+        let message = format!("budget.{field} {message}");
         report.problem_of(&[budget_path.key(field), path.clone(), path.key("timeout")], message);
     };
     if cost.concurrent > u64::from(budget.connections) {
-        let message =
-            format!("is {}, but {} holds {} at once", budget.connections, check.kind(), cost.concurrent);
+        let message = format!(
+            "{} is too little for {}, which holds {} at once",
+            budget.connections,
+            check.kind(),
+            cost.concurrent
+        );
         complain("connections", message);
     }
-    // The first connection of a run has nothing to wait for.
+    // The first of a run has nothing to wait for.
     let rates = [
         ("connections_per_second", cost.connections.saturating_sub(1) as f64, budget.connections_per_second),
-        ("messages_per_second", cost.messages as f64, budget.messages_per_second),
+        ("messages_per_second", cost.messages.saturating_sub(1) as f64, budget.messages_per_second),
         ("bytes_per_second", cost.bytes as f64, budget.bytes_per_second as f64),
     ];
     for (field, needed, rate) in rates {
@@ -71,7 +76,7 @@ fn budget(report: &mut Report<'_>, target: &Path, budget: &Budget, path: &Path, 
                 _ => cost.bytes,
             };
             let message = format!(
-                "is {rate}, too little for the {whole} {unit} of {} within its timeout of {}",
+                "{rate} is too little for the {whole} {unit} of {} within its timeout of {}",
                 check.kind(),
                 check.timeout()
             );

@@ -6,9 +6,10 @@ use std::path::Path as FilePath;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
-use super::auth::secret_source;
+use super::auth::{Missing, secret_source};
 use super::text::{is_header_text, is_host_pattern};
 use super::{Path, Report};
+use crate::config::files;
 use crate::config::settings::{Ca, Family, Network, Proxy, Redirects, Tls, mask_url};
 
 /// Checks the TLS settings and reads the certificates that they name.
@@ -52,7 +53,7 @@ fn certificates(report: &mut Report<'_>, path: &Path, file: &FilePath) {
 }
 
 fn read(report: &mut Report<'_>, path: &Path, file: &FilePath) -> Option<Vec<u8>> {
-    let content = report.files.read(file);
+    let content = files::read(file);
     if let Err(error) = &content {
         report.problem(path, format!("{} can't be read: {error}", file.display()));
     }
@@ -66,7 +67,7 @@ pub fn proxy(report: &mut Report<'_>, path: &Path, proxy: &Proxy) {
     }
     let (username, password) = (path.key("username"), path.key("password"));
     if let Some(source) = &proxy.password {
-        secret_source(report, &password, source);
+        secret_source(report, &password, source, Missing::Now);
         if proxy.username.is_none() {
             report.problem(&password, "needs username beside it");
         }
@@ -104,9 +105,11 @@ fn is_network(text: &str) -> bool {
 
 fn proxy_url(report: &mut Report<'_>, path: &Path, text: &str) {
     match url::Url::parse(text) {
-        Ok(url) if url.scheme() != "http" => {
-            let message =
-                format!("{:?} is not the URL of an HTTP proxy; write http://HOST:PORT", mask_url(text));
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => {
+            let message = format!(
+                "{:?} is not the URL of an HTTP proxy; write http://HOST:PORT or https://HOST:PORT",
+                mask_url(text)
+            );
             report.problem(path, message);
         }
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::auth::secret_source;
+use super::auth::{Missing, secret_source};
 use super::text::{is_header_text, is_token};
 use super::{Path, Report};
 use crate::config::settings::HeaderValue;
@@ -49,7 +49,7 @@ pub fn headers(report: &mut Report<'_>, target: &Path, headers: &BTreeMap<String
                     .problem(&path, "*** can't go into a header; write printable ASCII, no blanks around it");
             }
             HeaderValue::Plain(_) => {}
-            HeaderValue::Secret(source) => secret_source(report, &path, source),
+            HeaderValue::Secret(source) => secret_source(report, &path, source, Missing::Later),
         }
     }
 }

@@ -11,8 +11,6 @@ mod target;
 mod text;
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
-use std::path::Path as FilePath;
 
 pub use agent::agent;
 pub use module::module;
@@ -22,39 +20,13 @@ pub use target::target;
 use super::locate::{At, Locator};
 use super::place::Path;
 use super::problem::{Problem, Warning};
-
-/// The files that a config points to. A seam, so that tests need none.
-pub trait Files {
-    /// The beginning of a file, of at most so many bytes.
-    fn read_at_most(&self, path: &FilePath, bytes: usize) -> io::Result<Vec<u8>>;
-
-    /// A file of certificates or a key, or as much of it as is sane.
-    fn read(&self, path: &FilePath) -> io::Result<Vec<u8>> {
-        self.read_at_most(path, 4 << 20)
-    }
-}
-
-/// The files of the machine.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Machine;
-
-impl Files for Machine {
-    fn read_at_most(&self, path: &FilePath, bytes: usize) -> io::Result<Vec<u8>> {
-        let file = std::fs::File::open(path)?;
-        // A pipe (`--config <(...)`) is fine for the config; a directory fails at the first read.
-        let mut content = Vec::new();
-        file.take(bytes as u64).read_to_end(&mut content)?;
-        Ok(content)
-    }
-}
+use super::refused::Refused;
 
 /// Collects what the rules find.
 pub struct Report<'a> {
     locator: Locator<'a>,
     /// What the schema has refused: rules that look at it stay silent.
-    refused: &'a [Path],
-    /// The files that the config points to.
-    pub files: &'a dyn Files,
+    refused: &'a Refused,
     /// The environment.
     pub environment: &'a BTreeMap<String, String>,
     /// Mistakes.
@@ -67,11 +39,10 @@ impl<'a> Report<'a> {
     /// Nothing found yet.
     pub fn new(
         locator: Locator<'a>,
-        refused: &'a [Path],
-        files: &'a dyn Files,
+        refused: &'a Refused,
         environment: &'a BTreeMap<String, String>,
     ) -> Self {
-        Self { locator, refused, files, environment, problems: Vec::new(), warnings: Vec::new() }
+        Self { locator, refused, environment, problems: Vec::new(), warnings: Vec::new() }
     }
 
     /// A mistake in a value.
@@ -107,8 +78,8 @@ impl<'a> Report<'a> {
     }
 
     fn located(&self, paths: &[Path], message: String, at: At) -> Option<Problem> {
-        let touches = |path: &Path| self.refused.iter().any(|r| r.is_within(path) || path.is_within(r));
-        if paths.iter().any(touches) {
+        let paths: Vec<Path> = paths.iter().map(|path| self.refused.original(path)).collect();
+        if paths.iter().any(|path| self.refused.touches(path)) {
             return None;
         }
         let own = paths.iter().find(|path| self.locator.layer(path).is_some());

@@ -1,0 +1,108 @@
+//! From a config that fits the schema to the plan, by the rules.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::place::Path;
+use super::plan::{Job, Module, Plan, Target};
+use super::refused::take;
+use super::route::{Routes, guard};
+use super::settings::{AgentSettings, Allow, TargetSettings};
+use super::validate::{self, Report};
+use super::words::is_secret;
+use crate::checks::CheckSpec;
+use crate::wire::AddressGuard;
+
+/// Applies the rules and puts the plan together, as far as it goes; `None` if not even the agent's own settings
+/// can be read.
+pub fn assemble(report: &mut Report<'_>, mut config: Value, now: Timestamp) -> Option<Plan> {
+    let targets = entries(&mut config, "targets");
+    let modules = entries(&mut config, "modules");
+    take(&mut config, "defaults");
+    let agent: Option<AgentSettings> = read(report, &Path::root(), config);
+    if let Some(agent) = &agent {
+        validate::agent(report, agent);
+    }
+    validate::entry_names(report, "targets", targets.keys().map(String::as_str));
+    validate::entry_names(report, "modules", modules.keys().map(String::as_str));
+    let user_agent = agent.as_ref().map(AgentSettings::user_agent).unwrap_or_default();
+    let mut assembler = Assembler { report, now, routes: Routes::new(user_agent) };
+    let targets: Vec<_> =
+        targets.into_iter().filter_map(|(name, value)| assembler.target(&name, value)).collect();
+    let modules: Vec<_> =
+        modules.into_iter().filter_map(|(name, value)| assembler.module(&name, value)).collect();
+    let mut plan = Plan::new(agent?);
+    plan.modules = modules.into_iter().map(|module| (module.name.clone(), Arc::new(module))).collect();
+    for (target, checks) in targets {
+        let target = Arc::new(target);
+        plan.jobs.extend(checks.into_iter().map(|check| Job::new(&plan.agent, &target, check)));
+        plan.targets.push(target);
+    }
+    Some(plan)
+}
+
+struct Assembler<'a, 'r> {
+    report: &'a mut Report<'r>,
+    now: Timestamp,
+    routes: Routes,
+}
+
+impl Assembler<'_, '_> {
+    fn target(&mut self, name: &str, value: Value) -> Option<(Target, Vec<CheckSpec>)> {
+        let path = Path::of(&["targets", name]);
+        let settings: TargetSettings = read(self.report, &path, value)?;
+        let before = self.report.problems.len();
+        let parsed = validate::target(self.report, &path, &settings, self.now);
+        if self.report.problems.len() > before {
+            return None;
+        }
+        let route = self.routes.route(self.report, &path, &settings, AddressGuard::any())?;
+        // The validator has passed the URL.
+        let endpoint = route.endpoint(parsed.url?).ok()?;
+        let target = Target {
+            name: name.into(),
+            endpoint,
+            settings,
+            pauses: parsed.pauses,
+            fingerprint: route.fingerprint,
+        };
+        Some((target, parsed.checks))
+    }
+
+    fn module(&mut self, name: &str, mut value: Value) -> Option<Module> {
+        let path = Path::of(&["modules", name]);
+        let allow = take(&mut value, "allow").unwrap_or_else(|| json!({}));
+        let allow: Allow = read(self.report, &path.key("allow"), allow)?;
+        let settings: TargetSettings = read(self.report, &path, value)?;
+        let before = self.report.problems.len();
+        let check = validate::module(self.report, &path, &allow, &settings)?;
+        if self.report.problems.len() > before {
+            return None;
+        }
+        let route = self.routes.route(self.report, &path, &settings, guard(&allow.addresses))?;
+        Some(Module { name: name.into(), allow, settings, check, route })
+    }
+}
+
+fn entries(config: &mut Value, map: &str) -> Map<String, Value> {
+    match take(config, map) {
+        Some(Value::Object(entries)) => entries,
+        _ => Map::new(),
+    }
+}
+
+/// Into the type. What the schema has passed fits; this reports what would slip through it.
+fn read<T: DeserializeOwned>(report: &mut Report<'_>, at: &Path, value: Value) -> Option<T> {
+    match serde_path_to_error::deserialize(value) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let path = error.path().iter().fold(at.clone(), |path, segment| path.key(&segment.to_string()));
+            let reason = if is_secret(&path) { "does not fit".into() } else { error.inner().to_string() };
+            report.problem(&path, reason);
+            None
+        }
+    }
+}
