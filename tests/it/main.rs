@@ -1,5 +1,6 @@
 //! The one integration binary: each file is one subject.
 
+mod crowd;
 mod dependencies;
 mod floors;
 mod matrix;
