@@ -1,6 +1,7 @@
 //! The loader as a whole: the examples load, each invalid example tells exactly its mistakes.
 
 mod damage;
+mod routes;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
