@@ -1,9 +1,9 @@
 //! Files and environment into a validated [`Plan`].
 //!
-//! The way of a config: each file becomes a tree with places ([`tree`]), the layers are merged by the
-//! `config` crate ([`layers`]) with the environment on top ([`environment`]), `defaults` flow into the
-//! targets ([`cascade`]), the result is held against the JSON Schema ([`structure`]) and then against the
-//! rules ([`validate`]). All mistakes are collected on the way and told with the place of each.
+//! The way of a config: each file becomes a tree with places (`tree`), the layers are merged by the
+//! `config` crate (`layers`) with the environment on top (`environment`), `defaults` flow into the
+//! targets (`cascade`), the result is held against the JSON Schema (`structure`) and then against the
+//! rules (`validate`). All mistakes are collected on the way and told with the place of each.
 
 mod assemble;
 mod cascade;
@@ -14,6 +14,7 @@ mod files;
 mod layers;
 mod load;
 mod locate;
+mod node;
 mod pause;
 mod place;
 mod plan;

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 
 use super::settings::{PauseSettings, Weekday};
+use super::words::quoted;
 
 /// A pause, parsed.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,16 +32,16 @@ pub enum PauseError {
     #[error("a pause has either `until`, or `from` and `to`")]
     Form,
     /// `until` is no moment.
-    #[error("{0:?} is not a moment; write a date, a time and an offset, such as 2026-12-01T00:00:00Z")]
+    #[error("{} is not a moment; write a date, a time and an offset, such as 2026-12-01T00:00:00Z", quoted(.0))]
     Until(String),
     /// A time of day is none. The field, and its text.
-    #[error("{1:?} is not a time of day; write hours and minutes, such as \"02:00\"")]
+    #[error("{} is not a time of day; write hours and minutes, such as \"02:00\"", quoted(.1))]
     Time(&'static str, String),
     /// Begin and end are the same.
     #[error("the window is empty, since `from` and `to` are the same; to pause for good, remove the target")]
     Empty,
     /// The time zone is not known.
-    #[error("{0:?} is not a known time zone; write an IANA name, such as Europe/Berlin, or UTC")]
+    #[error("{} is not a known time zone; write an IANA name, such as Europe/Berlin, or UTC", quoted(.0))]
     Zone(String),
 }
 

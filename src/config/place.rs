@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::words::quoted;
+
 /// A path inside the config, kept as a JSON pointer (RFC 6901), shown as `targets.chat.pause[0].from`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path(String);
@@ -82,7 +84,7 @@ impl fmt::Display for Path {
                 _ if plain && !step.is_empty() => {
                     write!(f, "{}{step}", if number == 0 { "" } else { "." })?;
                 }
-                _ => write!(f, "{}{step:?}", if number == 0 { "" } else { "." })?,
+                _ => write!(f, "{}{}", if number == 0 { "" } else { "." }, quoted(&step))?,
             }
         }
         Ok(())

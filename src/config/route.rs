@@ -168,7 +168,7 @@ impl Routes {
                 }),
                 Err(error) => {
                     let path = path.dotted("proxy.from_environment");
-                    report.problem(&path, format!("the environment's {error}"));
+                    report.problem(&path, format!("a proxy variable of the environment is wrong: {error}"));
                     None
                 }
             }

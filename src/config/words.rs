@@ -20,9 +20,24 @@ pub fn shown(path: &Path, value: &Value) -> String {
         Value::Array(_) => "a list".into(),
         Value::Null => "nothing".into(),
         _ if is_secret(path) => MASK.into(),
-        Value::String(text) => format!("{:?}", shorten(&masked_text(text))),
+        Value::String(text) if looks_secret(text) => MASK.into(),
+        Value::String(text) => quoted(text),
         other => other.to_string(),
     }
+}
+
+/// A text in quotes as a message shows it.
+pub fn quoted(text: &str) -> String {
+    format!("{:?}", shorten(&masked_text(text)))
+}
+
+/// Whether a text looks like a credential wherever it stands: by its scheme, or as a JWT.
+pub fn looks_secret(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    ["bearer ", "basic ", "digest ", "bearer."].iter().any(|scheme| lower.contains(scheme))
+        || text
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .any(|part| part.starts_with("eyJ") && part.len() > 8)
 }
 
 /// A text without what a URL in it may hide.

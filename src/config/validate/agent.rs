@@ -6,6 +6,7 @@ use super::text::{is_header_text, is_host_port};
 use super::{Path, Report};
 use crate::config::files;
 use crate::config::settings::AgentSettings;
+use crate::config::words::quoted;
 use crate::model::Span;
 
 /// Checks the agent's own settings.
@@ -24,13 +25,16 @@ pub fn agent(report: &mut Report<'_>, settings: &AgentSettings) {
     if let Some(control) = &settings.control
         && !is_host_port(&control.address)
     {
-        let message = format!("{:?} is not a host with a port, such as one.example.net:443", control.address);
+        let message =
+            format!("{} is not a host with a port, such as one.example.net:443", quoted(&control.address));
         report.problem(&root.dotted("control.address"), message);
     }
     for (index, server) in settings.resolver.servers.iter().enumerate() {
         if server.parse::<IpAddr>().is_err() && server.parse::<SocketAddr>().is_err() {
-            let message =
-                format!("{server:?} is not the address of a DNS server, such as 10.0.0.2 or 10.0.0.2:53");
+            let message = format!(
+                "{} is not the address of a DNS server, such as 10.0.0.2 or 10.0.0.2:53",
+                quoted(server)
+            );
             report.problem(&root.dotted("resolver.servers").index(index), message);
         }
     }
@@ -49,7 +53,8 @@ fn listen(report: &mut Report<'_>, settings: &AgentSettings) {
     match listen.parse::<SocketAddr>() {
         Err(_) => {
             let message = format!(
-                "{listen:?} is not an address with a port, such as 127.0.0.1:9464, 0.0.0.0:9464 or [::]:9464"
+                "{} is not an address with a port, such as 127.0.0.1:9464, 0.0.0.0:9464 or [::]:9464",
+                quoted(listen)
             );
             report.problem(&path, message);
         }

@@ -10,7 +10,8 @@ use super::auth::{Missing, secret_source};
 use super::text::{is_header_text, is_host_pattern};
 use super::{Path, Report};
 use crate::config::files;
-use crate::config::settings::{Ca, Family, Network, Proxy, Redirects, Tls, mask_url};
+use crate::config::settings::{Ca, Family, Network, Proxy, Redirects, Tls};
+use crate::config::words::quoted;
 
 /// Checks the TLS settings and reads the certificates that they name.
 pub fn tls(report: &mut Report<'_>, path: &Path, tls: &Tls) {
@@ -40,7 +41,10 @@ pub fn tls(report: &mut Report<'_>, path: &Path, tls: &Tls) {
     if let Some(name) = &tls.server_name
         && ServerName::try_from(name.as_str()).is_err()
     {
-        report.problem(&path.key("server_name"), format!("{name:?} is neither a host name nor an address"));
+        report.problem(
+            &path.key("server_name"),
+            format!("{} is neither a host name nor an address", quoted(name)),
+        );
     }
 }
 
@@ -87,7 +91,7 @@ pub fn proxy(report: &mut Report<'_>, path: &Path, proxy: &Proxy) {
     for (index, host) in proxy.no_proxy.iter().enumerate() {
         if host.is_empty() || host.contains([' ', ',', '/']) && !is_network(host) {
             let message =
-                format!("{host:?} is not a host; write a name, .suffix, an address, a network or *");
+                format!("{} is not a host; write a name, .suffix, an address, a network or *", quoted(host));
             report.problem(&path.key("no_proxy").index(index), message);
         }
     }
@@ -107,8 +111,8 @@ fn proxy_url(report: &mut Report<'_>, path: &Path, text: &str) {
     match url::Url::parse(text) {
         Ok(url) if !matches!(url.scheme(), "http" | "https") => {
             let message = format!(
-                "{:?} is not the URL of an HTTP proxy; write http://HOST:PORT or https://HOST:PORT",
-                mask_url(text)
+                "{} is not the URL of an HTTP proxy; write http://HOST:PORT or https://HOST:PORT",
+                quoted(text)
             );
             report.problem(path, message);
         }
@@ -118,15 +122,12 @@ fn proxy_url(report: &mut Report<'_>, path: &Path, text: &str) {
         Ok(url) if url.path() != "/" || url.query().is_some() || url.fragment().is_some() => {
             report.problem(
                 path,
-                format!("{:?} has more than host and port; write http://HOST:PORT", mask_url(text)),
+                format!("{} has more than host and port; write http://HOST:PORT", quoted(text)),
             );
         }
         Ok(_) => {}
         Err(error) => {
-            report.problem(
-                path,
-                format!("{:?} is not a URL ({error}); write http://HOST:PORT", mask_url(text)),
-            );
+            report.problem(path, format!("{} is not a URL ({error}); write http://HOST:PORT", quoted(text)));
         }
     }
 }
@@ -136,13 +137,13 @@ pub fn network(report: &mut Report<'_>, path: &Path, network: &Network, host: Op
     if let Some(name) = &network.interface
         && (name.is_empty() || name.len() > 15 || name.contains(['/', ' ', '\0']))
     {
-        let message = format!("{name:?} can't be the name of a network interface, such as eth1");
+        let message = format!("{} can't be the name of a network interface, such as eth1", quoted(name));
         report.problem(&path.key("interface"), message);
     }
     let source = path.key("source");
     let address = network.source.as_deref().and_then(|text| text.parse::<IpAddr>().ok());
     if let (Some(text), None) = (&network.source, address) {
-        report.problem(&source, format!("{text:?} is not an address, such as 10.0.0.5"));
+        report.problem(&source, format!("{} is not an address, such as 10.0.0.5", quoted(text)));
     }
     for (address, paths) in
         [(address, vec![source.clone(), path.key("family")]), (host, vec![path.key("family")])]
@@ -166,7 +167,8 @@ pub fn network(report: &mut Report<'_>, path: &Path, network: &Network, host: Op
 pub fn redirects(report: &mut Report<'_>, path: &Path, redirects: &Redirects) {
     for (index, host) in redirects.hosts.iter().enumerate() {
         if host == "*" || !is_host_pattern(host) {
-            let message = format!("{host:?} is not a host; write a name, an address, or *. and a name");
+            let message =
+                format!("{} is not a host; write a name, an address, or *. and a name", quoted(host));
             report.problem(&path.key("hosts").index(index), message);
         }
     }

@@ -6,6 +6,7 @@ use super::auth::{Missing, secret_source};
 use super::text::{is_header_text, is_token};
 use super::{Path, Report};
 use crate::config::settings::HeaderValue;
+use crate::config::words::looks_secret;
 
 /// Headers that the upgrade or the connection needs, and that we set.
 const OURS: [&str; 11] = [
@@ -40,7 +41,7 @@ pub fn headers(report: &mut Report<'_>, target: &Path, headers: &BTreeMap<String
             report.problem_of_key(&path, "this header stands here twice (case does not count); remove one");
         }
         match value {
-            HeaderValue::Plain(_) if is_credential(name) => report.problem(
+            HeaderValue::Plain(text) if is_credential(name) || looks_secret(text) => report.problem(
                 &path,
                 "a credential must not stand in the config; write {file: PATH} or {env: NAME}, or use auth",
             ),

@@ -5,6 +5,7 @@ use super::text::is_host_pattern;
 use super::{Path, Report};
 use crate::checks::CheckSpec;
 use crate::config::settings::{Allow, HeaderValue, TargetSettings};
+use crate::config::words::quoted;
 
 /// Checks a module; its one check if it has one.
 pub fn module(
@@ -36,7 +37,8 @@ fn hosts(report: &mut Report<'_>, path: &Path, allow: &Allow, settings: &TargetS
     for (index, host) in allow.hosts.iter().enumerate() {
         let path = hosts.index(index);
         if !is_host_pattern(host) {
-            let message = format!("{host:?} is not a host; write a name, an address, *. and a name, or *");
+            let message =
+                format!("{} is not a host; write a name, an address, *. and a name, or *", quoted(host));
             report.problem(&path, message);
         } else if host == "*" && has_secrets {
             let message = "this module sends a credential, which any host could ask for; name the hosts";

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Path, Report};
-use crate::config::words::normal;
+use crate::config::words::{normal, quoted};
 
 /// Labels that metrics have of their own, or that Prometheus adds.
 const RESERVED: [&str; 24] = [
@@ -19,7 +19,8 @@ pub fn entry_names<'n>(report: &mut Report<'_>, map: &str, names: impl Iterator<
         let path = Path::of(&[map, name]);
         if !is_name(name) {
             let message = format!(
-                "{name:?} can't be a name; use a to z, 0 to 9, - and _, at most 63, with a letter or digit first"
+                "{} can't be a name; use a to z, 0 to 9, - and _, at most 63, with a letter or digit first",
+                quoted(name)
             );
             report.problem_of_key(&path, message);
         } else if let Some(other) = seen.insert(normal(name), name) {

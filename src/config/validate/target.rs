@@ -10,7 +10,8 @@ use super::text::is_token;
 use super::{Path, Report, auth, checks, connection, headers, target_labels};
 use crate::checks::CheckSpec;
 use crate::config::pause::Pause;
-use crate::config::settings::{TargetSettings, Tls, mask_url};
+use crate::config::settings::{TargetSettings, Tls};
+use crate::config::words::{looks_secret, quoted};
 
 /// A target's parts in their parsed form.
 pub struct Parsed {
@@ -69,11 +70,11 @@ pub fn connection_settings(
 
 fn websocket_url(report: &mut Report<'_>, path: &Path, text: &str) -> Option<Url> {
     const FORM: &str = "write ws://HOST/PATH or wss://HOST/PATH";
-    let shown = mask_url(text);
+    let shown = quoted(text);
     let complaint = match Url::parse(text) {
-        Err(error) => format!("{shown:?} is not a URL ({error}); {FORM}"),
+        Err(error) => format!("{shown} is not a URL ({error}); {FORM}"),
         Ok(url) if !matches!(url.scheme(), "ws" | "wss") => {
-            format!("{shown:?} is not the URL of a WebSocket; {FORM}")
+            format!("{shown} is not the URL of a WebSocket; {FORM}")
         }
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
             "a user or password must not stand in the URL; use auth".into()
@@ -81,7 +82,7 @@ fn websocket_url(report: &mut Report<'_>, path: &Path, text: &str) -> Option<Url
         Ok(url) if url.fragment().is_some() => {
             "a fragment (#...) has no place in the URL of a WebSocket (RFC 6455, section 3)".into()
         }
-        Ok(url) if url.port() == Some(0) => format!("{shown:?} has port 0; write 1 to 65535"),
+        Ok(url) if url.port() == Some(0) => format!("{shown} has port 0; write 1 to 65535"),
         Ok(url) => {
             if url.query_pairs().any(|(name, _)| is_credential(&name)) {
                 let message = "the query seems to hold a credential; auth with place {query: {name: NAME}} takes it from elsewhere";
@@ -111,8 +112,14 @@ fn subprotocols(report: &mut Report<'_>, path: &Path, subprotocols: &[String]) {
     let mut seen = BTreeSet::new();
     for (index, name) in subprotocols.iter().enumerate() {
         let path = path.key("subprotocols").index(index);
-        if !is_token(name) {
-            report.problem(&path, format!("{name:?} can't be a subprotocol; use letters, digits, - . and _"));
+        if looks_secret(name) || name.len() > 64 {
+            let message = "looks like a credential; auth with place {subprotocol: {prefix: ...}} takes it from elsewhere";
+            report.problem(&path, message);
+        } else if !is_token(name) {
+            report.problem(
+                &path,
+                format!("{} can't be a subprotocol; use letters, digits, - . and _", quoted(name)),
+            );
         } else if !seen.insert(name) {
             report.problem(&path, format!("{name:?} stands here twice; remove one"));
         }

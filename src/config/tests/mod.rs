@@ -1,11 +1,13 @@
 //! The loader as a whole: the examples load, each invalid example tells exactly its mistakes.
 
+mod damage;
+mod routes;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use proptest::prelude::*;
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use tempfile::TempDir;
 
@@ -220,85 +222,4 @@ fn thousands_of_targets_load() {
         text += &format!("  t{number}:\n    url: wss://gw{number}.example.com/\n    labels: {{team: x}}\n");
     }
     assert_eq!(plan(&text).jobs.len(), 3_000);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
-
-    #[test]
-    fn no_text_makes_the_loader_panic(text in "[-a-c:{}\\[\\],&*!|>'\"#%@`?~0-9. \\n\\t\u{e9}\u{feff}]{0,80}") {
-        let _ = load("f.yaml", text.as_bytes(), &[]);
-    }
-
-    #[test]
-    fn no_bytes_make_the_loader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = load("f.yaml", &bytes, &[]);
-    }
-
-    #[test]
-    fn no_damage_to_the_full_example_makes_the_loader_panic(
-        at in 0..1000_usize, length in 0..40_usize, filling in "[a-z:\\[{}\\]*&\\n \"']{0,6}",
-    ) {
-        let text = full_example();
-        let chars: Vec<char> = text.chars().collect();
-        let from = at * chars.len() / 1000;
-        let until = (from + length).min(chars.len());
-        let damaged: String = chars[..from].iter().copied().chain(filling.chars()).chain(chars[until..].iter().copied()).collect();
-        if let Err(problems) = load("f.yaml", damaged.as_bytes(), &[]) {
-            prop_assert!(problems.iter().all(|problem| problem.to_string().starts_with("f.yaml:")), "{problems}");
-        }
-    }
-}
-
-/// The full example without the system's authorities, which take a while to read each time.
-fn full_example() -> String {
-    examples()["full.yaml"].replace("ca: add", "ca: replace")
-}
-
-#[test]
-fn a_typo_in_any_key_of_the_full_example_is_told_with_its_line() {
-    let text = full_example();
-    let lines: Vec<&str> = text.lines().collect();
-    // Names of targets, modules and labels are free.
-    let free = ["chat", "plain", "public", "team", "tier"];
-    let mut tried = 0;
-    for (index, line) in lines.iter().enumerate() {
-        let Some((key, _)) = line.trim_start_matches([' ', '-']).split_once(':') else { continue };
-        let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-        if !is_key || free.contains(&key) {
-            continue;
-        }
-        for damaged_line in [line.replacen(':', "qx:", 1), line.replacen(key, "", 1)] {
-            let mut damaged = lines.clone();
-            damaged[index] = &damaged_line;
-            let told = load("f.yaml", damaged.join("\n").as_bytes(), &[]).unwrap_err();
-            // Where the text is no YAML any more, the parser may see it only later.
-            let is_told = |problem: &super::Problem| match &problem.place {
-                super::Place::File { line, .. } => {
-                    *line == index + 1 || problem.message.starts_with("not YAML")
-                }
-                _ => false,
-            };
-            assert!(told.iter().any(is_told), "{damaged_line}\n{told}");
-            tried += 1;
-        }
-    }
-    assert!(tried > 150, "{tried}");
-}
-
-/// Each line of the full example can be left out on its own, or what is then wrong is told with a line.
-#[test]
-fn a_deletion_in_the_full_example_is_harmless_or_told_with_a_line() {
-    let text = full_example();
-    let lines: Vec<&str> = text.lines().collect();
-    for index in 0..lines.len() {
-        let rest: Vec<&str> = [&lines[..index], &lines[index + 1..]].concat();
-        if let Err(told) = load("f.yaml", rest.join("\n").as_bytes(), &[]) {
-            assert!(
-                told.iter().all(|p| matches!(p.place, super::Place::File { .. })),
-                "{}\n{told}",
-                lines[index]
-            );
-        }
-    }
 }
