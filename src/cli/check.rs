@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::render::{self, Style};
-use super::{Exit, environment, interrupted, logging};
+use super::{Exit, interrupted, logging};
 use crate::agent::Setup;
 use crate::config::{self, Plan};
 use crate::model::{Outcome, RunReport};
@@ -90,8 +90,8 @@ fn plan(args: &Args) -> Result<Plan, String> {
         files.push(PathBuf::from("gateprobe.yaml"));
     }
     let loaded = match url {
-        Some(url) => config::for_url(url, environment()),
-        None => config::load(&files, environment()),
+        Some(url) => config::for_url(url, config::process_environment()),
+        None => config::load(&files, config::process_environment()),
     };
     let (plan, warnings) = loaded.map_err(|problems| problems.to_string())?;
     warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));

@@ -126,12 +126,6 @@ fn raise_descriptor_limit() {
     let _ = setrlimit(Resource::Nofile, raised);
 }
 
-/// The environment, as far as it is text: no other variable can be ours.
-fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
 /// Ctrl-C, or the SIGTERM of whatever started us.
 async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};

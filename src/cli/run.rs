@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, environment, interrupted, logging};
+use super::{Exit, interrupted, logging};
 use crate::agent::{Agent, Handle};
 use crate::config::{self, Problems, settings};
 use crate::http::{self, Limits, Parts};
@@ -81,7 +81,8 @@ impl Service {
     /// # Errors
     /// When the config has mistakes, or the port is taken.
     pub async fn start(files: Vec<PathBuf>, listener: Option<TcpListener>) -> Result<Self, StartError> {
-        let (plan, warnings) = config::load(&files, environment()).map_err(StartError::Config)?;
+        let (plan, warnings) =
+            config::load(&files, config::process_environment()).map_err(StartError::Config)?;
         let log = &plan.agent.log;
         logging::start_as_configured(log);
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -91,7 +92,7 @@ impl Service {
             None => TcpListener::bind(&http.listen).await.map_err(|error| other(&http.listen, &error))?,
         };
         let address = listener.local_addr().map_err(|error| other(&http.listen, &error))?;
-        let loader = Box::new(move || config::load(&files, environment()));
+        let loader = Box::new(move || config::load(&files, config::process_environment()));
         let agent = Agent::start(plan, loader, replica()).map_err(|error| other("the agent", &error))?;
         let parts = Parts {
             metrics: Arc::clone(&agent.sinks().recorder),

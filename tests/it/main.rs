@@ -2,6 +2,7 @@
 
 mod crowd;
 mod dependencies;
+mod docs;
 mod floors;
 mod matrix;
 mod support;

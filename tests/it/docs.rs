@@ -1,0 +1,49 @@
+//! The documentation says what the program says.
+
+use std::fs;
+use std::path::PathBuf;
+
+use gateprobe::model::{Cause, Failure, Why};
+
+fn table(rows: impl Iterator<Item = (&'static str, &'static str)>) -> String {
+    let rows: String = rows.map(|(reason, text)| format!("| `{reason}` | {text} |\n")).collect();
+    format!("| reason | meaning |\n|---|---|\n{rows}")
+}
+
+fn replace(page: &str, name: &str, table: &str) -> String {
+    let begin = format!("<!-- generated: {name} -->\n");
+    let at = page.find(&begin).unwrap_or_else(|| panic!("no place for {name}")) + begin.len();
+    let end = at + page[at..].find("<!-- end -->").expect("its end");
+    format!("{}{table}{}", &page[..at], &page[end..])
+}
+
+/// Writes the page anew where it is stale, and fails all the same: look at the change and commit it.
+#[test]
+fn the_page_on_checks_lists_every_reason() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/checks.md");
+    let page = fs::read_to_string(&path).expect("docs/checks.md");
+    let mut fresh = page.clone();
+    fresh = replace(&fresh, "failures", &table(Failure::ALL.iter().map(|r| (r.reason(), r.explain()))));
+    fresh = replace(&fresh, "causes", &table(Cause::ALL.iter().map(|r| (r.reason(), r.explain()))));
+    fresh = replace(&fresh, "whys", &table(Why::ALL.iter().map(|r| (r.reason(), r.explain()))));
+    if fresh != page {
+        fs::write(&path, fresh).expect("written");
+        panic!("docs/checks.md was stale; it is fresh now, commit it");
+    }
+}
+
+/// Every page that a page links to exists.
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut pages = vec![root.join("README.md"), root.join("CONTRIBUTING.md")];
+    pages.extend(fs::read_dir(root.join("docs")).expect("docs").map(|entry| entry.expect("an entry").path()));
+    for page in pages.iter().filter(|page| page.extension().is_some_and(|e| e == "md")) {
+        let text = fs::read_to_string(page).expect("a page");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            let internal = !link.is_empty() && !link.contains("://");
+            let target = page.parent().expect("a folder").join(link);
+            assert!(!internal || target.exists(), "{} links to {link}", page.display());
+        }
+    }
+}
