@@ -1,4 +1,5 @@
 //! The one integration binary: each file is one subject.
 
 mod floors;
+mod lifecycle;
 mod support;
