@@ -36,6 +36,12 @@ pub enum AuthError {
         /// The operating system's error, by kind.
         kind: std::io::ErrorKind,
     },
+    /// No file can be opened at all: `EMFILE` or `ENFILE`. Nothing is known of the token.
+    #[error("no file descriptor is left to read the token file {path}")]
+    NoDescriptors {
+        /// The configured path.
+        path: String,
+    },
     /// The file or variable holds nothing.
     #[error("the token in {from} is empty")]
     Empty {
@@ -105,8 +111,13 @@ impl Token {
 }
 
 async fn read(path: &PathBuf) -> Result<String, AuthError> {
-    let unreadable =
-        |e: std::io::Error| AuthError::Unreadable { path: path.display().to_string(), kind: e.kind() };
+    let unreadable = |error: std::io::Error| {
+        let path = path.display().to_string();
+        match error.raw_os_error() {
+            Some(libc::EMFILE | libc::ENFILE) => AuthError::NoDescriptors { path },
+            _ => AuthError::Unreadable { path, kind: error.kind() },
+        }
+    };
     let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
     let mut text = String::new();
     // One byte more than allowed, so that too long a token is seen to be so.

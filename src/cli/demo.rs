@@ -63,6 +63,9 @@ pub async fn run(args: Args) -> Exit {
 
 async fn play(args: Args) -> anyhow::Result<()> {
     logging::start("error", logging::Format::Text);
+    // From the start on, or Ctrl-C could leave the stage's folder behind.
+    let interrupted = interrupted();
+    tokio::pin!(interrupted);
     let stage = Stage::build().await?;
     let config = stage.folder.path().join("gateprobe.yaml");
     let listener = match TcpListener::bind(args.listen).await {
@@ -76,8 +79,6 @@ async fn play(args: Args) -> anyhow::Result<()> {
     let began = Instant::now();
     let mut ticks = interval(Duration::from_millis(500));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let interrupted = interrupted();
-    tokio::pin!(interrupted);
     let mut act = Act::Healthy;
     loop {
         tokio::select! {

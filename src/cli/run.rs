@@ -1,11 +1,12 @@
 //! `gateprobe run`: the agent and its HTTP server, until SIGTERM.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +35,8 @@ pub struct Args {
 
 /// Watches the targets until SIGTERM or Ctrl-C.
 pub async fn run(args: Args) -> Exit {
+    // Before the agent says that it has started: who hears that may send a signal at once.
+    let (interrupted, hangup) = (interrupted(), signal(SignalKind::hangup()));
     let service = match Service::start(args.config, None).await {
         Ok(service) => service,
         Err(error) => {
@@ -44,10 +47,10 @@ pub async fn run(args: Args) -> Exit {
             };
         }
     };
-    let reloads = reload_on_hangup(Arc::clone(&service.agent));
+    let reloads = reload_on_hangup(Arc::clone(&service.agent), hangup);
     tokio::select! {
         () = reloads => {}
-        () = interrupted() => {}
+        () = interrupted => {}
     }
     let grace = service.agent.setup().plan.agent.shutdown.drain_grace.get();
     tracing::info!("draining for at most {}", Span::from(grace));
@@ -134,8 +137,8 @@ fn replica() -> String {
     std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME")).unwrap_or_default()
 }
 
-async fn reload_on_hangup(agent: Arc<Agent>) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+async fn reload_on_hangup(agent: Arc<Agent>, hangup: io::Result<Signal>) {
+    let Ok(mut hangup) = hangup else {
         return std::future::pending().await;
     };
     while hangup.recv().await.is_some() {

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::checks::CheckSpec;
@@ -29,6 +29,7 @@ use witness::Witness;
 pub const MAX_PEERS: usize = 16;
 /// How long before the deadline the resolver is asked whether it lives, when a run still waits for it.
 const RESOLVER_LEAD: Duration = Duration::from_millis(800);
+/// How long before the deadline the answers of both must be there.
 const CONTROL_LEAD: Duration = Duration::from_millis(50);
 
 /// A check of a target.
@@ -171,10 +172,12 @@ impl Runner {
         };
         let resolver = async {
             sleep_until(deadline.checked_sub(RESOLVER_LEAD)?).await;
-            match evidence.phase() {
-                Phase::Dns => Some(self.dialer.resolver_answers().await),
-                _ => None,
+            if evidence.phase() != Phase::Dns {
+                return None;
             }
+            // One that is silent until then has not answered; to wait longer would be to say nothing of it.
+            let until = deadline.checked_sub(CONTROL_LEAD)?;
+            Some(timeout_at(until, self.dialer.resolver_answers()).await.unwrap_or(false))
         };
         let (control, resolver) = tokio::join!(control, resolver);
         if control.is_none() && resolver.is_none() {

@@ -11,7 +11,7 @@ use super::jar::{Cookies, Jar};
 use super::offer::{Ask, offer};
 use super::opened::Opened;
 use super::target::Target;
-use crate::auth::{Source, Token};
+use crate::auth::{AuthError, Source, Token};
 use crate::metrics::Sample;
 use crate::model::{Cause, Evidence, Outcome, Phase, Verdict};
 use crate::wire::{Connected, DialError, Dialer, Endpoint, Header, Record};
@@ -178,5 +178,8 @@ impl Visit {
 
 async fn fetch(source: &Source) -> Result<Token, Refusal> {
     let token = source.fetch(SystemTime::now()).await;
-    token.map_err(|error| Refusal::Credential(error.to_string()))
+    token.map_err(|error| match error {
+        AuthError::NoDescriptors { .. } => Refusal::Dial(DialError::NoDescriptors),
+        error => Refusal::Credential(error.to_string()),
+    })
 }

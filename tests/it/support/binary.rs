@@ -38,13 +38,22 @@ pub struct Agent {
 impl Agent {
     /// Starts `gateprobe run` on a config that listens on port 0, with JSON logs; waits until it serves.
     pub fn start(config: &std::path::Path) -> (Self, LogLines) {
+        Self::start_with(config, &[])
+    }
+
+    /// The same, with variables in its environment.
+    pub fn start_with(config: &std::path::Path, variables: &[(&str, &str)]) -> (Self, LogLines) {
         let mut command = gateprobe(&["run", "--config"]);
-        let mut child = command.arg(config).stderr(Stdio::piped()).spawn().expect("runs");
-        let mut lines = LogLines(BufReader::new(child.stderr.take().expect("piped")));
+        command.arg(config).envs(variables.iter().copied()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("runs");
+        let stderr = child.stderr.take().expect("piped");
+        // Before anything can fail, or the process would outlive the test.
+        let mut agent = Self { address: String::new(), child };
+        let mut lines = LogLines { reader: BufReader::new(stderr), seen: String::new() };
         let started = lines.until(|line| line.contains("\"started\""));
         let started: serde_json::Value = serde_json::from_str(&started).expect("a JSON log line");
-        let address = started["address"].as_str().expect("an address").to_owned();
-        (Self { address, child }, lines)
+        agent.address = started["address"].as_str().expect("an address").to_owned();
+        (agent, lines)
     }
 
     /// The process.
@@ -90,28 +99,38 @@ impl Drop for Agent {
 }
 
 /// The agent's log.
-pub struct LogLines(BufReader<std::process::ChildStderr>);
+pub struct LogLines {
+    reader: BufReader<std::process::ChildStderr>,
+    seen: String,
+}
 
 impl LogLines {
     /// Reads on until a line is as wanted.
     pub fn until(&mut self, wanted: impl Fn(&str) -> bool) -> String {
-        let mut all = String::new();
         loop {
             let mut line = String::new();
-            let read = self.0.read_line(&mut line).expect("the log");
-            assert!(read > 0, "the agent ended; it had said:\n{all}");
+            let read = self.reader.read_line(&mut line).expect("the log");
+            assert!(read > 0, "the agent ended; it had said:\n{}", self.seen);
+            self.seen.push_str(&line);
             if wanted(&line) {
                 return line;
             }
-            all.push_str(&line);
         }
     }
 
     /// All that is left, to the end.
     pub fn rest(mut self) -> String {
         let mut text = String::new();
-        std::io::Read::read_to_string(&mut self.0, &mut text).expect("the log");
+        std::io::Read::read_to_string(&mut self.reader, &mut text).expect("the log");
         text
+    }
+
+    /// All of it, from the first line to the end, read while the agent runs: a full pipe would stop it.
+    pub fn collect(self) -> std::thread::JoinHandle<String> {
+        std::thread::spawn(|| {
+            let seen = self.seen.clone();
+            seen + &self.rest()
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the tests share: plans from YAML, third-party programs, and a run of the binary.
 
 pub mod binary;
+pub mod neighbour;
 pub mod program;
 
 use std::path::Path;

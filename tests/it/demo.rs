@@ -1,0 +1,130 @@
+//! `gateprobe demo`, as a newcomer meets it.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::binary::{gateprobe, get, value};
+use crate::support::folder;
+
+const JOBS: [&str; 3] = ["chat handshake", "orders handshake", "secure handshake"];
+
+/// A running demo; killed when dropped.
+struct Demo {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    began: Instant,
+}
+
+impl Demo {
+    /// Starts it with this folder for temporary files.
+    fn start(temporary: &Path, args: &[&str]) -> Self {
+        let mut command = gateprobe(&["demo"]);
+        command.args(args).env("TMPDIR", temporary).stdout(Stdio::piped());
+        let began = Instant::now();
+        let mut child = command.spawn().expect("runs");
+        let lines = BufReader::new(child.stdout.take().expect("piped"));
+        Self { child, lines, began }
+    }
+
+    /// The next line; none after the last one.
+    fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let read = self.lines.read_line(&mut line).expect("its output");
+        (read > 0).then(|| line.trim_end().to_owned())
+    }
+
+    /// Where it serves metrics, by its first line.
+    fn metrics(&mut self) -> String {
+        let line = self.line().expect("a first line");
+        line.strip_prefix("gateprobe demo: metrics at ").expect("the address").to_owned()
+    }
+
+    /// All lines to the end, and the exit code.
+    fn finish(mut self) -> (Vec<String>, Option<i32>) {
+        let lines = std::iter::from_fn(|| self.line()).collect();
+        (lines, self.child.wait().expect("ends").code())
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).expect("a folder").next().is_none()
+}
+
+#[test]
+fn a_healthy_demo_is_green_within_15_seconds_and_never_red() {
+    let folder = folder();
+    let mut demo = Demo::start(folder.path(), &["--listen", "127.0.0.1:0", "--no-fault", "--seconds", "10"]);
+    let url = demo.metrics();
+    let mut said = Vec::new();
+    let passed = |said: &[String]| JOBS.iter().all(|job| said.contains(&format!("{job}: pass")));
+    while !passed(&said) {
+        said.push(demo.line().unwrap_or_else(|| panic!("ended before all jobs passed: {said:#?}")));
+    }
+    let took = demo.began.elapsed();
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    let (status, metrics) = get(&url);
+    let series = "gateprobe_check_runs_total{check=\"handshake\",outcome=\"pass\",target=\"orders\",location=\"demo\"}";
+    assert_eq!(status, 200);
+    assert!(value(&metrics, series).is_some_and(|passed| passed >= 1.0), "{metrics}");
+    assert!(!is_empty(folder.path()), "or the last line of this test would prove nothing");
+    let (rest, code) = demo.finish();
+    said.extend(rest);
+    assert!(!said.iter().any(|line| line.contains("fail")), "{said:#?}");
+    assert_eq!(code, Some(0), "{said:#?}");
+    assert!(is_empty(folder.path()), "it left something behind");
+}
+
+#[test]
+fn the_fault_turns_orders_red_with_its_reason_and_heals() {
+    let folder = folder();
+    let args = ["--listen", "127.0.0.1:0", "--fault-after", "4", "--seconds", "14"];
+    let (said, code) = Demo::start(folder.path(), &args).finish();
+    assert_eq!(code, Some(0), "{said:#?}");
+    assert_eq!(verdicts(&said, "orders handshake"), ["pass", "fail (unavailable)", "pass"], "{said:#?}");
+    for job in ["chat handshake", "secure handshake"] {
+        assert_eq!(verdicts(&said, job), ["pass"], "{said:#?}");
+    }
+    let told = |text: &str| said.iter().position(|line| line.contains(text)).expect(text);
+    assert!(told("the fault `upgrade_status=503` is on") < told("orders handshake: fail"), "{said:#?}");
+    assert!(is_empty(folder.path()), "it left something behind");
+}
+
+/// What was said of a job, without what an overloaded machine may add: that it can't tell.
+fn verdicts<'a>(said: &'a [String], job: &str) -> Vec<&'a str> {
+    let words = said.iter().filter_map(|line| line.strip_prefix(job)?.strip_prefix(": "));
+    let mut words: Vec<&str> = words.filter(|words| !words.starts_with("inconclusive")).collect();
+    words.dedup();
+    words
+}
+
+#[test]
+fn ctrl_c_ends_it_in_order_and_a_second_one_takes_a_free_port() {
+    let folder = folder();
+    let mut first = Demo::start(folder.path(), &["--listen", "127.0.0.1:0"]);
+    let url = first.metrics();
+    let address =
+        url.strip_prefix("http://").and_then(|url| url.strip_suffix("/metrics")).expect("an address");
+    let mut second = Demo::start(folder.path(), &["--listen", address]);
+    let other = second.metrics();
+    assert_ne!(url, other);
+    for url in [&url, &other] {
+        assert_eq!(get(url).0, 200, "{url}");
+    }
+    for demo in [first, second] {
+        let kill = Command::new("kill").args(["-INT", &demo.child.id().to_string()]).status();
+        assert!(kill.expect("kill runs").success());
+        let (said, code) = demo.finish();
+        assert_eq!(code, Some(0), "{said:#?}");
+        assert!(said.last().is_some_and(|line| line.starts_with("ended")), "{said:#?}");
+    }
+    assert!(is_empty(folder.path()), "it left something behind");
+}
