@@ -1,7 +1,10 @@
 //! What the tests share: plans from YAML, third-party programs, and a run of the binary.
 
 pub mod binary;
+pub mod certificate;
+pub mod check;
 pub mod program;
+pub mod prometheus;
 
 use std::path::Path;
 use std::sync::Arc;
