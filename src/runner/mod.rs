@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::checks::CheckSpec;
@@ -29,7 +29,8 @@ use witness::Witness;
 pub const MAX_PEERS: usize = 16;
 /// How long before the deadline the resolver is asked whether it lives, when a run still waits for it.
 const RESOLVER_LEAD: Duration = Duration::from_millis(800);
-const CONTROL_LEAD: Duration = Duration::from_millis(50);
+/// How long before the deadline the answers must be there.
+const ANSWER_LEAD: Duration = Duration::from_millis(50);
 
 /// A check of a target.
 #[derive(Debug)]
@@ -165,14 +166,19 @@ impl Runner {
             // At most the second half of the run: most runs are over by then, and the control endpoint is
             // no target.
             let patience = control.timeout().min((deadline - began) / 2);
-            let at = deadline.checked_sub(patience + CONTROL_LEAD)?;
+            let at = deadline.checked_sub(patience + ANSWER_LEAD)?;
             sleep_until(at).await;
             Some(control.answers(&self.dialer, at, patience).await)
         };
         let resolver = async {
-            sleep_until(deadline.checked_sub(RESOLVER_LEAD)?).await;
+            let lead = RESOLVER_LEAD.min((deadline - began) / 2);
+            sleep_until(deadline.checked_sub(lead)?).await;
             match evidence.phase() {
-                Phase::Dns => Some(self.dialer.resolver_answers().await),
+                // Its own tries may take longer than there is time. Silence up to the deadline is an answer too.
+                Phase::Dns => {
+                    let until = deadline.checked_sub(ANSWER_LEAD)?;
+                    Some(timeout_at(until, self.dialer.resolver_answers()).await.unwrap_or(false))
+                }
                 _ => None,
             }
         };
