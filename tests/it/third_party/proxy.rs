@@ -71,11 +71,13 @@ fn exceptions_go_round_the_proxy() {
     }
     let here = format!("http://{}", proxy.address());
     let from_environment = config(&address, "from_environment: true");
-    let around = [("HTTP_PROXY", here.as_str()), ("NO_PROXY", "gw.example.com,127.0.0.1")];
+    let around = [("http_proxy", here.as_str()), ("NO_PROXY", "gw.example.com,127.0.0.1")];
     check_config_with(&from_environment, &around).expect(0, "pass");
+    // Which a CGI request's header can set.
+    check_config_with(&from_environment, &[("HTTP_PROXY", &here)]).expect(0, "pass");
     check_config(&from_environment).expect(0, "pass");
     // Without `from_environment`, the environment is not asked.
-    check_config_with(&config(&address, ""), &[("HTTP_PROXY", &here)]).expect(0, "pass");
+    check_config_with(&config(&address, ""), &[("http_proxy", &here)]).expect(0, "pass");
     assert_eq!(proxy.end(), "", "the proxy was asked all the same");
 }
 
@@ -84,7 +86,7 @@ fn the_environments_proxy_is_used_where_the_config_says_so() {
     let gateway = Program::node("node_ws.mjs", &[]);
     let proxy = Program::python("connect_proxy.py", &[]);
     let here = format!("http://{}", proxy.address());
-    let variables = [("HTTP_PROXY", here.as_str()), ("NO_PROXY", "gw.example.com")];
+    let variables = [("http_proxy", here.as_str()), ("NO_PROXY", "gw.example.com")];
     let config = config(&gateway.address(), "from_environment: true");
     check_config_with(&config, &variables).expect(0, "pass");
     assert_eq!(proxy.end(), format!("CONNECT {}\n", gateway.address()));
