@@ -16,12 +16,19 @@ pub enum Format {
 /// Starts logging at `level`; the environment variable `RUST_LOG` overrides it.
 pub fn start(level: &str, format: Format) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_filter(level)));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // It would be written to standard error, too: a log that nobody reads any more would panic the task
+        // that logs, and end its job for good.
+        .log_internal_errors(false)
+        // The module's name: `target` is the gateway's here, and JSON has room for one.
+        .with_target(false);
     // Fails only when a test has set one before.
     let _ = match format {
         Format::Text => {
             let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            builder.with_ansi(colour).with_target(false).try_init()
+            builder.with_ansi(colour).try_init()
         }
         Format::Json => builder.json().flatten_event(true).try_init(),
     };

@@ -1,5 +1,6 @@
 //! The one integration binary: each file is one subject.
 
+mod agent_log;
 mod floors;
 mod metrics;
 mod prometheus;

@@ -41,10 +41,12 @@ impl Agent {
         let mut command = gateprobe(&["run", "--config"]);
         let mut child = command.arg(config).stderr(Stdio::piped()).spawn().expect("runs");
         let mut lines = LogLines(BufReader::new(child.stderr.take().expect("piped")));
+        // Before anything can fail: it kills the child then.
+        let mut agent = Self { address: String::new(), child };
         let started = lines.until(|line| line.contains("\"started\""));
         let started: serde_json::Value = serde_json::from_str(&started).expect("a JSON log line");
-        let address = started["address"].as_str().expect("an address").to_owned();
-        (Self { address, child }, lines)
+        started["address"].as_str().expect("an address").clone_into(&mut agent.address);
+        (agent, lines)
     }
 
     /// The process.
@@ -55,6 +57,24 @@ impl Agent {
     /// GET of a path: status and body, whatever the status.
     pub fn get(&self, path: &str) -> (u16, String) {
         get(&format!("http://{}{path}", self.address))
+    }
+
+    /// GET of `/probe` with these parameters.
+    pub fn probe(&self, module: &str, target: &str, more: &[(&str, &str)]) -> (u16, String) {
+        self.probe_with(module, target, more, &[])
+    }
+
+    /// The same with headers.
+    pub fn probe_with(
+        &self,
+        module: &str,
+        target: &str,
+        more: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> (u16, String) {
+        let parameters = [&[("module", module), ("target", target)], more].concat();
+        let url = url::Url::parse_with_params(&format!("http://{}/probe", self.address), parameters);
+        get_with(url.expect("a URL").as_str(), headers)
     }
 
     /// POST of nothing.
@@ -117,7 +137,14 @@ impl LogLines {
 
 /// GET: status and body, whatever the status.
 pub fn get(url: &str) -> (u16, String) {
-    let mut answer = client().get(url).call().expect("an answer");
+    get_with(url, &[])
+}
+
+/// The same with headers.
+pub fn get_with(url: &str, headers: &[(&str, &str)]) -> (u16, String) {
+    let request =
+        headers.iter().fold(client().get(url), |request, (name, value)| request.header(*name, *value));
+    let mut answer = request.call().expect("an answer");
     (answer.status().as_u16(), answer.body_mut().read_to_string().expect("a body"))
 }
 
