@@ -21,7 +21,7 @@ impl Agent {
         let setup = self.setup();
         let module = setup.plan.modules.get(request.module.as_str());
         let module = Arc::clone(module.ok_or(ProbeError::UnknownModule)?);
-        let timeout = timeout(&module, request.time)?;
+        let timeout = timeout(&module, request.time, setup.plan.agent.http.probe_timeout)?;
         let (target, budget) = self.whom(&module, &request.target)?;
         let key = JobKey { target: Arc::clone(&target.name), check: module.check.kind(), config_hash: 0 };
         let spec = module.check.clone().with_timeout(timeout);
@@ -63,17 +63,19 @@ impl Agent {
     }
 }
 
-/// The client's patience or the module's, whichever is shorter; enough for the check to find something out.
-fn timeout(module: &Module, patience: Option<Duration>) -> Result<Span, ProbeError> {
-    let own = module.check.timeout();
-    let timeout = patience.map_or(own, |patience| own.min(Span::from(patience)));
+/// The module's own time-out, or how long the client waits (`unnamed` where it does not say), whichever is
+/// shorter; enough for the check to find something out.
+fn timeout(module: &Module, patience: Option<Duration>, unnamed: Span) -> Result<Span, ProbeError> {
+    let timeout = module.check.timeout().min(patience.map_or(unnamed, Span::from));
     let needed = module.check.worst_case();
     if timeout >= needed {
         return Ok(timeout);
     }
-    let text = format!(
-        "the check needs up to {needed}, and the scrape time-out leaves it {timeout}: raise scrape_timeout"
-    );
+    let (what, remedy) = match patience {
+        Some(_) => ("the scrape time-out", "raise scrape_timeout"),
+        None => ("http.probe_timeout", "raise it"),
+    };
+    let text = format!("the check needs up to {needed}, and {what} leaves it {timeout}: {remedy}");
     Err(ProbeError::TooLittleTime(text))
 }
 

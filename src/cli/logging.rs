@@ -16,10 +16,14 @@ pub enum Format {
 /// Starts logging at `level`; the environment variable `RUST_LOG` overrides it.
 pub fn start(level: &str, format: Format) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_filter(level)));
-    // Without tracing's own `target`, the module of the code: ours is the gateway's name, and a JSON object
-    // with a key twice loses one of them.
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // It would be written to standard error, too: a log that nobody reads any more would panic the task
+        // that logs, and end its job for good.
+        .log_internal_errors(false)
+        // The module's name: `target` is the gateway's here, and JSON has room for one.
+        .with_target(false);
     // Fails only when a test has set one before.
     let _ = match format {
         Format::Text => {

@@ -122,13 +122,16 @@ fn other(what: &str, error: &dyn std::fmt::Display) -> StartError {
 }
 
 fn limits(http: &settings::Http) -> Limits {
+    let defaults = Limits::default();
     Limits {
+        // A backstop above the deadline that the probe itself keeps.
+        probe_timeout: defaults.probe_timeout.max(http.probe_timeout.get() + Duration::from_secs(5)),
         connections: http.max_connections as usize,
         header_bytes: http.max_header_bytes as usize,
         body_bytes: http.max_body_bytes as usize,
         header_timeout: http.header_timeout.get(),
         shutdown_grace: Duration::from_secs(1),
-        ..Limits::default()
+        ..defaults
     }
 }
 

@@ -29,8 +29,8 @@ use witness::Witness;
 pub const MAX_PEERS: usize = 16;
 /// How long before the deadline the resolver is asked whether it lives, when a run still waits for it.
 const RESOLVER_LEAD: Duration = Duration::from_millis(800);
-/// How long before the deadline the answers of both must be there.
-const CONTROL_LEAD: Duration = Duration::from_millis(50);
+/// How long before the deadline the answers must be there.
+const ANSWER_LEAD: Duration = Duration::from_millis(50);
 
 /// A check of a target.
 #[derive(Debug)]
@@ -166,18 +166,21 @@ impl Runner {
             // At most the second half of the run: most runs are over by then, and the control endpoint is
             // no target.
             let patience = control.timeout().min((deadline - began) / 2);
-            let at = deadline.checked_sub(patience + CONTROL_LEAD)?;
+            let at = deadline.checked_sub(patience + ANSWER_LEAD)?;
             sleep_until(at).await;
             Some(control.answers(&self.dialer, at, patience).await)
         };
         let resolver = async {
-            sleep_until(deadline.checked_sub(RESOLVER_LEAD)?).await;
-            if evidence.phase() != Phase::Dns {
-                return None;
+            let lead = RESOLVER_LEAD.min((deadline - began) / 2);
+            sleep_until(deadline.checked_sub(lead)?).await;
+            match evidence.phase() {
+                // Its own tries may take longer than there is time. Silence up to the deadline is an answer too.
+                Phase::Dns => {
+                    let until = deadline.checked_sub(ANSWER_LEAD)?;
+                    Some(timeout_at(until, self.dialer.resolver_answers()).await.unwrap_or(false))
+                }
+                _ => None,
             }
-            // One that is silent until then has not answered; to wait longer would be to say nothing of it.
-            let until = deadline.checked_sub(CONTROL_LEAD)?;
-            Some(timeout_at(until, self.dialer.resolver_answers()).await.unwrap_or(false))
         };
         let (control, resolver) = tokio::join!(control, resolver);
         if control.is_none() && resolver.is_none() {

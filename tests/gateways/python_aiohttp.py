@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Echo gateway on aiohttp, at any path."""
+"""Echo gateway on aiohttp, at any path or at one."""
 
 import asyncio
 
@@ -26,11 +26,12 @@ async def main():
     parser = common.arguments(__doc__)
     common.add_gateway_options(parser)
     parser.add_argument("--heartbeat", type=common.seconds, default=None, help="seconds between pings; 0 is off")
+    parser.add_argument("--path", default="/{path:.*}", help="echo at this path only; 404 elsewhere")
     args = parser.parse_args()
 
     common.exit_with_stdin()
     app = web.Application()
-    app.router.add_get("/{path:.*}", echo(args.heartbeat, args.subprotocol))
+    app.router.add_get(args.path, echo(args.heartbeat, args.subprotocol))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     sock = common.listening_socket()

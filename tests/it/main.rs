@@ -1,5 +1,6 @@
 //! The one integration binary: each file is one subject.
 
+mod agent_log;
 mod causes;
 mod crowd;
 mod demo;
@@ -8,4 +9,7 @@ mod docs;
 mod floors;
 mod lifecycle;
 mod matrix;
+mod metrics;
+mod prometheus;
 mod support;
+mod third_party;

@@ -48,7 +48,8 @@ pub struct Proxy {
     pub password: Option<SecretSource>,
     /// Hosts that are dialled directly, as in NO_PROXY: names, `.suffix`, addresses, networks, `*`.
     pub no_proxy: Vec<String>,
-    /// Take HTTPS_PROXY, HTTP_PROXY and NO_PROXY from the environment where `url` is absent.
+    /// Where `url` is absent, take https_proxy (for wss), http_proxy (for ws), all_proxy and no_proxy from the
+    /// environment; upper case too, but for HTTP_PROXY, which a CGI request's header can set.
     pub from_environment: bool,
 }
 

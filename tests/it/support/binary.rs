@@ -66,6 +66,24 @@ impl Agent {
         get(&format!("http://{}{path}", self.address))
     }
 
+    /// GET of `/probe` with these parameters.
+    pub fn probe(&self, module: &str, target: &str, more: &[(&str, &str)]) -> (u16, String) {
+        self.probe_with(module, target, more, &[])
+    }
+
+    /// The same with headers.
+    pub fn probe_with(
+        &self,
+        module: &str,
+        target: &str,
+        more: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> (u16, String) {
+        let parameters = [&[("module", module), ("target", target)], more].concat();
+        let url = url::Url::parse_with_params(&format!("http://{}/probe", self.address), parameters);
+        get_with(url.expect("a URL").as_str(), headers)
+    }
+
     /// POST of nothing.
     pub fn post(&self, path: &str) -> (u16, String) {
         let mut answer =
@@ -136,7 +154,14 @@ impl LogLines {
 
 /// GET: status and body, whatever the status.
 pub fn get(url: &str) -> (u16, String) {
-    let mut answer = client().get(url).call().expect("an answer");
+    get_with(url, &[])
+}
+
+/// The same with headers.
+pub fn get_with(url: &str, headers: &[(&str, &str)]) -> (u16, String) {
+    let request =
+        headers.iter().fold(client().get(url), |request, (name, value)| request.header(*name, *value));
+    let mut answer = request.call().expect("an answer");
     (answer.status().as_u16(), answer.body_mut().read_to_string().expect("a body"))
 }
 

@@ -1,8 +1,11 @@
 //! What the tests share: plans from YAML, third-party programs, and a run of the binary.
 
 pub mod binary;
+pub mod certificate;
+pub mod check;
 pub mod neighbour;
 pub mod program;
+pub mod prometheus;
 
 use std::path::Path;
 use std::sync::Arc;

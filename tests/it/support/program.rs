@@ -1,9 +1,17 @@
 //! Programs that nobody here wrote, installed below `.tools` and run for one test.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Once;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
+
+/// How long a program may take to end by itself.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 static INSTALLED: Once = Once::new();
 
@@ -29,6 +37,7 @@ pub struct Program {
     pub port: u16,
     child: Child,
     stdin: Option<ChildStdin>,
+    stderr: Option<JoinHandle<String>>,
 }
 
 impl Program {
@@ -47,21 +56,35 @@ impl Program {
         Self::start(command)
     }
 
+    /// One of them, by its file's name.
+    pub fn gateway(script: &str, args: &[&str]) -> Self {
+        if script.ends_with(".mjs") { Self::node(script, args) } else { Self::python(script, args) }
+    }
+
     /// Any program with the same manners.
     pub fn start(mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let stdin = child.stdin.take();
-        let mut line = String::new();
+        let (stdin, mut stderr) = (child.stdin.take(), child.stderr.take().expect("piped"));
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let stderr = std::thread::spawn(move || {
+            let mut text = Vec::new();
+            stderr.read_to_end(&mut text).expect("its standard error");
+            String::from_utf8_lossy(&text).into_owned()
+        });
+        let mut program = Self { port: 0, child, stdin, stderr: Some(stderr) };
+        let mut line = String::new();
         stdout.read_line(&mut line).expect("its first line");
         let port = line.trim().strip_prefix("READY ").and_then(|port| port.parse().ok());
-        let port = port.unwrap_or_else(|| panic!("{command:?} said {line:?} instead of READY and a port"));
-        Self { port, child, stdin }
+        let Some(port) = port else {
+            panic!("{command:?} said {line:?} instead of READY and a port; {}", program.finish());
+        };
+        program.port = port;
+        program
     }
 
     /// Its URL.
@@ -73,13 +96,52 @@ impl Program {
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
+
+    /// Ends it: all that it wrote to standard error.
+    pub fn end(mut self) -> String {
+        self.finish()
+    }
+
+    fn finish(&mut self) -> String {
+        drop(self.stdin.take());
+        let deadline = Instant::now() + PATIENCE;
+        // It has folders and children of its own to clean up.
+        while self.child.try_wait().is_ok_and(|status| status.is_none()) && Instant::now() < deadline {
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.stderr.take().and_then(|reader| reader.join().ok()).unwrap_or_default()
+    }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        drop(self.stdin.take());
-        // Mannered ones are gone by now, and `kill` of those is refused.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.finish();
+    }
+}
+
+/// A port of 127.0.0.1 that refuses connections for as long as this lives: bound, so that nobody else gets
+/// it, and not listening.
+pub struct ClosedPort(Socket);
+
+impl ClosedPort {
+    /// Any one.
+    pub fn any() -> Self {
+        Self::of(0)
+    }
+
+    /// The port that a program listened at.
+    pub fn of(port: u16) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_reuse_address(true).expect("an option");
+        socket.bind(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, port).into()).expect("the port is free");
+        Self(socket)
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> String {
+        let address = self.0.local_addr().expect("bound");
+        address.as_socket().expect("an internet address").to_string()
     }
 }
