@@ -1,1 +1,4 @@
+//! A real Prometheus reads the agent: its own metrics, and `/probe`.
 
+mod probe;
+mod scrape;
