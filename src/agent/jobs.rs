@@ -106,7 +106,7 @@ impl Agent {
     /// Drives a job until the agent is stopped or the job is gone.
     pub(super) fn spawn(self: &Arc<Self>, ready: Ready) -> CancellationToken {
         let Ready { job, target } = ready;
-        self.sinks.precreate(&job.key, &job.spec, job.target.resolve_all);
+        self.sinks.precreate(&job);
         let interval = job.spec.interval().get();
         let observer = JobObserver { sinks: Arc::clone(&self.sinks), key: job.key.clone() };
         observer.measure(Sample::new(&metrics::INTERVAL, interval.as_secs_f64()));

@@ -8,11 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use super::metrics;
 use super::tally::{self, Tally};
-use crate::checks::CheckSpec;
 use crate::config::Plan;
 use crate::metrics::{Recorder, Sample};
-use crate::model::{Cause, Failure, JobKey, Outcome, RunReport};
-use crate::runner;
+use crate::model::{Cause, Failure, Outcome, RunReport};
+use crate::runner::{self, Job};
 use crate::schedule::Skip;
 use crate::store::History;
 
@@ -78,18 +77,20 @@ impl Sinks {
         self.recorder.record_agent(&Sample::new(&metrics::RUNNING, running as f64));
     }
 
-    /// Makes every counter of a job exist at 0: one that first appears at 1 is invisible to `rate()`.
-    pub(super) fn precreate(&self, key: &JobKey, spec: &CheckSpec, every_peer: bool) {
+    /// Makes every counter and histogram of a job exist at 0: one that first appears at 1 is invisible to `rate()`.
+    pub(super) fn precreate(&self, job: &Job) {
+        let Job { key, target, spec, .. } = job;
         let label = |text: &'static str| vec![Cow::Borrowed(text)];
         let mut series = Vec::new();
         // Where each peer has series of its own, those without a peer would stay at 0 for ever.
-        if !every_peer {
+        if !target.resolve_all {
             series.extend(Outcome::LABELS.iter().map(|outcome| (&runner::metrics::RUNS, label(outcome))));
             let failures = Failure::ALL.iter().filter(|failure| spec.can_fail_as(**failure));
             series.extend(failures.map(|failure| (&runner::metrics::FAILURES, label(failure.reason()))));
             let causes = Cause::ALL.iter();
             series.extend(causes.map(|cause| (&runner::metrics::INCONCLUSIVE, label(cause.reason()))));
             series.push((&runner::metrics::DURATION, Vec::new()));
+            series.extend(spec.series_at_zero(target));
         }
         series.extend(Skip::ALL.iter().map(|skip| (&metrics::SKIPPED, label(skip.label()))));
         self.recorder.precreate(&key.target, key.check, None, series);

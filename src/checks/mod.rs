@@ -5,9 +5,9 @@ pub mod handshake;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::Descriptor;
+use crate::metrics::{Descriptor, LabelValue};
 use crate::model::{Failure, Span, Verdict};
-use crate::session::Visit;
+use crate::session::{Target, Visit};
 pub use handshake::Handshake;
 
 /// Every metric of every check.
@@ -92,6 +92,13 @@ impl CheckSpec {
     pub fn can_fail_as(&self, failure: Failure) -> bool {
         match self {
             Self::Handshake(_) => !matches!(failure, Failure::TcpNotEnded),
+        }
+    }
+
+    /// The series of the check's own metrics that exist at 0 before the first run of a target.
+    pub fn series_at_zero(&self, target: &Target) -> Vec<(&'static Descriptor, Vec<LabelValue>)> {
+        match self {
+            Self::Handshake(check) => check.series_at_zero(target),
         }
     }
 

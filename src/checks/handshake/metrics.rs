@@ -1,7 +1,10 @@
 //! What `handshake` measures.
 
-use crate::metrics::{Descriptor, Kind, Sample, Scope, Unit};
-use crate::session::Visit;
+use url::Host;
+
+use crate::metrics::{Descriptor, Kind, LabelValue, Sample, Scope, Unit};
+use crate::model::Phase;
+use crate::session::{Target, Visit};
 use crate::wire::Facts;
 
 /// Each phase of the dial.
@@ -59,6 +62,26 @@ pub static FINDING: Descriptor = Descriptor {
 /// Every metric of the check.
 pub static METRICS: &[&Descriptor] =
     &[&PHASE_DURATION, &LAST_PHASE_DURATION, &CERTIFICATE_NOT_AFTER, &LAST_STATUS, &FINDING];
+
+/// The histograms that runs of the target will fill, so that they can exist at 0 from the start.
+pub(super) fn expected(target: &Target, greets: bool) -> Vec<(&'static Descriptor, Vec<LabelValue>)> {
+    let url = &target.endpoint.url;
+    let port = url.port_or_known_default().unwrap_or_default();
+    let proxy = target.endpoint.proxy.as_ref();
+    let proxied = proxy.is_some_and(|proxy| !proxy.exceptions.covers(target.endpoint.host(), port));
+    // The proxy resolves the name, and connects.
+    let named = !proxied && matches!(url.host(), Some(Host::Domain(_)));
+    let phases = [
+        (Phase::Dns, named),
+        (Phase::Tcp, !proxied),
+        (Phase::Proxy, proxied),
+        (Phase::Tls, url.scheme() == "wss"),
+        (Phase::Upgrade, true),
+        (Phase::FirstMessage, greets),
+    ];
+    let phases = phases.into_iter().filter(|(_, expected)| *expected);
+    phases.map(|(phase, _)| (&PHASE_DURATION, vec![phase.label().into()])).collect()
+}
 
 /// What a run may find without failing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,8 +12,9 @@ use std::time::{Duration, SystemTime};
 pub use config::{Expect, Expectation, FirstMessage, Handshake, MessageKind, Thresholds};
 pub use metrics::METRICS;
 
+use crate::metrics::{Descriptor, LabelValue};
 use crate::model::{Failure, Outcome, Span, Verdict};
-use crate::session::{Ask, Opened, Visit};
+use crate::session::{Ask, Opened, Target, Visit};
 use crate::wire::{Facts, Timings};
 
 /// A step's findings: nothing wrong, or the verdict that ends the run.
@@ -27,6 +28,11 @@ impl Handshake {
             Ok(detail) => Verdict::new(Outcome::Pass, detail),
             Err(verdict) => verdict,
         }
+    }
+
+    /// The series of [`METRICS`] that exist at 0 before the first run.
+    pub fn series_at_zero(&self, target: &Target) -> Vec<(&'static Descriptor, Vec<LabelValue>)> {
+        metrics::expected(target, self.first_message.is_some())
     }
 
     async fn steps(&self, visit: &Visit) -> Result<String, Verdict> {

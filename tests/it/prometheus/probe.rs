@@ -53,7 +53,7 @@ impl Trap {
 #[test]
 fn internal_addresses_are_refused_in_every_disguise() {
     let trap = Trap::new();
-    let agent = agent(&format!("127.0.0.1:{}", trap.port()), "");
+    let agent = agent("gw.example.com", "");
     let port = trap.port();
     let targets = [
         "http://169.254.169.254".to_owned(),
@@ -111,7 +111,7 @@ fn names_are_held_against_what_they_resolve_to() {
     let server = Program::python("dns_server.py", &records);
     let gateway = Program::node("node_ws.mjs", &[]);
     let resolver = format!("resolver: {{ servers: ['{}'] }}\n", server.address());
-    let agent = agent(&format!("127.0.0.1:{}", trap.port()), &resolver);
+    let agent = agent("gw.example.com", &resolver);
     let names = [
         ("public", "inside.test"),
         ("public", "localhost"),
