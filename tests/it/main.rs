@@ -4,4 +4,5 @@ mod causes;
 mod demo;
 mod floors;
 mod lifecycle;
+mod secrets;
 mod support;
