@@ -205,7 +205,9 @@ fn build(report: &mut Report<'_>, mut config: Value, now: Timestamp) -> Option<P
     let mut plan = Plan { targets: Vec::new(), jobs: Vec::new(), modules, agent };
     for (target, checks) in parsed {
         let target = Arc::new(target);
-        plan.jobs.extend(checks.into_iter().map(|check| Job::new(&plan.agent, &target, check)));
+        let trusted = target.settings.tls.ca_file.as_ref().and_then(|file| report.files.read(file).ok());
+        let job = |check| Job::new(&plan.agent, &target, trusted.as_deref(), check);
+        plan.jobs.extend(checks.into_iter().map(job));
         plan.targets.push(target);
     }
     Some(plan)

@@ -106,11 +106,17 @@ impl Target {
 }
 
 impl Job {
-    pub(super) fn new(agent: &AgentSettings, target: &Arc<Target>, check: CheckSpec) -> Self {
+    /// `trusted` is what `tls.ca_file` holds: authorities are read once, so that others make another job.
+    pub(super) fn new(
+        agent: &AgentSettings,
+        target: &Arc<Target>,
+        trusted: Option<&[u8]>,
+        check: CheckSpec,
+    ) -> Self {
         // What of the agent's settings reaches the wire belongs to each job.
         let agent_part = (agent.user_agent(), &agent.resolver);
         let target_part = TargetSettings { checks: Checks::default(), ..target.settings.clone() };
-        let config_hash = hash(&(agent_part, &*target.name, target_part, &check));
+        let config_hash = hash(&(agent_part, &*target.name, target_part, trusted, &check));
         let key = JobKey { target: target.name.clone(), check: check.kind(), config_hash };
         Self { key, target: target.clone(), check }
     }
