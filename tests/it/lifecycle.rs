@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use gateprobe::gateway::{EventKind, FaultKind, Settings};
+use gateprobe::gateway::{EventKind, FaultKind, Settings, TlsSettings};
 use serde_json::Value;
 
 use crate::support::binary::{self, Agent, LogLines, eventually, value};
@@ -147,9 +147,12 @@ fn a_reload_leaves_alone_what_is_the_same_and_follows_what_changed() {
         assert!(summary.contains(part), "no {part:?}: {summary}");
     }
     let (left, dropped) = (before.accepted(), gone.accepted());
-    until_runs(&agent, "kept", "pass", passed + 3.0);
+    until_runs(&agent, "kept", "pass", runs(&agent, "kept", "pass") + 3.0);
     eventually("two visits of the new address", || (after.accepted() >= 2).then_some(()));
-    assert_eq!((before.accepted(), gone.accepted()), (left, dropped), "old addresses were visited again");
+    // One may have been on its way; jobs that went on would have been there twice by now.
+    for (gateway, then) in [(&before, left), (&gone, dropped)] {
+        assert!(gateway.accepted() <= then + 1, "an old address was visited again");
+    }
     let (_, metrics) = agent.get("/metrics");
     assert!(!metrics.contains("target=\"gone\""), "a removed target still has series");
     let interval = "gateprobe_check_interval_seconds{check=\"handshake\",target=\"changing\"}";
@@ -168,6 +171,27 @@ fn held_its_schedule(agent: &Agent, gateway: &Gateway) {
     let ticks: f64 = gaps.iter().map(|gap| (gap / 2.0).round()).sum();
     let overrun = skipped(agent, "kept", "overrun");
     assert!(ticks - gaps.len() as f64 <= overrun, "runs were skipped, {overrun} of them counted: {gaps:?}");
+}
+
+#[test]
+fn a_reload_reads_the_authorities_anew() {
+    let folder = folder();
+    let tls = || Settings { tls: Some(TlsSettings::loopback()), ..Settings::default() };
+    let [gateway, other] = [(); 2].map(|()| Gateway::start(tls()));
+    let trust =
+        |gateway: &Gateway| write(folder.path(), "ca.pem", gateway.ca_pem().expect("its own authority"));
+    let ca = trust(&other);
+    let target = format!("url: {}, tls: {{ca_file: {ca:?}}}, checks: {{handshake: {EVERY}}}", gateway.url());
+    let (agent, log) = start(folder.path(), &format!("targets: {{chat: {{{target}}}}}\n"));
+    let log = log.collect();
+    until_runs(&agent, "chat", "fail", 1.0);
+    trust(&gateway);
+    let (status, summary) = agent.post("/-/reload");
+    assert_eq!(status, 200);
+    assert!(summary.contains("1 changed"), "{summary}");
+    until_runs(&agent, "chat", "pass", 1.0);
+    drop(agent);
+    log.join().expect("a log");
 }
 
 #[test]
@@ -202,7 +226,7 @@ fn a_bad_config_keeps_the_old_one_and_says_why_everywhere() {
 #[test]
 fn a_run_in_progress_is_finished_within_the_grace() {
     let folder = folder();
-    let [slow, quick] = [Gateway::with(&["upgrade_delay=3s"]), Gateway::with(&[])];
+    let [slow, quick] = [Gateway::with(&["upgrade_delay=4s"]), Gateway::with(&[])];
     let (mut agent, log) = start(
         folder.path(),
         &format!(
@@ -216,28 +240,27 @@ fn a_run_in_progress_is_finished_within_the_grace() {
     );
     let log = log.collect();
     until_runs(&agent, "quick", "pass", 1.0);
-    eventually("a run in progress", || in_progress(&slow).then_some(()));
+    let requests = || slow.times(|kind| *kind == EventKind::RequestRead).len();
+    let before = requests();
+    eventually("a run that has just begun", || (requests() > before).then_some(()));
     agent.signal("TERM");
     eventually("not ready", || {
         let (status, text) = agent.get("/readyz?verbose");
         (status == 503).then(|| assert!(text.contains("draining"), "{text}"))
     });
     assert_eq!(agent.get("/livez").0, 200);
-    let told = runs(&agent, "quick", "pass");
     assert_eq!(agent.wait(), Some(0));
     let log = log.join().expect("a log");
-    // What the gateway saw: one whole conversation, to the polite end.
-    let requests = slow.times(|kind| *kind == EventKind::RequestRead).len();
+    // What the gateway saw: whole conversations, to the polite end, and no new one.
     let farewells = slow.times(|kind| matches!(kind, EventKind::CloseReceived { code: Some(1000) })).len();
-    assert_eq!((requests, farewells), (1, 1), "{log}");
+    assert_eq!((requests(), farewells), (before + 1, before + 1), "{log}");
     let last = about(&log, "slow").pop().expect("a report");
     assert_eq!(last["outcome"], "pass", "{last}");
-    // Three seconds of draining, and every two seconds there would have been a run.
-    let quick_runs = about(&log, "quick").len() as f64;
-    assert!(quick_runs <= told + 1.0, "new runs while draining: {quick_runs} after {told}");
+    // One of `quick` may have been in progress too. Another one would have followed after two seconds, while
+    // `slow` was awaited.
     let draining = log.lines().position(|line| line.contains("draining for at most")).expect("says so");
-    let after: String = log.lines().skip(draining).collect();
-    assert!(!after.contains("\"quick\""), "a run of `quick` ended after the drain began: {after}");
+    let after: Vec<&str> = log.lines().skip(draining).collect();
+    assert!(about(&after.join("\n"), "quick").len() <= 1, "new runs while draining: {log}");
 }
 
 /// The last request that the gateway has read is not answered yet.

@@ -11,5 +11,6 @@ mod lifecycle;
 mod matrix;
 mod metrics;
 mod prometheus;
+mod secrets;
 mod support;
 mod third_party;

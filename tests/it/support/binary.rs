@@ -56,11 +56,6 @@ impl Agent {
         (agent, lines)
     }
 
-    /// The process.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// GET of a path: status and body, whatever the status.
     pub fn get(&self, path: &str) -> (u16, String) {
         get(&format!("http://{}{path}", self.address))
