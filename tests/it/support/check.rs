@@ -66,8 +66,8 @@ pub fn events<'a>(run: &'a Value, name: &str) -> Vec<&'a Value> {
 }
 
 fn checked(mut command: Command) -> Checked {
-    // A busy test machine is late now and then; what is judged here does not depend on that.
-    command.env("GATEPROBE__LAG_BOUND", "2s");
+    // A busy machine makes runs late, and then what may be our own doing is inconclusive, as it should be.
+    command.env("GATEPROBE__LAG_BOUND", "10s");
     let output = command.args(["--output", "json"]).output().expect("runs");
     let (exit, stdout, stderr) = finish(output);
     let runs = serde_json::from_str(&stdout);

@@ -40,11 +40,9 @@ fn a_resolver_that_answers_nobody_accuses_no_gateway() {
     let checked = check_config(&config(&server, "ws://gateway.test:8080/", ""));
     checked.expect(3, "inconclusive resolver_unreachable");
     // The deadline comes before the resolver has had all of its tries.
-    for timeout in ["2500ms", "600ms"] {
-        let hurried = format!(", checks: {{ handshake: {{ timeout: {timeout}, close_timeout: 100ms }} }}");
-        let checked = check_config(&config(&server, "ws://gateway.test:8080/", &hurried));
-        checked.expect(3, "inconclusive resolver_unreachable");
-    }
+    let hurried = ", checks: { handshake: { timeout: 2500ms } }";
+    let checked = check_config(&config(&server, "ws://gateway.test:8080/", hurried));
+    checked.expect(3, "inconclusive resolver_unreachable");
 }
 
 #[test]
