@@ -260,8 +260,9 @@ fn the_commands_tell_no_secret() {
     for (args, codes) in [
         (vec!["check", "--config", file, "--verbose"], vec![1]),
         (vec!["check", "--config", file, "--output", "json"], vec![1]),
-        (vec!["check", "--verbose", &url], vec![1]),
-        (vec!["check", "--output", "json", &url], vec![1]),
+        // Without a config, a busy machine may say that it was too late to judge.
+        (vec!["check", "--verbose", &url], vec![1, 3]),
+        (vec!["check", "--output", "json", &url], vec![1, 3]),
         (vec!["config", "check", file], vec![0]),
         (vec!["config", "show", file], vec![0]),
         (vec!["config", "show", file, "--output", "json"], vec![0]),
