@@ -3,8 +3,8 @@
 
 mod grep;
 mod mirror;
+mod mistakes;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -260,8 +260,9 @@ fn the_commands_tell_no_secret() {
     for (args, codes) in [
         (vec!["check", "--config", file, "--verbose"], vec![1]),
         (vec!["check", "--config", file, "--output", "json"], vec![1]),
-        (vec!["check", "--verbose", &url], vec![1]),
-        (vec!["check", "--output", "json", &url], vec![1]),
+        // Without a config, a busy machine may say that it was too late to judge.
+        (vec!["check", "--verbose", &url], vec![1, 3]),
+        (vec!["check", "--output", "json", &url], vec![1, 3]),
         (vec!["config", "check", file], vec![0]),
         (vec!["config", "show", file], vec![0]),
         (vec!["config", "show", file, "--output", "json"], vec![0]),
@@ -299,63 +300,4 @@ async fn debug_output_tells_no_secret() {
     house.assert_heard();
     // Runtimes within it must not end on a thread that drives this one.
     tokio::task::spawn_blocking(move || drop(house)).await.expect("dropped");
-}
-
-/// Configs with a secret where none must be. Each is refused, without repeating it.
-const MISTAKES: [&str; 20] = [
-    "targets: {chat: {url: 'wss://x.example/', auth: {token: ZqXMistake7x}}}",
-    "targets: {chat: {url: 'wss://x.example/', auth: ZqXMistake7x}}",
-    "targets: {chat: {url: 'wss://x.example/', auth: {token: {file: /t, value: ZqXMistake7x}}}}",
-    "targets: {chat: {url: 'wss://x.example/', auth: {token: {file: [ZqXMistake7x]}}}}",
-    "targets: {chat: {url: 'wss://x.example/', headers: {Authorization: Bearer ZqXMistake7x}}}",
-    "targets: {chat: {url: 'wss://x.example/', headers: {X-Note: \"ZqXMistake7x\\n\"}}}",
-    "targets: {chat: {url: 'wss://x.example/', headers: {X-Note: [ZqXMistake7x]}}}",
-    "targets: {chat: {url: 'wss://me:ZqXMistake7x@x.example/'}}",
-    "targets: {chat: {url: 'wss://x.example:port/?token=ZqXMistake7x'}}",
-    "targets: {chat: {url: 'https://x.example/?token=ZqXMistake7x'}}",
-    "targets: {chat: {url: {token: ZqXMistake7x}}}",
-    "targets: {chat: {url: 'wss://x.example/', proxy: {url: 'http://me:ZqXMistake7x@p.example:3128'}}}",
-    "targets: {chat: {url: 'wss://x.example/', proxy: {url: 'http://p.example:1', username: me, password: ZqXMistake7x}}}",
-    "targets: {chat: {url: 'wss://x.example/', secret: ZqXMistake7x}}",
-    "targets: {chat: {url: 'wss://x.example/', auth: {token: {file: /t}, place: {first_message: {template: 'AUTH ZqXMistake7x'}}}}}",
-    "targets: {chat: {url: 'wss://x.example/', auth: {token: {file: /t}, place: {subprotocol: {prefix: 'bearer ZqXMistake7x'}}}}}",
-    "targets: {chat: {url: 'wss://x.example/', auth: {token: 'ZqXMistake7x}}}",
-    "targets: {chat: {url: 'wss://x.example/', token: ZqXMistake7x, token: ZqXMistake7x}}",
-    "http: {reload_token: ZqXMistake7x}\ntargets: {chat: {url: 'wss://x.example/'}}",
-    "http: {reload_token_file: {env: ZqXMistake7x}}\ntargets: {chat: {url: 'wss://x.example/'}}",
-];
-
-#[test]
-fn errors_of_a_config_tell_no_secret() {
-    let folder = folder();
-    for text in MISTAKES {
-        let file = write(folder.path(), "gateprobe.yaml", text);
-        refused(folder.path(), text, &["config", "check", file.to_str().expect("UTF-8")], &[]);
-        refused(folder.path(), text, &["run", "--config", file.to_str().expect("UTF-8")], &[]);
-    }
-    let file = write(folder.path(), "gateprobe.yaml", "targets: {chat: {url: 'wss://x.example/'}}");
-    let file = file.to_str().expect("UTF-8");
-    for variable in [
-        ("GATEPROBE__TARGETS__CHAT__AUTH__TOKEN", MISTAKE),
-        ("GATEPROBE__TARGETS__CHAT__AUTH__TOKEN__VALUE", MISTAKE),
-        ("GATEPROBE__TARGETS__CHAT__URL", "wss://me:ZqXMistake7x@x.example/"),
-        ("GATEPROBE__TARGETS__CHAT__HEADERS__AUTHORIZATION", "Bearer ZqXMistake7x"),
-        ("GATEPROBE__TARGETS__CHAT__PROXY__URL", "http://me:ZqXMistake7x@p.example"),
-        ("GATEPROBE__TARGETS__CHAT__PROXY__PASSWORD", MISTAKE),
-        ("GATEPROBE__RELOAD_TOKEN", MISTAKE),
-    ] {
-        refused(folder.path(), variable.0, &["config", "check", file], &[variable]);
-    }
-    for url in ["ws://me:ZqXMistake7x@x.example/", "http://x.example/?ZqXMistake7x", "ws://x:y/?ZqXMistake7x"]
-    {
-        refused(folder.path(), url, &["check", url], &[]);
-    }
-}
-
-fn refused(folder: &Path, what: &str, args: &[&str], variables: &[(&str, &str)]) {
-    let output = gateprobe(args).current_dir(folder).envs(variables.iter().copied()).output();
-    let (code, out, err) = finish(output.expect("runs"));
-    assert_eq!(code, 2, "{what}: {out}{err}");
-    assert!(!err.is_empty(), "{what}");
-    assert_clean(what, &format!("{out}{err}"), &[MISTAKE]);
 }
