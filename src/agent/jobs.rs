@@ -106,7 +106,7 @@ impl Agent {
     /// Drives a job until the agent is stopped or the job is gone.
     pub(super) fn spawn(self: &Arc<Self>, ready: Ready) -> CancellationToken {
         let Ready { job, target } = ready;
-        self.sinks.precreate(&job);
+        self.sinks.precreate(&job, None);
         let interval = job.spec.interval().get();
         let observer = JobObserver { sinks: Arc::clone(&self.sinks), key: job.key.clone() };
         observer.measure(Sample::new(&metrics::INTERVAL, interval.as_secs_f64()));
@@ -133,9 +133,8 @@ impl Agent {
     async fn run(&self, job: &Job) {
         let setup = self.setup.load_full();
         let _running = self.sinks.running();
-        for report in setup.runner.run(job, &self.cut).await {
-            self.sinks.record(report);
-        }
+        let reports = setup.runner.run(job, &self.cut).await;
+        self.sinks.record_run(job, reports);
     }
 
     /// The budget that a run of this target shares with the scheduled ones.

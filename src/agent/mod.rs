@@ -52,6 +52,8 @@ pub struct Agent {
     setup: ArcSwap<Setup>,
     throttle: Throttle,
     jobs: Mutex<Jobs>,
+    /// Held during a reload: of two at once, the later must win.
+    reloading: Mutex<()>,
     /// What is wrong with the config in the files, while an older one is in force.
     problem: Mutex<Option<Vec<String>>>,
     /// No new runs from now on.
@@ -81,6 +83,7 @@ impl Agent {
             setup: ArcSwap::from_pointee(setup),
             throttle: throttle.clone(),
             jobs: Mutex::default(),
+            reloading: Mutex::default(),
             problem: Mutex::default(),
             stop: CancellationToken::new(),
             cut: CancellationToken::new(),
@@ -99,6 +102,7 @@ impl Agent {
     /// # Errors
     /// Every mistake of the new config, one a line.
     pub fn reload(self: &Arc<Self>) -> Result<ReloadSummary, ReloadError> {
+        let _alone = lock(&self.reloading);
         let result = self.load_anew();
         *lock(&self.problem) = result.as_ref().err().map(|error| match error {
             ReloadError::Config(lines) | ReloadError::Agent(lines) => lines.clone(),

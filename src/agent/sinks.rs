@@ -40,7 +40,7 @@ impl Sinks {
     }
 
     /// Hands a report to all of them.
-    pub(super) fn record(&self, mut report: RunReport) {
+    fn record(&self, mut report: RunReport) {
         let change = self.tally.count(&report);
         let failures = f64::from(change.consecutive_failures);
         report.samples.push(Sample::new(&metrics::CONSECUTIVE_FAILURES, failures));
@@ -78,12 +78,12 @@ impl Sinks {
     }
 
     /// Makes every counter and histogram of a job exist at 0: one that first appears at 1 is invisible to `rate()`.
-    pub(super) fn precreate(&self, job: &Job) {
+    pub(super) fn precreate(&self, job: &Job, peer: Option<&str>) {
         let Job { key, target, spec, .. } = job;
         let label = |text: &'static str| vec![Cow::Borrowed(text)];
         let mut series = Vec::new();
         // Where each peer has series of its own, those without a peer would stay at 0 for ever.
-        if !target.resolve_all {
+        if target.resolve_all == peer.is_some() {
             series.extend(Outcome::LABELS.iter().map(|outcome| (&runner::metrics::RUNS, label(outcome))));
             let failures = Failure::ALL.iter().filter(|failure| spec.can_fail_as(**failure));
             series.extend(failures.map(|failure| (&runner::metrics::FAILURES, label(failure.reason()))));
@@ -92,8 +92,23 @@ impl Sinks {
             series.push((&runner::metrics::DURATION, Vec::new()));
             series.extend(spec.series_at_zero(target));
         }
-        series.extend(Skip::ALL.iter().map(|skip| (&metrics::SKIPPED, label(skip.label()))));
-        self.recorder.precreate(&key.target, key.check, None, series);
+        if peer.is_none() {
+            series.extend(Skip::ALL.iter().map(|skip| (&metrics::SKIPPED, label(skip.label()))));
+        }
+        self.recorder.precreate(&key.target, key.check, peer, series);
+    }
+
+    /// Hands over the reports of one run of a job. Where each address has its own, those that are new get
+    /// their counters, and the series of those that are gone go.
+    pub(super) fn record_run(&self, job: &Job, reports: Vec<RunReport>) {
+        let peers: Vec<&str> = reports.iter().filter_map(|report| report.peer.as_deref()).collect();
+        if !peers.is_empty() {
+            for peer in self.tally.become_peers(&job.key, &peers) {
+                self.precreate(job, Some(&peer));
+            }
+            self.recorder.retain_peers(&job.key.target, |peer| peers.contains(&peer));
+        }
+        reports.into_iter().for_each(|report| self.record(report));
     }
 
     /// Forgets what is not in the plan.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::model::{Outcome, RunReport};
+use crate::model::{JobKey, Outcome, RunReport};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
@@ -51,6 +51,16 @@ impl Tally {
         Change { before: before.map(|state| state.last), consecutive_failures: failures }
     }
 
+    /// Makes the addresses of a job those of its last run; gives those that are new.
+    pub fn become_peers(&self, job: &JobKey, peers: &[&str]) -> Vec<String> {
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_job = |key: &Key| key.target == job.target && key.check == job.check;
+        states.retain(|key, _| !of_job(key) || key.peer.as_deref().is_some_and(|peer| peers.contains(&peer)));
+        let known: Vec<&str> =
+            states.keys().filter(|key| of_job(key)).filter_map(|key| key.peer.as_deref()).collect();
+        peers.iter().filter(|peer| !known.contains(peer)).map(|peer| (*peer).to_owned()).collect()
+    }
+
     /// Forgets the jobs that are gone.
     pub fn retain(&self, keep: impl Fn(&str, &str) -> bool) {
         let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,7 +102,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::model::{Cause, Failure, JobKey, Timeline};
+    use crate::model::{Cause, Failure, Timeline};
 
     fn report(outcome: Outcome) -> RunReport {
         RunReport {
@@ -117,6 +127,18 @@ mod tests {
             .map(|outcome| tally.count(&report(outcome)).consecutive_failures)
             .collect();
         assert_eq!(streaks, [1, 2, 2, 3, 0, 0, 1]);
+    }
+
+    #[test]
+    fn addresses_come_and_go() {
+        let tally = Tally::default();
+        let key = report(Outcome::Pass).job;
+        assert_eq!(tally.become_peers(&key, &["192.0.2.1", "192.0.2.2"]).len(), 2);
+        for peer in ["192.0.2.1", "192.0.2.2"] {
+            tally.count(&RunReport { peer: Some(peer.to_owned()), ..report(Outcome::Pass) });
+        }
+        assert_eq!(tally.become_peers(&key, &["192.0.2.2", "192.0.2.3"]), ["192.0.2.3"]);
+        assert_eq!(tally.0.lock().expect("whole").len(), 1, "the address that went is forgotten");
     }
 
     #[test]

@@ -69,42 +69,45 @@ impl Runner {
     }
 
     /// Runs a job once: one report, or one a peer where the target resolves `all`. Each ends by the check's
-    /// time-out, or at once when `cut` is cancelled.
+    /// time-out, or at once when `cut` is cancelled; a critical finding is looked at a second time.
     pub async fn run(&self, job: &Job, cut: &CancellationToken) -> Vec<RunReport> {
-        if !job.target.resolve_all {
-            return vec![self.confirmed(job, None, cut).await];
+        let deadline = deadline(job);
+        let peers = if job.target.resolve_all { self.peers(job, cut).await } else { Vec::new() };
+        if peers.is_empty() {
+            // Where the name does not resolve, the run itself finds out and says why.
+            return vec![self.confirmed(job, None, deadline, cut).await];
         }
-        let evidence = Evidence::new();
-        let deadline = Instant::now() + job.spec.timeout().get();
-        let resolving = self.dialer.resolve(&job.target.endpoint, &evidence);
-        let peers = tokio::select! {
-            biased;
-            peers = resolving => peers.ok(),
-            () = sleep_until(deadline) => None,
-            () = cut.cancelled() => None,
-        };
-        match peers {
-            Some(peers) if !peers.is_empty() => {
-                let peers = peers.into_iter().take(MAX_PEERS);
-                let runs = peers.map(|peer| self.confirmed(job, Some(peer), cut));
-                futures_util::future::join_all(runs).await
-            }
-            // The run itself finds out, and says, why the name does not resolve.
-            _ => vec![self.confirmed(job, None, cut).await],
-        }
+        let runs = peers.into_iter().map(|peer| self.confirmed(job, Some(peer), deadline, cut));
+        futures_util::future::join_all(runs).await
     }
 
     /// Runs a job once, towards one address, and tells what its first dial found out as well.
     pub async fn probe(&self, job: &Job, cut: &CancellationToken) -> (RunReport, Facts) {
-        self.once(job, None, cut).await
+        self.once(job, None, deadline(job), cut).await
+    }
+
+    /// The addresses to probe; none where the name does not resolve within half of the job's time.
+    async fn peers(&self, job: &Job, cut: &CancellationToken) -> Vec<IpAddr> {
+        let evidence = Evidence::new();
+        let resolving = self.dialer.resolve(&job.target.endpoint, &evidence);
+        let half = Instant::now() + job.spec.timeout().get() / 2;
+        let peers = cut.run_until_cancelled(timeout_at(half, resolving)).await;
+        let peers = peers.and_then(Result::ok).and_then(Result::ok).unwrap_or_default();
+        peers.into_iter().take(MAX_PEERS).collect()
     }
 
     /// A run whose critical findings were seen twice before they count.
-    async fn confirmed(&self, job: &Job, peer: Option<IpAddr>, cut: &CancellationToken) -> RunReport {
-        let (first, _) = self.once(job, peer, cut).await;
+    async fn confirmed(
+        &self,
+        job: &Job,
+        peer: Option<IpAddr>,
+        by: Instant,
+        cut: &CancellationToken,
+    ) -> RunReport {
+        let (first, _) = self.once(job, peer, by, cut).await;
         match first.outcome {
             Outcome::Fail(failure) if failure.is_critical() => {
-                let (mut second, _) = self.once(job, peer, cut).await;
+                let (mut second, _) = self.once(job, peer, deadline(job), cut).await;
                 let seen = if second.outcome == first.outcome { "confirmed" } else { "not confirmed" };
                 second.detail = format!("{} ({} {seen} by a second run)", second.detail, failure.reason());
                 second.duration += first.duration;
@@ -115,9 +118,14 @@ impl Runner {
         }
     }
 
-    async fn once(&self, job: &Job, peer: Option<IpAddr>, cut: &CancellationToken) -> (RunReport, Facts) {
+    async fn once(
+        &self,
+        job: &Job,
+        peer: Option<IpAddr>,
+        deadline: Instant,
+        cut: &CancellationToken,
+    ) -> (RunReport, Facts) {
         let (started_at, began) = (SystemTime::now(), Instant::now());
-        let deadline = began + job.spec.timeout().get();
         let visit = Visit::new(&job.target, &self.dialer, &job.budget, peer, deadline);
         let (lag, mut asked) = (Lag::default(), Asked::default());
         let verdict = {
@@ -126,11 +134,13 @@ impl Runner {
             tokio::pin!(check, ahead);
             loop {
                 tokio::select! {
+                    // The deadline comes before the check: one that always finds more to read uses up the
+                    // task's share of each turn, and what is asked after it would never get its own.
                     biased;
                     never = lag.watch() => match never {},
-                    verdict = &mut check => break verdict,
-                    () = sleep_until(deadline) => break timed_out(&visit.evidence, job),
                     () = cut.cancelled() => break cut_off(),
+                    () = sleep_until(deadline) => break timed_out(&visit.evidence, job),
+                    verdict = &mut check => break verdict,
                     answers = &mut ahead, if asked.control.is_none() && asked.resolver.is_none() => asked = answers,
                 }
             }
@@ -244,6 +254,10 @@ impl Runner {
             Outcome::Inconclusive(_) | Outcome::Unsupported(_) => {}
         }
     }
+}
+
+fn deadline(job: &Job) -> Instant {
+    Instant::now() + job.spec.timeout().get()
 }
 
 fn timed_out(evidence: &Evidence, job: &Job) -> Verdict {

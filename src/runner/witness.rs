@@ -22,7 +22,10 @@ struct Site {
     answered: Option<Instant>,
 }
 
-/// When each site last answered and last failed. Bounded by the number of configured targets.
+/// Sites remembered, at most: those of `/probe` are named by strangers.
+const MAX_SITES: usize = 4_096;
+
+/// When each site last answered and last failed.
 #[derive(Debug, Default)]
 pub struct Witness(Mutex<HashMap<String, Site>>);
 
@@ -49,6 +52,14 @@ impl Witness {
 
     fn with(&self, host: &str, change: impl FnOnce(&mut Site)) {
         let mut sites = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if sites.len() >= MAX_SITES {
+            // What is older than a moment says nothing any more.
+            let recent = |at: Option<Instant>| at.is_some_and(|at| at.elapsed() <= MOMENT);
+            sites.retain(|_, site| recent(site.failed) || recent(site.answered));
+        }
+        if sites.len() >= MAX_SITES {
+            return;
+        }
         change(sites.entry(site_of(host)).or_default());
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use super::budget::{Budget, Permit};
 use super::target::Target;
 use crate::auth::{Place, Token};
-use crate::model::{End, Evidence, Failure, FrameKind, Outcome, Verdict};
+use crate::model::{End, Evidence, Failure, FrameKind, Outcome, Phase, Verdict};
 use crate::wire::{Broken, Dialed, Frame, Incoming, OutFrame, SendError, Violation};
 
 /// Close code 1013: come back later, there is no capacity (IANA registry of close codes).
@@ -17,6 +17,9 @@ const TRY_AGAIN_LATER: u16 = 1013;
 
 /// The largest message that is put together from fragments, in bytes: the socket's own bound is per frame.
 const MAX_MESSAGE: usize = 1 << 20;
+
+/// Frames that are taken after time was up, at most.
+const MAX_OVERTIME: u16 = 256;
 
 /// An open WebSocket, with its place in the budget.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub struct Opened {
     token: Option<Token>,
     /// The opcode and the payload so far of a message that comes in fragments.
     fragments: Option<(FrameKind, BytesMut)>,
+    /// Frames that were taken although time was up.
+    overtime: u16,
     budget: Arc<Budget>,
     _permit: Permit,
 }
@@ -113,6 +118,7 @@ impl Opened {
             upgraded_at: StdInstant::now(),
             token,
             fragments: None,
+            overtime: 0,
             budget,
             _permit: permit,
         }
@@ -128,7 +134,9 @@ impl Opened {
             return Ok(());
         };
         let text = fill(template, token.expose());
+        self.evidence.enter(Phase::Budget);
         self.budget.send(text.len()).await;
+        self.evidence.enter(Phase::Session);
         let sent = self.dialed.socket.send(&OutFrame::text(text)).await;
         let heard = |error| match error {
             SendError::Ended(how) => Heard::Ended { how },
@@ -138,10 +146,14 @@ impl Opened {
     }
 
     /// What comes next, or nothing by `until`.
+    ///
+    /// What lies there already when time is up is still taken, since the lateness may be ours; but not for
+    /// ever, or a gateway that floods us would never be late.
     pub async fn hear(&mut self, until: Instant) -> Heard {
         loop {
             let received = timeout_at(until, self.dialed.socket.recv()).await;
-            let Ok(received) = received else {
+            self.overtime = if Instant::now() > until { self.overtime + 1 } else { 0 };
+            let (Ok(received), ..=MAX_OVERTIME) = (received, self.overtime) else {
                 let mid_frame = self.dialed.socket.mid_frame() || self.fragments.is_some();
                 return Heard::Nothing { mid_frame };
             };
@@ -189,13 +201,18 @@ impl Opened {
     /// # Errors
     /// What was heard instead, when the connection takes no more.
     pub async fn say_close(&mut self, code: u16, until: Instant) -> Result<(), Heard> {
-        self.budget.send(2).await;
         match timeout_at(until, self.dialed.socket.send(&OutFrame::close(code, ""))).await {
             Ok(Ok(_)) => Ok(()),
             // What the gateway said before it hung up may still be there to be read, and says more.
             Ok(Err(_)) => Err(self.hear(until).await),
             Err(_) => Err(Heard::Nothing { mid_frame: false }),
         }
+    }
+
+    /// Waits until one more control frame is within the budget; to wait is no fault of the gateway's.
+    pub async fn afford_control(&self) {
+        self.evidence.enter(Phase::Budget);
+        self.budget.send(2).await;
     }
 }
 

@@ -6,6 +6,7 @@ mod crowd;
 mod demo;
 mod dependencies;
 mod docs;
+mod flood;
 mod floors;
 mod lifecycle;
 mod matrix;

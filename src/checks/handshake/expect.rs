@@ -16,6 +16,9 @@ const FOREIGN_ORIGIN: &str = "https://gateprobe-foreign-origin.invalid";
 
 const POLICY_VIOLATION: u16 = 1008;
 
+/// How long a Close may take to be written.
+const COURTESY: Duration = Duration::from_millis(100);
+
 /// How a gateway met somebody who should not get in.
 enum Reception {
     /// Refused, and how.
@@ -100,7 +103,8 @@ impl Handshake {
             visit.evidence.remark(format!("{who}: refused by {how}"));
         } else {
             // A Close is a courtesy here: how the gateway answers it was judged before.
-            let _ = opened.say_close(1000, until).await;
+            opened.afford_control().await;
+            let _ = opened.say_close(1000, visit.until(Some(COURTESY))).await;
         }
         Ok(reception)
     }
