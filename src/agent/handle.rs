@@ -43,6 +43,7 @@ impl http::AgentHandle for Handle {
             reasons.push("the config in the files was not loaded, an older one is in force:".to_owned());
             reasons.extend(problem.iter().map(|line| format!("  {line}")));
         }
+        reasons.extend(self.agent.pending_restart());
         if self.agent.draining() {
             reasons.push("draining: no new runs are started".to_owned());
         }

@@ -110,6 +110,8 @@ impl Agent {
         let interval = job.spec.interval().get();
         let observer = JobObserver { sinks: Arc::clone(&self.sinks), key: job.key.clone() };
         observer.measure(Sample::new(&metrics::INTERVAL, interval.as_secs_f64()));
+        let flag = f64::from(u8::from(is_paused(&target, self.clock.now())));
+        self.sinks.recorder.record_target(&target.name, &Sample::new(&metrics::PAUSED, flag));
         let cadence = Cadence::new(interval, &job.key.target, job.key.check, &self.replica);
         let driver = Driver { cadence, clock: self.clock };
         let (agent, stop) = (Arc::clone(self), self.stop.child_token());

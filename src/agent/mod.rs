@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::config::settings::AgentSettings;
 use crate::config::{Loaded, Plan};
 use crate::http::{ReloadError, ReloadSummary};
 use crate::metrics::{Recorder, RecorderError, Sample, Settings};
@@ -48,6 +49,8 @@ pub enum AgentError {
 /// The agent: all jobs of a plan, on their schedule.
 pub struct Agent {
     loader: Loader,
+    /// What sockets were bound and series labelled with: a reload can't change it.
+    started_with: AgentSettings,
     sinks: Arc<Sinks>,
     setup: ArcSwap<Setup>,
     throttle: Throttle,
@@ -79,6 +82,7 @@ impl Agent {
         let setup = Setup::new(plan, throttle.clone())?;
         let agent = Arc::new(Self {
             loader,
+            started_with: setup.plan.agent.clone(),
             sinks: Arc::new(Sinks::new(recorder, History::new(bounds))),
             setup: ArcSwap::from_pointee(setup),
             throttle: throttle.clone(),
@@ -139,6 +143,11 @@ impl Agent {
         self.setup.load_full()
     }
 
+    /// Which settings of the config in force wait for a restart, in a sentence each.
+    fn pending_restart(&self) -> Vec<String> {
+        needs_restart(&self.started_with, &self.setup.load().plan.agent)
+    }
+
     /// Whether the agent has begun to drain.
     pub fn draining(&self) -> bool {
         self.stop.is_cancelled()
@@ -151,7 +160,7 @@ impl Agent {
         let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
         let setup = Setup::new(plan, self.throttle.clone());
         let setup = setup.map_err(|error| ReloadError::Agent(lines(&error)))?;
-        warnings.extend(needs_restart(&self.setup.load().plan, &setup.plan));
+        warnings.extend(needs_restart(&self.started_with, &setup.plan.agent));
         self.setup.store(Arc::new(setup));
         Ok(ReloadSummary { warnings, ..self.put_in_force() })
     }
@@ -168,8 +177,7 @@ impl Agent {
 }
 
 /// What a reload can't change: sockets that are bound, labels that series carry.
-fn needs_restart(old: &Plan, new: &Plan) -> Vec<String> {
-    let (old, new) = (&old.agent, &new.agent);
+fn needs_restart(old: &AgentSettings, new: &AgentSettings) -> Vec<String> {
     let changed = [
         ("location", old.location != new.location),
         ("http", old.http != new.http),
@@ -177,7 +185,9 @@ fn needs_restart(old: &Plan, new: &Plan) -> Vec<String> {
         ("history", old.history != new.history),
     ];
     let changed = changed.into_iter().filter(|(_, changed)| *changed);
-    changed.map(|(field, _)| format!("`{field}` has changed; that takes a restart")).collect()
+    changed
+        .map(|(field, _)| format!("`{field}` is not what the agent was started with; that takes a restart"))
+        .collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -55,7 +55,9 @@ impl Agent {
         if let Some(address) = literal(&stranger.endpoint.url)
             && !stranger.endpoint.guard.permits(address)
         {
-            let text = format!("{address} is an internal address, which the module does not allow");
+            let text = format!(
+                "{address} is an internal address, which the module does not allow (see `allow.addresses`)"
+            );
             return Err(ProbeError::Refused(text));
         }
         let limits = Limits::from(&module.settings.budget);

@@ -103,8 +103,12 @@ impl Sinks {
     pub(super) fn record_run(&self, job: &Job, reports: Vec<RunReport>) {
         let peers: Vec<&str> = reports.iter().filter_map(|report| report.peer.as_deref()).collect();
         if !peers.is_empty() {
-            for peer in self.tally.become_peers(&job.key, &peers) {
-                self.precreate(job, Some(&peer));
+            let (new, nameless) = self.tally.become_peers(&job.key, &peers);
+            new.iter().for_each(|peer| self.precreate(job, Some(peer)));
+            if nameless {
+                // The name resolves again: what failed for want of an address is over.
+                let over = Sample::new(&metrics::CONSECUTIVE_FAILURES, 0.0);
+                self.recorder.record_job(&job.key.target, job.key.check, &over);
             }
             self.recorder.retain_peers(&job.key.target, |peer| peers.contains(&peer));
         }

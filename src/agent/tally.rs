@@ -51,14 +51,17 @@ impl Tally {
         Change { before: before.map(|state| state.last), consecutive_failures: failures }
     }
 
-    /// Makes the addresses of a job those of its last run; gives those that are new.
-    pub fn become_peers(&self, job: &JobKey, peers: &[&str]) -> Vec<String> {
+    /// Makes the addresses of a job those of its last run; gives those that are new, and whether the job had
+    /// been judged without an address, because its name did not resolve.
+    pub fn become_peers(&self, job: &JobKey, peers: &[&str]) -> (Vec<String>, bool) {
         let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of_job = |key: &Key| key.target == job.target && key.check == job.check;
+        let nameless = states.keys().any(|key| of_job(key) && key.peer.is_none());
         states.retain(|key, _| !of_job(key) || key.peer.as_deref().is_some_and(|peer| peers.contains(&peer)));
         let known: Vec<&str> =
             states.keys().filter(|key| of_job(key)).filter_map(|key| key.peer.as_deref()).collect();
-        peers.iter().filter(|peer| !known.contains(peer)).map(|peer| (*peer).to_owned()).collect()
+        let new = peers.iter().filter(|peer| !known.contains(peer)).map(|peer| (*peer).to_owned()).collect();
+        (new, nameless)
     }
 
     /// Forgets the jobs that are gone.
@@ -133,11 +136,14 @@ mod tests {
     fn addresses_come_and_go() {
         let tally = Tally::default();
         let key = report(Outcome::Pass).job;
-        assert_eq!(tally.become_peers(&key, &["192.0.2.1", "192.0.2.2"]).len(), 2);
+        tally.count(&report(Outcome::Fail(Failure::DnsTimeout)));
+        let (new, nameless) = tally.become_peers(&key, &["192.0.2.1", "192.0.2.2"]);
+        assert!(new.len() == 2 && nameless);
         for peer in ["192.0.2.1", "192.0.2.2"] {
             tally.count(&RunReport { peer: Some(peer.to_owned()), ..report(Outcome::Pass) });
         }
-        assert_eq!(tally.become_peers(&key, &["192.0.2.2", "192.0.2.3"]), ["192.0.2.3"]);
+        let (new, nameless) = tally.become_peers(&key, &["192.0.2.2", "192.0.2.3"]);
+        assert!(new == ["192.0.2.3"] && !nameless);
         assert_eq!(tally.0.lock().expect("whole").len(), 1, "the address that went is forgotten");
     }
 

@@ -1,13 +1,14 @@
 //! `gateprobe check`: runs once, tells what happened, and exits accordingly.
 
+use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::render::{self, Style};
-use super::{Exit, interrupted, logging};
+use super::{DEFAULT_CONFIG, Exit, interrupted, logging};
 use crate::agent::Setup;
 use crate::config::{self, Plan};
 use crate::model::{Outcome, RunReport};
@@ -86,8 +87,15 @@ fn plan(args: &Args) -> Result<Plan, String> {
             "gateprobe check: a URL is checked without a config; name a target of the config instead".into(),
         );
     }
+    if files.is_empty() && url.is_none() && !Path::new(DEFAULT_CONFIG).exists() {
+        let host = args.target.as_deref().unwrap_or("chat.example.com/ws");
+        return Err(format!(
+            "gateprobe check: there is no {DEFAULT_CONFIG} here; to check a gateway without a config write its \
+             URL, such as wss://{host}; else name a config by --config"
+        ));
+    }
     if files.is_empty() {
-        files.push(PathBuf::from("gateprobe.yaml"));
+        files.push(PathBuf::from(DEFAULT_CONFIG));
     }
     let loaded = match url {
         Some(url) => config::for_url(url, config::process_environment()),
@@ -105,6 +113,11 @@ fn jobs(setup: &Setup, args: &Args) -> Result<Vec<Job>, String> {
         let known: Vec<&str> = plan.targets.iter().map(|target| &*target.name).collect();
         return Err(format!("the config has no target {name:?}; it has: {}", known.join(", ")));
     }
+    let kinds: BTreeSet<&str> = plan.jobs.iter().map(|job| job.key.check).collect();
+    if let Some(unknown) = args.checks.iter().find(|check| !kinds.contains(check.as_str())) {
+        let known: Vec<&str> = kinds.into_iter().collect();
+        return Err(format!("no target has a check {unknown:?}; the checks there are: {}", known.join(", ")));
+    }
     let of_target = |name: &str| wanted.is_none_or(|wanted| wanted == name);
     let chosen = |kind: &str| args.checks.is_empty() || args.checks.iter().any(|check| check == kind);
     let mut jobs = Vec::new();
@@ -114,10 +127,7 @@ fn jobs(setup: &Setup, args: &Args) -> Result<Vec<Job>, String> {
         jobs.extend(planned.filter_map(|job| setup.job(job, &budget)));
     }
     if jobs.is_empty() {
-        let mut kinds: Vec<&str> = plan.jobs.iter().map(|job| job.key.check).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        return Err(format!("there is nothing to run; the checks there are: {}", kinds.join(", ")));
+        return Err("there is nothing to run: that target does not have that check".to_owned());
     }
     Ok(jobs)
 }

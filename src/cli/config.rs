@@ -19,16 +19,16 @@ pub struct ConfigArgs {
 enum ConfigCommand {
     /// Tell all mistakes in a config, or that there are none.
     Check {
-        /// Files, the later over the earlier; GATEPROBE__... variables over them all.
-        #[arg(value_name = "FILE")]
+        /// Files, the later over the earlier; GATEPROBE__... variables over them all [default: gateprobe.yaml].
+        #[arg(value_name = "FILE", env = "GATEPROBE_CONFIG", value_delimiter = ',')]
         files: Vec<PathBuf>,
     },
     /// Print the JSON Schema of the file, for editors.
     Schema,
     /// Print what is in force: merged, with all defaults, secrets masked.
     Show {
-        /// Files, the later over the earlier; GATEPROBE__... variables over them all.
-        #[arg(value_name = "FILE")]
+        /// Files, the later over the earlier; GATEPROBE__... variables over them all [default: gateprobe.yaml].
+        #[arg(value_name = "FILE", env = "GATEPROBE_CONFIG", value_delimiter = ',')]
         files: Vec<PathBuf>,
         /// Print what the checks will cost each target a day, at most, instead.
         #[arg(long)]
@@ -79,6 +79,9 @@ fn execute(
         }
         ConfigCommand::Check { files } | ConfigCommand::Show { files, .. } => files,
     };
+    // As `gateprobe run`: what it would load is what is checked.
+    let default = [PathBuf::from(super::DEFAULT_CONFIG)];
+    let files = if files.is_empty() && default[0].exists() { &default[..] } else { &files[..] };
     let loaded = Loader::new(environment, Timestamp::now()).files(files).load_traced();
     let (plan, warnings, origins) = match loaded {
         Ok(loaded) => loaded,

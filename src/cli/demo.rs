@@ -1,7 +1,6 @@
 //! `gateprobe demo`: the agent watches gateways of its own; one gets a fault, is found, and heals.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -54,11 +53,18 @@ struct Stage {
 pub async fn run(args: Args) -> Exit {
     match play(args).await {
         Ok(()) => Exit::Pass,
+        // Whoever read along, such as `head`, has seen enough.
+        Err(error) if is_broken_pipe(&error) => Exit::Pass,
         Err(error) => {
             eprintln!("gateprobe demo: {error:#}");
             Exit::Agent
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 async fn play(args: Args) -> anyhow::Result<()> {
@@ -67,6 +73,7 @@ async fn play(args: Args) -> anyhow::Result<()> {
     let interrupted = interrupted();
     tokio::pin!(interrupted);
     let stage = Stage::build().await?;
+    let (victim, victims_name) = stage.victim(&args.fault)?;
     let config = stage.folder.path().join("gateprobe.yaml");
     let listener = match TcpListener::bind(args.listen).await {
         Ok(listener) => listener,
@@ -75,7 +82,7 @@ async fn play(args: Args) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let service =
         run::Service::start(vec![config], Some(listener)).await.map_err(|error| anyhow!("{error}"))?;
-    let mut screen = Screen::new(address, &args);
+    let mut screen = Screen::new(address, victims_name, &args);
     let began = Instant::now();
     let mut ticks = interval(Duration::from_millis(500));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -89,7 +96,7 @@ async fn play(args: Args) -> anyhow::Result<()> {
             break;
         }
         if !args.no_fault {
-            act = act.advance(began.elapsed(), &args, &stage)?;
+            act = act.advance(began.elapsed(), &args, victim)?;
         }
         screen.show(&service.agent, act, &args.fault)?;
     }
@@ -110,33 +117,50 @@ enum Act {
 }
 
 impl Act {
-    fn advance(self, elapsed: Duration, args: &Args, stage: &Stage) -> anyhow::Result<Self> {
+    fn advance(self, elapsed: Duration, args: &Args, victim: &Handle) -> anyhow::Result<Self> {
         let after = Duration::from_secs(args.fault_after);
         match self {
             Self::Healthy if elapsed >= after => {
-                stage.orders.set_fault(args.fault.clone())?;
+                victim.set_fault(args.fault.clone())?;
                 Ok(Self::Faulty)
             }
             Self::Faulty if elapsed >= after * 2 => {
-                stage.orders.clear_all();
+                victim.clear_all();
                 Ok(Self::Healed)
             }
             act => Ok(act),
         }
     }
 
-    fn tell(self, fault: &Fault, after: u64) -> String {
+    fn tell(self, fault: &Fault, victim: &str, after: u64) -> String {
         match self {
             Self::Healthy => {
-                format!("all gateways are healthy; {after} s after the start, `orders` gets a fault")
+                format!("all gateways are healthy; {after} s after the start, `{victim}` gets a fault")
             }
-            Self::Faulty => format!("the fault `{fault}` is on at `orders`: watch it being found"),
-            Self::Healed => "the fault is off again: watch `orders` heal".to_owned(),
+            Self::Faulty => format!("the fault `{fault}` is on at `{victim}`: watch it being found"),
+            Self::Healed => format!("the fault is off again: watch `{victim}` heal"),
         }
     }
 }
 
 impl Stage {
+    /// The gateway that gets the fault: `orders`, or the first one at which the fault can show.
+    fn victim(&self, fault: &Fault) -> anyhow::Result<(&Handle, &'static str)> {
+        let all = [(&self.orders, "orders"), (&self.secure, "secure"), (&self.chat, "chat")];
+        let mut refused = Ok(());
+        for (gateway, name) in all {
+            match gateway.set_fault(fault.clone()) {
+                Ok(()) => {
+                    gateway.clear_all();
+                    return Ok((gateway, name));
+                }
+                Err(error) => refused = Err(error),
+            }
+        }
+        refused?;
+        Err(anyhow!("no gateway of the demo can have the fault {fault}"))
+    }
+
     async fn build() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("no temporary folder")?;
         let hello = Some(r#"{"type":"welcome"}"#.to_owned());
@@ -182,22 +206,22 @@ struct Screen {
     in_place: bool,
     style: Style,
     address: SocketAddr,
+    victim: &'static str,
     fault_after: u64,
     no_fault: bool,
-    lines: usize,
     /// The last words about each subject.
     said: HashMap<String, String>,
 }
 
 impl Screen {
-    fn new(address: SocketAddr, args: &Args) -> Self {
+    fn new(address: SocketAddr, victim: &'static str, args: &Args) -> Self {
         Self {
             in_place: std::io::stdout().is_terminal(),
             style: Style::for_stdout(),
             address,
+            victim,
             fault_after: args.fault_after,
             no_fault: args.no_fault,
-            lines: 0,
             said: HashMap::new(),
         }
     }
@@ -205,23 +229,21 @@ impl Screen {
     fn show(&mut self, agent: &Agent, act: Act, fault: &Fault) -> anyhow::Result<()> {
         let story = match self.no_fault {
             true => "all gateways are healthy and stay so".to_owned(),
-            false => act.tell(fault, self.fault_after),
+            false => act.tell(fault, self.victim, self.fault_after),
         };
         let rows = rows(agent, self.style);
         if !self.in_place {
             return self.say(story, rows);
         }
         let mut text = String::new();
-        if self.lines > 0 {
-            write!(text, "\x1b[{}A\x1b[J", self.lines)?;
-        }
+        // The whole screen anew: lines that the terminal wraps can't be counted.
+        text.push_str("\x1b[H\x1b[2J");
         let table: String = rows.iter().map(|row| format!("  {}\n", row.line)).collect();
         let body = format!(
             "gateprobe demo: an agent and three gateways in one process; Ctrl-C ends it\n  \
              metrics  http://{}/metrics\n\n  {:<8} {:<10} {:>6} {:>6}  {}\n{table}\n  {story}\n",
             self.address, "TARGET", "CHECK", "PASS", "FAIL", "LAST RUN"
         );
-        self.lines = body.lines().count();
         text.push_str(&body);
         let mut out = std::io::stdout().lock();
         out.write_all(text.as_bytes())?;

@@ -36,7 +36,8 @@ pub fn start(level: &str, format: Format) {
 
 /// Our own lines at the level asked for; the libraries' only from warnings up, as theirs may tell of bytes.
 fn default_filter(level: &str) -> String {
-    format!("warn,gateprobe={level}")
+    // rustls tells of each certificate that it refuses: so do we, with a reason.
+    format!("warn,rustls=off,rustls_platform_verifier=off,gateprobe={level}")
 }
 
 /// Starts logging as the config says.

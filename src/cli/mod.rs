@@ -12,6 +12,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// The config where none is named.
+const DEFAULT_CONFIG: &str = "gateprobe.yaml";
+
 /// What the process says at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {

@@ -30,18 +30,30 @@ impl Control {
         self.timeout
     }
 
-    /// Whether it accepts a connection within `patience`. An answer that was asked for since `not_before` serves
-    /// again.
-    pub async fn answers(&self, dialer: &Dialer, not_before: Instant, patience: Duration) -> bool {
-        let mut last = self.last.lock().await;
-        if let Some((_, answer)) = last.filter(|(asked, _)| *asked >= not_before) {
-            return answer;
+    /// Whether it accepts a connection within `patience`; unknown when it was not given `enough` time to be
+    /// called dead. An answer that was asked for since `not_before` serves again.
+    pub async fn answers(
+        &self,
+        dialer: &Dialer,
+        not_before: Instant,
+        patience: Duration,
+        enough: Duration,
+    ) -> Option<bool> {
+        let asking = async {
+            let mut last = self.last.lock().await;
+            if let Some((_, answer)) = last.filter(|(asked, _)| *asked >= not_before) {
+                return answer;
+            }
+            let asked = Instant::now();
+            let evidence = Evidence::new();
+            let connected = timeout(self.timeout, dialer.connect(&self.endpoint, &evidence)).await;
+            let answer = connected.is_ok_and(|connected| connected.is_ok());
+            *last = Some((asked, answer));
+            answer
+        };
+        match timeout(patience, asking).await {
+            Ok(answer) => Some(answer),
+            Err(_) => (patience >= enough).then_some(false),
         }
-        let asked = Instant::now();
-        let evidence = Evidence::new();
-        let answer = timeout(patience, dialer.connect(&self.endpoint, &evidence)).await;
-        let answer = answer.is_ok_and(|connected| connected.is_ok());
-        *last = Some((asked, answer));
-        answer
     }
 }

@@ -112,9 +112,13 @@ impl Runner {
                 second.detail = format!("{} ({} {seen} by a second run)", second.detail, failure.reason());
                 second.duration += first.duration;
                 second.started_at = first.started_at;
+                self.remember(job, second.outcome);
                 second
             }
-            _ => first,
+            _ => {
+                self.remember(job, first.outcome);
+                first
+            }
         }
     }
 
@@ -139,15 +143,15 @@ impl Runner {
                     biased;
                     never = lag.watch() => match never {},
                     () = cut.cancelled() => break cut_off(),
+                    // Answers that are there already count, however late we wake.
+                    answers = &mut ahead, if asked.control.is_none() && asked.resolver.is_none() => asked = answers,
                     () = sleep_until(deadline) => break timed_out(&visit.evidence, job),
                     verdict = &mut check => break verdict,
-                    answers = &mut ahead, if asked.control.is_none() && asked.resolver.is_none() => asked = answers,
                 }
             }
         };
-        let condition = self.condition(job, &verdict, began, &lag, asked).await;
+        let condition = self.condition(job, &verdict, (began, deadline), &lag, asked).await;
         let verdict = weigh(verdict, &condition);
-        self.remember(job, verdict.outcome);
         let mut samples = visit.samples();
         if condition.late() {
             // What was measured by a late clock is no measurement.
@@ -178,7 +182,7 @@ impl Runner {
             let patience = control.timeout().min((deadline - began) / 2);
             let at = deadline.checked_sub(patience + ANSWER_LEAD)?;
             sleep_until(at).await;
-            Some(control.answers(&self.dialer, at, patience).await)
+            control.answers(&self.dialer, at, patience, patience).await
         };
         let resolver = async {
             let lead = RESOLVER_LEAD.min((deadline - began) / 2);
@@ -203,12 +207,12 @@ impl Runner {
         &self,
         job: &Job,
         verdict: &Verdict,
-        began: Instant,
+        (began, deadline): (Instant, Instant),
         lag: &Lag,
         asked: Asked,
     ) -> Condition {
         let egress = match verdict.outcome {
-            Outcome::Fail(failure) if failure.may_be_network() => self.egress(job, asked).await,
+            Outcome::Fail(failure) if failure.may_be_network() => self.egress(job, deadline, asked).await,
             _ => Egress::NotAsked,
         };
         Condition {
@@ -220,17 +224,23 @@ impl Runner {
         }
     }
 
-    async fn egress(&self, job: &Job, asked: Asked) -> Egress {
+    async fn egress(&self, job: &Job, deadline: Instant, asked: Asked) -> Egress {
         let answers = match (&self.control, asked.control) {
             (None, _) => return self.egress_by_witness(job),
-            (Some(_), Some(answers)) => answers,
+            (Some(_), Some(answers)) => Some(answers),
             (Some(control), None) => {
                 // Recent enough to speak of the same moment, shared by all jobs that fail in it.
-                let moment = Instant::now().checked_sub(Duration::from_secs(1));
-                control.answers(&self.dialer, moment.unwrap_or_else(Instant::now), control.timeout()).await
+                let moment = Instant::now().checked_sub(Duration::from_secs(1)).unwrap_or_else(Instant::now);
+                let left = deadline.saturating_duration_since(Instant::now()).max(ANSWER_LEAD);
+                let (patience, enough) = (control.timeout().min(left), control.timeout() / 2);
+                control.answers(&self.dialer, moment, patience, enough).await
             }
         };
-        if answers { Egress::Works } else { Egress::ControlFails }
+        match answers {
+            Some(true) => Egress::Works,
+            Some(false) => Egress::ControlFails,
+            None => Egress::NotAsked,
+        }
     }
 
     fn egress_by_witness(&self, job: &Job) -> Egress {

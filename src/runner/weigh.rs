@@ -52,14 +52,14 @@ fn excuse(failure: Failure, condition: &Condition) -> Option<(Cause, String)> {
     let bound = Span::from(condition.bound);
     if !failure.is_gateways_own_word() {
         if condition.throttled > condition.bound {
-            let throttled = Span::from(condition.throttled);
+            let throttled = whole_millis(condition.throttled);
             return Some((
                 Cause::AgentThrottled,
                 format!("the agent's CPU was throttled for {throttled} (bound {bound})"),
             ));
         }
         if condition.lag > condition.bound {
-            let lag = Span::from(condition.lag);
+            let lag = whole_millis(condition.lag);
             return Some((Cause::AgentLag, format!("the agent was {lag} late (bound {bound})")));
         }
     }
@@ -71,6 +71,10 @@ fn excuse(failure: Failure, condition: &Condition) -> Option<(Cause, String)> {
         Egress::OthersFail => Some((Cause::EgressLost, "unrelated hosts failed at the same moment".into())),
         Egress::NotAsked | Egress::Works => None,
     }
+}
+
+fn whole_millis(duration: Duration) -> Span {
+    Span::millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

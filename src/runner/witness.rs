@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -16,51 +16,70 @@ const MOMENT: Duration = Duration::from_secs(30);
 /// Unrelated sites that must have failed, beside the one in question.
 const OTHERS: usize = 2;
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Site {
-    failed: Option<Instant>,
-    answered: Option<Instant>,
-}
-
-/// Sites remembered, at most: those of `/probe` are named by strangers.
+/// Sites remembered, at most.
 const MAX_SITES: usize = 4_096;
 
-/// When each site last answered and last failed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Site {
+    /// Whether it has ever answered: what never did says nothing by failing.
+    known: bool,
+    /// Since when it fails; none while it answers.
+    failing: Option<Instant>,
+}
+
 #[derive(Debug, Default)]
-pub struct Witness(Mutex<HashMap<String, Site>>);
+struct Sites {
+    by_name: HashMap<String, Site>,
+    /// Several began to fail in one moment, and none has answered since.
+    lost: bool,
+}
+
+/// Which sites answer, and since when the others fail.
+#[derive(Debug, Default)]
+pub struct Witness(Mutex<Sites>);
 
 impl Witness {
     /// The host said something, if only no.
     pub fn answered(&self, host: &str) {
-        self.with(host, |site| site.answered = Some(Instant::now()));
+        let mut sites = self.lock();
+        sites.lost = false;
+        if let Some(site) = sites.site(host) {
+            *site = Site { known: true, failing: None };
+        }
     }
 
     /// The host could not be reached.
     pub fn failed(&self, host: &str) {
-        self.with(host, |site| site.failed = Some(Instant::now()));
+        let mut sites = self.lock();
+        if let Some(site) = sites.site(host) {
+            site.failing.get_or_insert_with(Instant::now);
+        }
     }
 
-    /// True when enough sites unrelated to `host` failed within the last moment, and none answered in it.
+    /// True when enough sites unrelated to `host`, that had answered before, began to fail within one moment,
+    /// and none has answered since.
     pub fn egress_lost(&self, host: &str) -> bool {
         let own = site_of(host);
-        let sites = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let recent = |at: Option<Instant>| at.is_some_and(|at| at.elapsed() <= MOMENT);
-        let others: Vec<&Site> = sites.iter().filter(|(name, _)| **name != own).map(|(_, s)| s).collect();
-        let failed = others.iter().filter(|site| recent(site.failed)).count();
-        failed >= OTHERS && !others.iter().any(|site| recent(site.answered))
+        let mut sites = self.lock();
+        let others = sites.by_name.iter().filter(|(name, site)| **name != own && site.known);
+        let began: Vec<Option<Instant>> = others.map(|(_, site)| site.failing).collect();
+        let together = began.iter().flatten().filter(|began| began.elapsed() <= MOMENT).count();
+        if together >= OTHERS && began.iter().all(Option::is_some) {
+            sites.lost = true;
+        }
+        sites.lost
     }
 
-    fn with(&self, host: &str, change: impl FnOnce(&mut Site)) {
-        let mut sites = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if sites.len() >= MAX_SITES {
-            // What is older than a moment says nothing any more.
-            let recent = |at: Option<Instant>| at.is_some_and(|at| at.elapsed() <= MOMENT);
-            sites.retain(|_, site| recent(site.failed) || recent(site.answered));
-        }
-        if sites.len() >= MAX_SITES {
-            return;
-        }
-        change(sites.entry(site_of(host)).or_default());
+    fn lock(&self) -> MutexGuard<'_, Sites> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sites {
+    fn site(&mut self, host: &str) -> Option<&mut Site> {
+        let name = site_of(host);
+        let full = self.by_name.len() >= MAX_SITES && !self.by_name.contains_key(&name);
+        (!full).then(|| self.by_name.entry(name).or_default())
     }
 }
 
@@ -83,32 +102,48 @@ fn site_of(host: &str) -> String {
 mod tests {
     use super::*;
 
+    fn with_all_answering(hosts: &[&str]) -> Witness {
+        let witness = Witness::default();
+        hosts.iter().for_each(|host| witness.answered(host));
+        witness
+    }
+
     #[tokio::test(start_paused = true)]
     async fn one_owner_failing_everywhere_is_not_our_egress() {
-        let witness = Witness::default();
-        for host in ["a.example.com", "b.example.com", "c.example.com"] {
-            witness.failed(host);
-        }
+        let hosts = ["a.example.com", "b.example.com", "c.example.com"];
+        let witness = with_all_answering(&hosts);
+        hosts.iter().for_each(|host| witness.failed(host));
         assert!(!witness.egress_lost("a.example.com"));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn unrelated_hosts_failing_together_are() {
-        let witness = Witness::default();
+    async fn unrelated_hosts_that_begin_to_fail_together_are_until_one_answers() {
+        let witness = with_all_answering(&["gw.example.com", "ws.example.org", "192.0.2.7"]);
         witness.failed("ws.example.org");
         assert!(!witness.egress_lost("gw.example.com"), "one other host proves nothing");
         witness.failed("192.0.2.7");
         assert!(witness.egress_lost("gw.example.com"));
-        tokio::time::advance(MOMENT + Duration::from_secs(1)).await;
-        assert!(!witness.egress_lost("gw.example.com"), "that was another moment");
+        tokio::time::advance(MOMENT * 10).await;
+        assert!(witness.egress_lost("gw.example.com"), "it lasts");
+        witness.answered("192.0.2.7");
+        assert!(!witness.egress_lost("gw.example.com"), "until somebody answers");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_answer_from_anywhere_acquits_our_egress() {
-        let witness = Witness::default();
+    async fn what_has_been_dead_for_long_or_for_ever_excuses_nobody() {
+        let witness = with_all_answering(&["gw.example.com", "old.example.org", "192.0.2.7"]);
+        witness.failed("never.example.net");
+        witness.failed("old.example.org");
+        tokio::time::advance(MOMENT * 2).await;
+        witness.failed("192.0.2.7");
+        assert!(!witness.egress_lost("gw.example.com"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_still_answers_acquits_our_egress() {
+        let witness = with_all_answering(&["ws.example.org", "192.0.2.7", "edge.example.net"]);
         witness.failed("ws.example.org");
         witness.failed("192.0.2.7");
-        witness.answered("edge.example.net");
         assert!(!witness.egress_lost("gw.example.com"));
     }
 }

@@ -18,6 +18,9 @@ const TRY_AGAIN_LATER: u16 = 1013;
 /// The largest message that is put together from fragments, in bytes: the socket's own bound is per frame.
 const MAX_MESSAGE: usize = 1 << 20;
 
+/// How many frames are taken in one turn of the task.
+const YIELD_EVERY: u8 = 32;
+
 /// Frames that are taken after time was up, at most.
 const MAX_OVERTIME: u16 = 256;
 
@@ -35,6 +38,7 @@ pub struct Opened {
     fragments: Option<(FrameKind, BytesMut)>,
     /// Frames that were taken although time was up.
     overtime: u16,
+    turns: u8,
     budget: Arc<Budget>,
     _permit: Permit,
 }
@@ -86,6 +90,9 @@ impl Heard {
             Self::Close { code: Some(TRY_AGAIN_LATER) } => {
                 (Failure::Unavailable, "closed with code 1013".into())
             }
+            Self::Close { code: Some(code) } if !may_be_sent(code) => {
+                (Failure::ProtocolViolation, format!("closed with code {code}, which must not be sent"))
+            }
             Self::Close { code: Some(code) } => (Failure::ClosedEarly, format!("closed with code {code}")),
             Self::Close { code: None } => (Failure::ClosedEarly, "closed without a code".into()),
             Self::Ended { how: End::Fin } => (Failure::ConnectionCut, "ended TCP without a Close".into()),
@@ -119,6 +126,7 @@ impl Opened {
             token,
             fragments: None,
             overtime: 0,
+            turns: 0,
             budget,
             _permit: permit,
         }
@@ -151,6 +159,12 @@ impl Opened {
     /// ever, or a gateway that floods us would never be late.
     pub async fn hear(&mut self, until: Instant) -> Heard {
         loop {
+            // Frames that came in one read are taken without waiting: a flood of them must not keep the
+            // run's other parts, its deadline and its watch on lateness, from their turn.
+            self.turns = self.turns.wrapping_add(1);
+            if self.turns % YIELD_EVERY == 0 {
+                tokio::task::yield_now().await;
+            }
             let received = timeout_at(until, self.dialed.socket.recv()).await;
             self.overtime = if Instant::now() > until { self.overtime + 1 } else { 0 };
             let (Ok(received), ..=MAX_OVERTIME) = (received, self.overtime) else {
@@ -214,6 +228,11 @@ impl Opened {
         self.evidence.enter(Phase::Budget);
         self.budget.send(2).await;
     }
+}
+
+/// Close codes that an endpoint may put into a frame (RFC 6455, section 7.4).
+fn may_be_sent(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
 /// Puts the token into the template; escaped where the template is JSON, so that a quote can't break it.

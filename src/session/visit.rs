@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::budget::{Budget, Permit};
+use super::budget::Budget;
 use super::jar::{Cookies, Jar};
 use super::offer::{Ask, offer};
 use super::opened::Opened;
@@ -14,7 +14,7 @@ use super::target::Target;
 use crate::auth::{AuthError, Source, Token};
 use crate::metrics::Sample;
 use crate::model::{Cause, Evidence, Outcome, Phase, Verdict};
-use crate::wire::{Connected, DialError, Dialer, Endpoint, Header, Record};
+use crate::wire::{DialError, Dialer, Endpoint, Header, Record, Request};
 
 /// How long before the run's deadline a check should stop waiting, to be able to say what it waited for.
 const LAST_WORD: Duration = Duration::from_millis(20);
@@ -130,18 +130,22 @@ impl Visit {
         Ok(Opened::new(dialed, evidence, token, Arc::clone(&self.budget), permit))
     }
 
-    /// Connects without asking for the upgrade: TCP, and TLS where the target has it.
+    /// Sends a GET that asks for no upgrade, with the target's credential; gives the status of the answer.
     ///
     /// # Errors
-    /// When the gateway, or the way to it, fails.
-    pub async fn connect(&self) -> Result<(Connected, Permit), Refusal> {
+    /// When our credential is unusable, or no answer could be read.
+    pub async fn plain_get(&self) -> Result<u16, Refusal> {
         let evidence = self.evidence.connection();
         evidence.enter(Phase::Budget);
-        let permit = self.budget.connect().await;
+        let _permit = self.budget.connect().await;
+        let ask = Ask::default();
+        let token = self.token(&ask, &evidence).await?;
         let endpoint = self.equipped(&evidence).await?;
+        let offer = offer(&self.target, &ask, token.as_ref(), None);
+        let request = Request::plain_get(&endpoint, &offer).map_err(Refusal::Dial)?;
         let connected = self.dialer.connect(&endpoint, &evidence).await;
-        let connected = connected.map_err(|failure| Refusal::Dial(failure.error))?;
-        Ok((connected, permit))
+        let mut connected = connected.map_err(|failure| Refusal::Dial(failure.error))?;
+        connected.exchange(&request).await.map(|response| response.status).map_err(Refusal::Dial)
     }
 
     /// The endpoint, pinned to the run's peer.

@@ -74,10 +74,13 @@ pub enum MessageKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
-    /// Without a credential the gateway refuses: 401, 403, or Close 1008 or one of `refusal_codes`.
-    /// Needs the target's `auth`.
+    /// Without a credential the gateway refuses: by 401 or 403, by Close 1008, or as `refusal_statuses` and
+    /// `refusal_codes` say. Needs the target's `auth`.
     pub no_token_refused: bool,
-    /// Close codes beside 1008 by which the gateway refuses a missing credential after the upgrade.
+    /// HTTP statuses beside 401 and 403 by which the gateway refuses.
+    #[schemars(inner(range(min = 400, max = 499)))]
+    pub refusal_statuses: Vec<u16>,
+    /// Close codes beside 1008 by which the gateway refuses after the upgrade.
     pub refusal_codes: Vec<u16>,
     /// How long an upgraded connection that should have been refused is watched for its Close.
     pub refusal_timeout: Span,
@@ -97,10 +100,23 @@ pub enum Expectation {
     Report,
 }
 
+impl Expect {
+    /// Whether this status refuses somebody who should not get in.
+    pub fn is_refusal_status(&self, status: u16) -> bool {
+        matches!(status, 401 | 403) || self.refusal_statuses.contains(&status)
+    }
+
+    /// Whether this close code does; 1008 is the policy violation of RFC 6455, section 7.4.1.
+    pub fn is_refusal_code(&self, code: u16) -> bool {
+        code == 1008 || self.refusal_codes.contains(&code)
+    }
+}
+
 impl Default for Expect {
     fn default() -> Self {
         Self {
             no_token_refused: false,
+            refusal_statuses: Vec::new(),
             refusal_codes: Vec::new(),
             refusal_timeout: Span::secs(1),
             foreign_origin: None,
@@ -130,7 +146,8 @@ impl Handshake {
     pub fn worst_case(&self) -> Span {
         let dial = self.thresholds.total.unwrap_or_default().get();
         let first = self.first_message.as_ref().and_then(|f| f.within).unwrap_or_default().get();
-        let watched = [self.expect.no_token_refused, self.expect.foreign_origin.is_some()];
+        let expect = &self.expect;
+        let watched = [expect.no_token_refused, expect.foreign_origin.is_some(), expect.plain_get_refused];
         let watched = watched.into_iter().filter(|on| *on).count() as u32;
         Span::from(dial + first + self.close_timeout.get() + self.expect.refusal_timeout.get() * watched)
     }

@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout_at;
+use tokio::time::Instant;
 
 use super::Step;
 use super::config::{Expectation, Handshake};
 use super::metrics::{self, Finding};
-use crate::model::{Failure, Outcome, Verdict};
+use crate::model::{Failure, Outcome, Phase, Verdict, Why};
 use crate::session::{Ask, Heard, Refusal, Visit};
-use crate::wire::{DialError, Offer, Record, Request};
+use crate::wire::{DialError, Record};
 
 /// An Origin that no gateway lists: `.invalid` is reserved (RFC 2606, section 2).
 const FOREIGN_ORIGIN: &str = "https://gateprobe-foreign-origin.invalid";
-
-const POLICY_VIOLATION: u16 = 1008;
 
 /// How long a Close may take to be written.
 const COURTESY: Duration = Duration::from_millis(100);
@@ -42,6 +40,10 @@ impl Handshake {
     }
 
     async fn no_token(&self, visit: &Visit) -> Step {
+        if visit.target().credential.is_none() {
+            let detail = "the target has no `auth`, so that nothing can be left out";
+            return Err(Verdict::new(Outcome::Unsupported(Why::NoCredential), detail));
+        }
         let ask = Ask { credential: false, ..Ask::default() };
         match self.try_door(visit, &ask, "without a credential").await? {
             Reception::Refused(_) => Ok(()),
@@ -73,7 +75,7 @@ impl Handshake {
     async fn try_door(&self, visit: &Visit, ask: &Ask, who: &str) -> Result<Reception, Verdict> {
         let mut opened = match visit.open(ask, &Record::new()).await {
             Ok(opened) => opened,
-            Err(Refusal::Dial(DialError::Status { status: status @ 400..=499 })) => {
+            Err(Refusal::Dial(DialError::Status { status })) if self.expect.is_refusal_status(status) => {
                 visit.evidence.remark(format!("{who}: refused by status {status}"));
                 return Ok(Reception::Refused(format!("status {status}")));
             }
@@ -83,18 +85,14 @@ impl Handshake {
                 return Err(verdict);
             }
         };
-        let until = visit.until(Some(self.expect.refusal_timeout.get()));
+        // Not cut short by the run's deadline: who was not watched long enough was not let in.
+        let until = Instant::now() + self.expect.refusal_timeout.get();
         let reception = loop {
             match opened.hear(until).await {
                 Heard::Message { .. } | Heard::Ping | Heard::Pong => {}
-                Heard::Close { code: Some(code) }
-                    if code == POLICY_VIOLATION || self.expect.refusal_codes.contains(&code) =>
-                {
+                Heard::Close { code: Some(code) } if self.expect.is_refusal_code(code) => {
                     break Reception::Refused(format!("close code {code}"));
                 }
-                // Thrown out without a reason that we know; but thrown out.
-                Heard::Ended { .. } => break Reception::Refused("the end of the connection".into()),
-                Heard::Close { code } => break Reception::Refused(format!("close code {code:?}")),
                 Heard::Nothing { .. } => break Reception::LetIn,
                 other => return Err(other.unexpected(who)),
             }
@@ -104,24 +102,22 @@ impl Handshake {
         } else {
             // A Close is a courtesy here: how the gateway answers it was judged before.
             opened.afford_control().await;
+            opened.evidence.enter(Phase::Close);
             let _ = opened.say_close(1000, visit.until(Some(COURTESY))).await;
         }
         Ok(reception)
     }
 }
 
-/// A GET that asks for no upgrade may be answered by anything but 101.
+/// A GET that asks for no upgrade, with our credential, may be answered by anything but 101.
 async fn plain_get(visit: &Visit, patience: Duration) -> Step {
-    let refused = |refusal: Refusal| refusal.verdict();
-    let (mut connected, _permit) = visit.connect().await.map_err(refused)?;
-    let offer = Offer { without_credentials: true, ..Offer::default() };
-    let request = Request::plain_get(visit.endpoint(), &offer).map_err(|e| refused(Refusal::Dial(e)))?;
-    match timeout_at(visit.until(Some(patience)), connected.exchange(&request)).await {
-        Ok(Ok(response)) if response.status == 101 => {
-            let detail = "a GET without `Upgrade` was answered by 101";
-            Err(Verdict::new(Outcome::Fail(Failure::PlainGetUpgraded), detail))
-        }
-        // Any other status, nonsense, silence, or the end of the connection: no WebSocket was opened.
-        _ => Ok(()),
+    let fail = |failure, detail: &str| Err(Verdict::new(Outcome::Fail(failure), detail));
+    match tokio::time::timeout(patience, visit.plain_get()).await {
+        Ok(Ok(101)) => fail(Failure::PlainGetUpgraded, "a GET without `Upgrade` was answered by 101"),
+        Ok(Ok(_)) => Ok(()),
+        // It hung up, or answered what is not HTTP: no WebSocket was opened.
+        Ok(Err(Refusal::Dial(DialError::UpgradeClosed { .. } | DialError::UpgradeMalformed(_)))) => Ok(()),
+        Ok(Err(refusal)) => Err(refusal.verdict()),
+        Err(_) => fail(Failure::UpgradeTimeout, "a GET without `Upgrade` was not answered in time"),
     }
 }

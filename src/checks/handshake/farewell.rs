@@ -48,7 +48,13 @@ pub(super) async fn part(visit: &Visit, mut opened: Opened, patience: Duration) 
             other => return Err(other.unexpected("instead of answering our Close")),
         }
     }
-    let ended = matches!(opened.hear(until).await, Heard::Ended { .. });
+    let ended = match opened.hear(until).await {
+        Heard::Ended { .. } => true,
+        illegal @ (Heard::Illegal(_) | Heard::TooLarge { .. }) => {
+            return Err(illegal.unexpected("after it had answered our Close"));
+        }
+        _ => false,
+    };
     metrics::finding(visit, Finding::TcpLeftOpen, !ended);
     if !ended {
         opened.evidence.remark("the gateway answered our Close, but left it to us to end the TCP connection");

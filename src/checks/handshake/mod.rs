@@ -13,7 +13,7 @@ pub use config::{Expect, Expectation, FirstMessage, Handshake, MessageKind, Thre
 pub use metrics::METRICS;
 
 use crate::metrics::{Descriptor, LabelValue};
-use crate::model::{Failure, Outcome, Span, Verdict};
+use crate::model::{Failure, Outcome, Span, Verdict, Why};
 use crate::session::{Ask, Opened, Target, Visit};
 use crate::wire::{Facts, Timings};
 
@@ -36,6 +36,10 @@ impl Handshake {
     }
 
     async fn steps(&self, visit: &Visit) -> Result<String, Verdict> {
+        if self.require_subprotocol && visit.endpoint().subprotocols.is_empty() {
+            let detail = "the target offers no `subprotocols`, so that none can be selected";
+            return Err(Verdict::new(Outcome::Unsupported(Why::Promise), detail));
+        }
         let ask = Ask { require_subprotocol: self.require_subprotocol, ..Ask::default() };
         let opened = visit.open(&ask, visit.record()).await;
         let facts = visit.record().facts();
