@@ -104,15 +104,13 @@ impl Validator {
                 return Ok(());
             }
         };
-        let mut text = Ok(());
-        let message = match message {
-            Message::Binary => Message::Binary,
-            Message::Text(mut utf8) => {
-                if !utf8.push(&frame.payload) || (frame.fin && !utf8.complete()) {
-                    text = Err(Violation::NotUtf8);
-                }
-                Message::Text(utf8)
-            }
+        let (message, text) = match message {
+            Message::Binary => (Message::Binary, Ok(())),
+            Message::Text(mut utf8) => match utf8.push(&frame.payload) && (!frame.fin || utf8.complete()) {
+                true => (Message::Text(utf8), Ok(())),
+                // Reported once: what follows of the message is not looked at as text any more.
+                false => (Message::Binary, Err(Violation::NotUtf8)),
+            },
         };
         self.message = (!frame.fin).then_some(message);
         order.and(text)
@@ -145,7 +143,7 @@ struct Utf8 {
 }
 
 impl Utf8 {
-    /// False when what came can't be completed to UTF-8 any more.
+    /// False when what came can't be completed to UTF-8 any more; then it must not be used again.
     fn push(&mut self, mut bytes: &[u8]) -> bool {
         while self.length > 0 {
             let Some((&byte, rest)) = bytes.split_first() else { return true };
@@ -239,7 +237,31 @@ mod tests {
         assert_eq!(check(&after), [None, Some(Violation::AfterClose)]);
     }
 
+    #[test]
+    fn broken_text_is_told_once_and_the_rest_of_its_message_is_let_through() {
+        let open = OutFrame::raw(1, vec![0xf0]).with_fin(false);
+        let more = OutFrame::continuation(vec![0]).with_fin(false);
+        let frames =
+            [&[open], &vec![more; 6][..], &[OutFrame::continuation(""), OutFrame::text("ok")]].concat();
+        let found = check(&frames);
+        assert_eq!(found[1], Some(Violation::NotUtf8));
+        assert_eq!(found.iter().flatten().count(), 1);
+    }
+
     proptest! {
+        #[test]
+        fn fragments_are_judged_as_their_whole(pieces in proptest::collection::vec(proptest::collection::vec(
+            prop_oneof![any::<u8>(), Just(0xf0), Just(0x90), Just(0x80), Just(0xe2), Just(b'a')], 0..6), 1..8))
+        {
+            let last = pieces.len() - 1;
+            let frames: Vec<OutFrame> = pieces.iter().enumerate().map(|(i, piece)| {
+                OutFrame::raw(u8::from(i == 0), piece.clone()).with_fin(i == last)
+            }).collect();
+            let broken = std::str::from_utf8(&pieces.concat()).is_err();
+            let expected = if broken { vec![Violation::NotUtf8] } else { vec![] };
+            prop_assert_eq!(check(&frames).into_iter().flatten().collect::<Vec<_>>(), expected);
+        }
+
         #[test]
         fn text_may_be_cut_inside_a_character(text in "\\PC{1,40}", cuts in proptest::collection::vec(0usize..160, 0..6)) {
             let bytes = text.as_bytes();
