@@ -104,7 +104,11 @@ impl Pace {
 
     async fn take(&self, units: f64) {
         if let Some(each) = self.seconds_per_unit {
-            tokio::time::sleep_until(self.reserve(Duration::from_secs_f64(each * units))).await;
+            let at = self.reserve(Duration::from_secs_f64(each * units));
+            // Even a sleep of no length takes a tick of the timer.
+            if at > Instant::now() {
+                tokio::time::sleep_until(at).await;
+            }
         }
     }
 

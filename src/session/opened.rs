@@ -1,6 +1,7 @@
 //! An open WebSocket: what a check hears on it, already held against RFC 6455.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant as StdInstant;
 
 use bytes::BytesMut;
@@ -142,8 +143,7 @@ impl Opened {
             return Ok(());
         };
         let text = fill(template, token.expose());
-        self.evidence.enter(Phase::Budget);
-        self.budget.send(text.len()).await;
+        self.afford(text.len()).await;
         self.evidence.enter(Phase::Session);
         let sent = self.dialed.socket.send(&OutFrame::text(text)).await;
         let heard = |error| match error {
@@ -162,7 +162,7 @@ impl Opened {
             // Frames that came in one read are taken without waiting: a flood of them must not keep the
             // run's other parts, its deadline and its watch on lateness, from their turn.
             self.turns = self.turns.wrapping_add(1);
-            if self.turns % YIELD_EVERY == 0 {
+            if self.turns.is_multiple_of(YIELD_EVERY) {
                 tokio::task::yield_now().await;
             }
             let received = timeout_at(until, self.dialed.socket.recv()).await;
@@ -225,8 +225,16 @@ impl Opened {
 
     /// Waits until one more control frame is within the budget; to wait is no fault of the gateway's.
     pub async fn afford_control(&self) {
-        self.evidence.enter(Phase::Budget);
-        self.budget.send(2).await;
+        self.afford(2).await;
+    }
+
+    async fn afford(&self, bytes: usize) {
+        let mut sending = std::pin::pin!(self.budget.send(bytes));
+        let at_once = std::future::poll_fn(|context| Poll::Ready(sending.as_mut().poll(context).is_ready()));
+        if !at_once.await {
+            self.evidence.enter(Phase::Budget);
+            sending.await;
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Whom a process under test talks with: reference gateways, and addresses where nobody answers.
 
-use std::io::{Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 
 use gateprobe::gateway::{self, EventKind, Handle, Settings};
@@ -57,7 +56,7 @@ impl Deref for Gateway {
 pub struct Closed {
     /// The address.
     pub address: SocketAddr,
-    socket: Socket,
+    _socket: Socket,
 }
 
 impl Closed {
@@ -67,34 +66,11 @@ impl Closed {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         socket.bind(&SocketAddr::new(ip, 0).into()).expect("a free port");
         let address = socket.local_addr().ok().and_then(|address| address.as_socket()).expect("its address");
-        Self { address, socket }
+        Self { address, _socket: socket }
     }
 
     /// The address as a URL.
     pub fn url(&self) -> String {
         format!("ws://{}/", self.address)
     }
-
-    /// Answers from now on, if only by 404.
-    pub fn answer(&self) {
-        self.socket.listen(16).expect("listens");
-        let listener = TcpListener::from(self.socket.try_clone().expect("a second handle"));
-        std::thread::spawn(move || listener.incoming().map_while(Result::ok).for_each(not_found));
-    }
-}
-
-impl Drop for Closed {
-    fn drop(&mut self) {
-        // Wakes the thread that accepts, where there is one.
-        let _ = self.socket.shutdown(Shutdown::Both);
-    }
-}
-
-/// Reads a request and refuses it. A client that goes away is no matter.
-fn not_found(mut stream: TcpStream) {
-    let (mut head, mut byte) = (Vec::new(), [0]);
-    while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
-        head.push(byte[0]);
-    }
-    let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
 }
