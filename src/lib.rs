@@ -8,6 +8,7 @@ pub mod metrics;
 pub mod model;
 
 pub mod auth;
+pub mod dialect;
 pub mod wire;
 
 pub mod session;

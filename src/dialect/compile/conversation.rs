@@ -1,0 +1,229 @@
+//! What is said before the upgrade, after it, and in the session.
+
+use super::pieces::Compiler;
+use crate::dialect::before::Before;
+use crate::dialect::definition::Part;
+use crate::dialect::meaning::Answer;
+use crate::dialect::names::{Known, NONCE, OLD_TOKEN, PAYLOAD, SEQUENCE, TOKEN};
+use crate::dialect::parts::{Beat, Delivery, Exchange, Reply, Sending, Step};
+use crate::dialect::spec::{
+    BeatSpec, BeforeSpec, CaptureSpec, DeliverySpec, MessageSpec, PatternSpec, Spec, StepSpec,
+};
+use crate::dialect::template::escaped;
+
+/// An answer's pattern with its field's name and its meaning.
+type AnswerSpec<'a> = (&'a str, Option<&'a PatternSpec>, Answer);
+
+impl Compiler {
+    /// The request before the upgrade, and what is known after it.
+    pub fn before(&mut self, spec: Option<&BeforeSpec>, known: Known) -> (Option<Before>, Known) {
+        let Some(spec) = spec else { return (None, known) };
+        let path = self.text("/before/path", &spec.path);
+        let plain = |c: char| c.is_ascii_graphic() && c != '#';
+        if !spec.path.starts_with('/') || !spec.path.chars().all(plain) {
+            self.wrong("/before/path", "is no path; write one that begins with /, such as /negotiate?v=1");
+        }
+        let mut named = Vec::new();
+        for (name, value) in &spec.headers {
+            let at = format!("/before/headers/{}", escaped(name));
+            named.extend(self.text(&at, value).map(|text| (at, name.clone(), text)));
+        }
+        for (at, _, text) in &named {
+            self.names(at, text.names(), &known);
+        }
+        let headers = named.into_iter().map(|(_, name, text)| (name, text)).collect();
+        let body = spec.body.as_ref().and_then(|body| self.message(body, "/before/body", &known));
+        if matches!(body, Some(Sending::Binary(_))) {
+            self.wrong("/before/body/binary", "can't be a body; write text or json");
+        }
+        if let Some(path) = &path {
+            self.names("/before/path", path.names(), &known);
+        }
+        let capture = self.capture(&spec.capture, "/before/capture", None);
+        let known = known.and(capture.names());
+        let mut query = Vec::new();
+        for (name, value) in &spec.query {
+            let at = format!("/before/query/{}", escaped(name));
+            let Some(text) = self.text(&at, value) else { continue };
+            self.names(&at, text.names(), &known);
+            query.push((name.clone(), text));
+        }
+        let (method, status) = (spec.method, spec.status);
+        let before = path.map(|path| Before { method, path, headers, body, status, capture, query });
+        (before, known)
+    }
+
+    /// The open steps, and what is known after them.
+    pub fn open(&mut self, steps: &[StepSpec], mut known: Known) -> (Vec<Step>, Known) {
+        let mut compiled = Vec::new();
+        for (index, step) in steps.iter().enumerate() {
+            let at = format!("/open/{index}");
+            let StepSpec { r#await, within, capture, send } = step;
+            let given = [("await", r#await.is_some()), ("send", send.is_some())];
+            if self.exactly_one(&at, &given).is_none() {
+                continue;
+            }
+            if let Some(spec) = r#await {
+                let pattern = self.pattern(spec, &format!("{at}/await"), &known);
+                self.capture_needs_json(capture, &format!("{at}/capture"), &[spec]);
+                let capture = self.capture(capture, &format!("{at}/capture"), None);
+                known = known.and(capture.names());
+                let within = within.map(|span| span.get());
+                compiled.extend(pattern.map(|pattern| Step::Await { pattern, within, capture }));
+            } else if let Some(spec) = send {
+                for (field, given) in [("within", within.is_some()), ("capture", !capture.is_empty())] {
+                    if given {
+                        self.wrong(&format!("{at}/{field}"), "goes with await only");
+                    }
+                }
+                compiled.extend(self.message(spec, &format!("{at}/send"), &known).map(Step::Send));
+            }
+        }
+        (compiled, known)
+    }
+
+    /// What is known in the session: all that any part of it captures, too.
+    pub fn session_names(&self, spec: &Spec, known: Known) -> Known {
+        let captures = [
+            spec.heartbeat.client.as_ref().map(|part| &part.capture),
+            spec.echo.as_ref().map(|part| &part.capture),
+            spec.subscribe.as_ref().map(|part| &part.capture),
+            spec.publish.as_ref().map(|part| &part.capture),
+            spec.delivery.as_ref().map(|part| &part.capture),
+            spec.resume.as_ref().map(|part| &part.capture),
+            spec.refresh.as_ref().map(|part| &part.capture),
+        ];
+        let names = captures.into_iter().flatten().flat_map(|capture| capture.keys().map(String::as_str));
+        // The number of a delivery is known as `last_sequence`.
+        known.and(names.filter(|name| *name != SEQUENCE))
+    }
+
+    /// All exchanges.
+    pub fn exchanges(&mut self, spec: &Spec, known: &Known) -> Vec<Exchange> {
+        let plain = |answer, refused| {
+            vec![("refused", refused, Answer::Refused), ("answer", answer, Answer::Accepted)]
+        };
+        let mut compiled = Vec::new();
+        let asked = [
+            (Part::Heartbeat, "/heartbeat/client", vec![NONCE], spec.heartbeat.client.as_ref()),
+            (Part::Echo, "/echo", vec![NONCE, PAYLOAD], spec.echo.as_ref()),
+            (Part::Subscribe, "/subscribe", vec![NONCE], spec.subscribe.as_ref()),
+        ];
+        for (part, at, names, exchange) in asked {
+            let Some(exchange) = exchange else { continue };
+            let answers = plain(Some(&exchange.answer), exchange.refused.as_ref());
+            compiled.extend(self.exchange(
+                part,
+                at,
+                &known.and(names),
+                &exchange.send,
+                &answers,
+                &exchange.capture,
+            ));
+        }
+        if let Some(publish) = &spec.publish {
+            let answers = plain(publish.answer.as_ref(), publish.refused.as_ref());
+            let known = known.and([NONCE, SEQUENCE, PAYLOAD]);
+            compiled.extend(self.exchange(
+                Part::Publish,
+                "/publish",
+                &known,
+                &publish.send,
+                &answers,
+                &publish.capture,
+            ));
+        }
+        if let Some(resume) = &spec.resume {
+            let answers = [
+                ("resumed", Some(&resume.resumed), Answer::Resumed),
+                ("fresh", Some(&resume.fresh), Answer::Fresh),
+            ];
+            let known = known.and([NONCE]);
+            compiled.extend(self.exchange(
+                Part::Resume,
+                "/resume",
+                &known,
+                &resume.send,
+                &answers,
+                &resume.capture,
+            ));
+        }
+        if let Some(refresh) = &spec.refresh {
+            let answers = [
+                ("refused", refresh.refused.as_ref(), Answer::Refused),
+                ("accepted", Some(&refresh.accepted), Answer::Accepted),
+            ];
+            let known = known.and([NONCE, OLD_TOKEN]);
+            compiled.extend(self.exchange(
+                Part::Refresh,
+                "/refresh",
+                &known,
+                &refresh.send,
+                &answers,
+                &refresh.capture,
+            ));
+        }
+        compiled
+    }
+
+    fn exchange(
+        &mut self,
+        part: Part,
+        at: &str,
+        known: &Known,
+        send: &MessageSpec,
+        answers: &[AnswerSpec<'_>],
+        capture: &CaptureSpec,
+    ) -> Option<Exchange> {
+        let send = self.message(send, &format!("{at}/send"), known);
+        let patterns: Vec<&PatternSpec> = answers.iter().filter_map(|(_, pattern, _)| *pattern).collect();
+        self.capture_needs_json(capture, &format!("{at}/capture"), &patterns);
+        let capture = self.capture(capture, &format!("{at}/capture"), None);
+        let mut replies = Vec::new();
+        for (field, spec, meaning) in answers {
+            let Some(spec) = spec else { continue };
+            let Some(pattern) = self.pattern(spec, &format!("{at}/{field}"), known) else { continue };
+            let capture = if *meaning == Answer::Refused { Default::default() } else { capture.clone() };
+            replies.push(Reply { meaning: *meaning, pattern, capture });
+        }
+        let names = replies.iter().flat_map(|reply| reply.pattern.form.names());
+        let mut kept: std::collections::BTreeSet<String> = names.map(|(_, name)| name).collect();
+        if part == Part::Refresh {
+            kept.insert(TOKEN.into());
+        }
+        Some(Exchange { part, send: send?, answers: replies, kept })
+    }
+
+    /// The gateway's heartbeat.
+    pub fn beat(&mut self, spec: Option<&BeatSpec>, known: &Known) -> Option<Beat> {
+        let spec = spec?;
+        let pattern = self.pattern(&spec.beat, "/heartbeat/server/beat", known);
+        self.capture_needs_json(&spec.capture, "/heartbeat/server/capture", &[&spec.beat]);
+        let capture = self.capture(&spec.capture, "/heartbeat/server/capture", None);
+        let known = known.and(capture.names());
+        let reply = spec.reply.as_ref();
+        let reply = reply.and_then(|reply| self.message(reply, "/heartbeat/server/reply", &known));
+        Some(Beat { pattern: pattern?, capture, reply, interval: spec.interval.clone() })
+    }
+
+    /// A message of the stream.
+    pub fn delivery(&mut self, spec: Option<&DeliverySpec>, known: &Known) -> Option<Delivery> {
+        let spec = spec?;
+        let pattern = self.pattern(&spec.message, "/delivery/message", known);
+        self.capture_needs_json(&spec.capture, "/delivery/capture", &[&spec.message]);
+        let capture = self.capture(&spec.capture, "/delivery/capture", Some(SEQUENCE));
+        Some(Delivery { pattern: pattern?, capture })
+    }
+
+    /// What is sent before the end.
+    pub fn teardown(&mut self, messages: &[MessageSpec], known: &Known) -> Vec<Sending> {
+        let message = |(index, message)| self.message(message, &format!("/teardown/{index}"), known);
+        messages.iter().enumerate().filter_map(message).collect()
+    }
+
+    fn names<'a>(&mut self, at: &str, names: impl Iterator<Item = &'a str>, known: &Known) {
+        let names: Vec<(String, String)> = names.map(|name| (String::new(), name.to_owned())).collect();
+        self.sent.extend(names.iter().map(|(_, name)| name.clone()));
+        self.known(at, names, known);
+    }
+}

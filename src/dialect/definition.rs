@@ -1,0 +1,177 @@
+//! A compiled dialect.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::Variables;
+use super::before::Before;
+use super::parts::{Beat, Delivery, Exchange, Sending, Step};
+use super::pattern::Pattern;
+use super::promise::{CloseClass, Window, ZombiePromise, resolve};
+use super::spec::{IntervalSpec, TokenPlace};
+
+/// An exchange that a dialect may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// We ask, the gateway answers.
+    Heartbeat,
+    /// The gateway answers with what our message holds.
+    Echo,
+    /// We join a stream.
+    Subscribe,
+    /// We put a message into the stream.
+    Publish,
+    /// We take up a session again.
+    Resume,
+    /// We renew the token.
+    Refresh,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Heartbeat, Self::Echo, Self::Subscribe, Self::Publish, Self::Resume, Self::Refresh];
+
+    /// The part's word in a dialect file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Heartbeat => "heartbeat.client",
+            Self::Echo => "echo",
+            Self::Subscribe => "subscribe",
+            Self::Publish => "publish",
+            Self::Resume => "resume",
+            Self::Refresh => "refresh",
+        }
+    }
+}
+
+/// What a gateway's protocol says, ready to be spoken.
+#[derive(Debug, Clone)]
+pub struct Dialect {
+    pub(super) name: String,
+    pub(super) subprotocols: Vec<String>,
+    pub(super) before: Option<Before>,
+    pub(super) credential: Option<TokenPlace>,
+    pub(super) open: Vec<Step>,
+    pub(super) exchanges: Vec<Exchange>,
+    pub(super) beat: Option<Beat>,
+    pub(super) pings: Option<IntervalSpec>,
+    pub(super) zombie: Option<Window>,
+    pub(super) delivery: Option<Delivery>,
+    pub(super) error: Option<Pattern>,
+    pub(super) teardown: Vec<Sending>,
+    pub(super) closes: Vec<(u16, u16, CloseClass)>,
+    pub(super) message_limit: Option<u64>,
+    /// The variables that its messages to the gateway hold.
+    pub(super) sent: BTreeSet<String>,
+    /// Those of them that are sent until the session is open.
+    pub(super) sent_to_open: BTreeSet<String>,
+}
+
+impl Dialect {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it has an exchange.
+    pub fn has(&self, part: Part) -> bool {
+        self.exchange(part).is_some()
+    }
+
+    /// How often the gateway promises a protocol ping; none where it promises none, or has not told yet.
+    pub fn pings_interval(&self, variables: &Variables) -> Option<Duration> {
+        resolve(self.pings.as_ref()?, variables)
+    }
+
+    /// How often the gateway promises its application heartbeat; none where it promises none, or has not told
+    /// yet.
+    pub fn beat_interval(&self, variables: &Variables) -> Option<Duration> {
+        resolve(self.beat.as_ref()?.interval.as_ref()?, variables)
+    }
+
+    /// Whether the gateway has an application heartbeat.
+    pub fn beats(&self) -> bool {
+        self.beat.is_some()
+    }
+
+    /// What the gateway promises to do with silent clients; none where it promises nothing, has not told yet,
+    /// or contradicts itself.
+    pub fn zombie(&self, variables: &Variables) -> Option<ZombiePromise> {
+        self.zombie.as_ref()?.promise(variables)
+    }
+
+    /// What the gateway means by a close code.
+    pub fn close_class(&self, code: u16) -> Option<CloseClass> {
+        let class = self.closes.iter().find(|(first, last, _)| (*first..=*last).contains(&code));
+        class.map(|(_, _, class)| *class)
+    }
+
+    /// Subprotocols to offer where the target names none.
+    pub fn subprotocols(&self) -> &[String] {
+        &self.subprotocols
+    }
+
+    /// The largest message that the gateway promises to take, in bytes.
+    pub fn message_limit(&self) -> Option<u64> {
+        self.message_limit
+    }
+
+    /// The HTTP request before the upgrade.
+    pub fn before(&self) -> Option<&Before> {
+        self.before.as_ref()
+    }
+
+    /// Where the token goes where the target does not say.
+    pub fn credential(&self) -> Option<&TokenPlace> {
+        self.credential.as_ref()
+    }
+
+    /// Whether any message or request of the dialect holds this variable.
+    pub fn sends(&self, name: &str) -> bool {
+        self.sent.contains(name)
+    }
+
+    /// Whether a session can't be opened without this variable.
+    pub fn sends_to_open(&self, name: &str) -> bool {
+        self.sent_to_open.contains(name)
+    }
+
+    /// Whether messages of the subscribed stream can be told, and whether they are numbered.
+    pub fn has_delivery(&self) -> bool {
+        self.delivery.is_some()
+    }
+
+    /// For people: the parts that it has, in the order of the file.
+    pub fn parts(&self) -> Vec<&'static str> {
+        let own = |word, there: bool| there.then_some(word);
+        let exchange = |part: Part| own(part.word(), self.has(part));
+        [
+            own("subprotocols", !self.subprotocols.is_empty()),
+            own("before", self.before.is_some()),
+            own("credential", self.credential.is_some()),
+            own("open", !self.open.is_empty()),
+            exchange(Part::Heartbeat),
+            own("heartbeat.server", self.beat.is_some()),
+            own("heartbeat.pings", self.pings.is_some()),
+            own("zombie", self.zombie.is_some()),
+            exchange(Part::Echo),
+            exchange(Part::Subscribe),
+            exchange(Part::Publish),
+            own("delivery", self.delivery.is_some()),
+            exchange(Part::Resume),
+            exchange(Part::Refresh),
+            own("teardown", !self.teardown.is_empty()),
+            own("error", self.error.is_some()),
+            own("closes", !self.closes.is_empty()),
+            own("limits", self.message_limit.is_some()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    pub(super) fn exchange(&self, part: Part) -> Option<&Exchange> {
+        self.exchanges.iter().find(|exchange| exchange.part == part)
+    }
+}
