@@ -118,5 +118,5 @@ static METRICS: &[&Descriptor] = &[
 
 /// Every metric that the agent exports, but the recorder's own.
 pub fn catalogue() -> Vec<&'static Descriptor> {
-    [METRICS, runner::metrics::METRICS, checks::METRICS, http::METRICS].concat()
+    [METRICS, runner::metrics::METRICS, &checks::metrics(), http::METRICS].concat()
 }

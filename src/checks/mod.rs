@@ -1,17 +1,32 @@
 //! The checks: one module a kind. The config of a check *is* the check.
 
+mod capability;
 pub mod handshake;
+pub mod heartbeat;
+mod profile;
+pub mod zombie;
+
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::{Descriptor, LabelValue};
-use crate::model::{Failure, Span, Verdict};
-use crate::session::{Target, Visit};
+use capability::capability;
+pub use capability::{CAPABILITY, Capability};
 pub use handshake::Handshake;
+pub use heartbeat::Heartbeat;
+pub use profile::Profile;
+pub use zombie::Zombie;
+
+use crate::dialect::{Dialect, Variables};
+use crate::metrics::{Descriptor, LabelValue};
+use crate::model::{Cause, Failure, Outcome, Phase, Span, Verdict};
+use crate::session::{Target, Visit};
 
 /// Every metric of every check.
-pub static METRICS: &[&Descriptor] = handshake::METRICS;
+pub fn metrics() -> Vec<&'static Descriptor> {
+    [&[&CAPABILITY], handshake::METRICS, heartbeat::METRICS, zombie::METRICS].concat()
+}
 
 /// A check with all its settings.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -19,6 +34,10 @@ pub static METRICS: &[&Descriptor] = handshake::METRICS;
 pub enum CheckSpec {
     /// See [`Handshake`].
     Handshake(Handshake),
+    /// See [`Heartbeat`].
+    Heartbeat(Heartbeat),
+    /// See [`Zombie`].
+    Zombie(Zombie),
 }
 
 /// The checks of a target, by kind.
@@ -28,6 +47,12 @@ pub struct Checks {
     /// Dials, upgrades, closes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handshake: Option<Handshake>,
+    /// Pings, and watches the gateway's own heartbeat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Heartbeat>,
+    /// Goes silent, and watches how the gateway cleans up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zombie: Option<Zombie>,
 }
 
 /// What one run may cost a gateway, at most.
@@ -43,19 +68,72 @@ pub struct Cost {
     pub bytes: u64,
 }
 
+/// What of a target shapes its checks.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// What the gateway speaks and promises.
+    pub dialect: &'a Dialect,
+    /// New connections a second that the budget allows.
+    pub connections_per_second: f64,
+}
+
+impl Surroundings<'_> {
+    /// How long the budget makes so many connections wait.
+    fn pace(&self, connections: u32) -> Duration {
+        let seconds = f64::from(connections.saturating_sub(1)) / self.connections_per_second;
+        Duration::try_from_secs_f64(seconds).unwrap_or_default()
+    }
+
+    fn pings_interval(&self) -> Option<Span> {
+        self.dialect.pings_interval(&Variables::default()).map(Span::from)
+    }
+
+    fn beat_interval(&self) -> Option<Span> {
+        self.dialect.beat_interval(&Variables::default()).map(Span::from)
+    }
+}
+
 impl Checks {
     /// The enabled checks.
     pub fn into_specs(self) -> Vec<CheckSpec> {
         let handshake = self.handshake.filter(|check| check.enabled).map(CheckSpec::Handshake);
-        handshake.into_iter().collect()
+        let heartbeat = self.heartbeat.filter(|check| check.enabled).map(CheckSpec::Heartbeat);
+        let zombie = self.zombie.filter(|check| check.enabled).map(CheckSpec::Zombie);
+        [handshake, heartbeat, zombie].into_iter().flatten().collect()
     }
 }
 
 impl CheckSpec {
+    /// Every kind, in the order in which they are told.
+    pub const KINDS: &'static [&'static str] = &["handshake", "heartbeat", "zombie"];
+
     /// The kind: the word in the config, the file name and the metric prefix.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Handshake(_) => "handshake",
+            Self::Heartbeat(_) => "heartbeat",
+            Self::Zombie(_) => "zombie",
+        }
+    }
+
+    /// The same check, with what it needs to know of its target: what the config leaves open comes from the
+    /// dialect's promises.
+    #[must_use]
+    pub fn fit(self, around: &Surroundings<'_>) -> Self {
+        match self {
+            Self::Handshake(check) => Self::Handshake(check),
+            Self::Heartbeat(check) => Self::Heartbeat(check.fit(around)),
+            Self::Zombie(check) => Self::Zombie(check.fit(around)),
+        }
+    }
+
+    /// The same check, looking as hard as the profile says.
+    #[must_use]
+    pub fn with_profile(self, profile: Profile) -> Self {
+        match self {
+            Self::Handshake(check) => Self::Handshake(check),
+            Self::Heartbeat(check) => Self::Heartbeat(Heartbeat { profile, ..check }),
+            Self::Zombie(check) => Self::Zombie(Zombie { profile, ..check }),
         }
     }
 
@@ -63,6 +141,18 @@ impl CheckSpec {
     pub async fn run(&self, visit: &Visit) -> Verdict {
         match self {
             Self::Handshake(check) => check.run(visit).await,
+            Self::Heartbeat(check) => check.run(visit).await,
+            Self::Zombie(check) => check.run(visit).await,
+        }
+    }
+
+    /// The outcome of a run whose deadline came in a phase. What keeps us from getting in is counted by
+    /// `handshake` alone.
+    pub fn timed_out(&self, phase: Phase) -> Outcome {
+        match (self, phase.timed_out()) {
+            (Self::Handshake(_), outcome) => outcome,
+            (_, Outcome::Fail(_)) if phase.is_of_the_dial() => Outcome::Inconclusive(Cause::Precondition),
+            (_, outcome) => outcome,
         }
     }
 
@@ -70,6 +160,8 @@ impl CheckSpec {
     pub fn interval(&self) -> Span {
         match self {
             Self::Handshake(check) => check.interval,
+            Self::Heartbeat(check) => check.interval,
+            Self::Zombie(check) => check.interval,
         }
     }
 
@@ -77,6 +169,8 @@ impl CheckSpec {
     pub fn timeout(&self) -> Span {
         match self {
             Self::Handshake(check) => check.timeout,
+            Self::Heartbeat(check) => check.timeout(),
+            Self::Zombie(check) => check.timeout(),
         }
     }
 
@@ -85,13 +179,41 @@ impl CheckSpec {
     pub fn with_timeout(self, timeout: Span) -> Self {
         match self {
             Self::Handshake(check) => Self::Handshake(Handshake { timeout, ..check }),
+            Self::Heartbeat(check) => Self::Heartbeat(Heartbeat { timeout: Some(timeout), ..check }),
+            Self::Zombie(check) => Self::Zombie(Zombie { timeout: Some(timeout), ..check }),
+        }
+    }
+
+    /// How late the agent may be in a run whose verdict is to be believed, where that is more than the config's
+    /// `lag_bound`: a check that tolerates seconds is not spoilt by a hiccup.
+    pub fn lag_tolerance(&self) -> Option<Duration> {
+        match self {
+            Self::Handshake(_) | Self::Heartbeat(_) => None,
+            Self::Zombie(check) => Some(check.tolerance.get() / 2),
         }
     }
 
     /// Whether a run may end with this failure; its counter exists from the start.
     pub fn can_fail_as(&self, failure: Failure) -> bool {
+        use Failure::*;
+        let of_session =
+            matches!(
+                failure,
+                SessionClosed | ConnectionCut | ConnectionReset | ProtocolViolation | MessageTooLarge
+            ) || matches!(failure, FrameStalled | SessionTimeout | Unavailable | DialectMismatch)
+                || matches!(failure, FirstMessageTimeout);
+        let of_heartbeat =
+            matches!(failure, PongLost | PongMismatch | PongDuplicated | BeatMissing | BeatOff)
+                || matches!(failure, TooSlow | TooJittery);
+        let of_zombie = matches!(failure, ZombieLeaked | HalfClosedLeak | EvictedEarly | RecoveredEvicted)
+            || matches!(failure, FalseEviction | CollateralDamage);
         match self {
-            Self::Handshake(_) => !matches!(failure, Failure::TcpNotEnded),
+            Self::Handshake(_) => {
+                let other = of_heartbeat && failure != TooSlow;
+                !(other || of_zombie || matches!(failure, TcpNotEnded | SessionClosed))
+            }
+            Self::Heartbeat(_) => of_session || of_heartbeat,
+            Self::Zombie(_) => of_session || of_zombie,
         }
     }
 
@@ -99,6 +221,8 @@ impl CheckSpec {
     pub fn series_at_zero(&self, target: &Target) -> Vec<(&'static Descriptor, Vec<LabelValue>)> {
         match self {
             Self::Handshake(check) => check.series_at_zero(target),
+            Self::Heartbeat(check) => check.series_at_zero(target),
+            Self::Zombie(check) => check.series_at_zero(target),
         }
     }
 
@@ -106,6 +230,8 @@ impl CheckSpec {
     pub fn worst_case(&self) -> Span {
         match self {
             Self::Handshake(check) => check.worst_case(),
+            Self::Heartbeat(check) => check.worst_case(),
+            Self::Zombie(check) => check.worst_case(),
         }
     }
 
@@ -113,6 +239,8 @@ impl CheckSpec {
     pub fn cost(&self) -> Cost {
         match self {
             Self::Handshake(check) => check.cost(),
+            Self::Heartbeat(check) => check.cost(),
+            Self::Zombie(check) => check.cost(),
         }
     }
 }

@@ -62,6 +62,7 @@ fn visited(name: Arc<str>, endpoint: Endpoint, settings: &TargetSettings) -> ses
     session::Target {
         name,
         endpoint,
+        dialect: plain(),
         credential: settings.auth.as_ref().map(credential),
         secret_headers: secret_headers.collect(),
         resolve_all: settings.resolve == settings::Resolve::All,
@@ -96,4 +97,11 @@ fn credential(auth: &settings::Auth) -> Credential {
         Place::Header { name: header.name, prefix: header.prefix }
     };
     Credential { source: source(&auth.token), place }
+}
+
+/// RFC 6455 and nothing above it.
+pub(super) fn plain() -> Arc<crate::dialect::Dialect> {
+    let spec = serde_json::json!({ "dialect": 1, "name": "websocket" });
+    let spec = serde_json::from_value(spec).expect("a dialect without parts");
+    Arc::new(crate::dialect::Dialect::compile(&spec).expect("a dialect without parts"))
 }

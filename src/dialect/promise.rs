@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Variables;
@@ -13,7 +13,7 @@ use super::spec::{IntervalSpec, IntervalUnit};
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
 /// From when the time of a silent client counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// The oldest heartbeat of the gateway's that was not answered.

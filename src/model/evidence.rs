@@ -1,6 +1,7 @@
 //! The evidence of a run: a bounded timeline of what happened on its connections, kept outside the check,
 //! so that a check that is cut off by its deadline leaves what it had.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,9 +10,8 @@ use serde::Serialize;
 
 use super::{Cause, Failure, Outcome};
 
-/// Events kept for one run; later ones are counted, not kept. The first ones tell how it began, and the
-/// end is always told by the outcome.
-const CAPACITY: usize = 256;
+/// Events kept for one run from its beginning, and again from its end; those between are counted, not kept.
+const HALF: usize = 128;
 
 /// Where a run is; when the deadline comes, this is what it died in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -54,6 +54,11 @@ impl Phase {
             Self::Session => "session",
             Self::Close => "close",
         }
+    }
+
+    /// Whether it is a part of getting in.
+    pub fn is_of_the_dial(self) -> bool {
+        matches!(self, Self::Dns | Self::Tcp | Self::Tls | Self::Upgrade)
     }
 
     /// The outcome of a run whose deadline came in this phase.
@@ -203,14 +208,16 @@ pub struct Event {
 pub struct Timeline {
     /// In the order of time.
     pub events: Vec<Event>,
-    /// How many more there were.
+    /// How many more there were, between the first and the last ones.
     pub dropped: u64,
 }
 
 #[derive(Debug)]
 struct Inner {
     phase: Phase,
-    timeline: Timeline,
+    first: Vec<Event>,
+    last: VecDeque<Event>,
+    dropped: u64,
     connections: u16,
 }
 
@@ -232,7 +239,13 @@ impl Default for Evidence {
 impl Evidence {
     /// Begins a timeline now.
     pub fn new() -> Self {
-        let inner = Inner { phase: Phase::Budget, timeline: Timeline::default(), connections: 0 };
+        let inner = Inner {
+            phase: Phase::Budget,
+            first: Vec::new(),
+            last: VecDeque::new(),
+            dropped: 0,
+            connections: 0,
+        };
         Self { inner: Arc::new(Mutex::new(inner)), began: Instant::now(), connection: 0 }
     }
 
@@ -276,16 +289,23 @@ impl Evidence {
         let at = at.saturating_duration_since(self.began);
         let at_ns = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
         let mut inner = self.lock();
-        if inner.timeline.events.len() < CAPACITY {
-            inner.timeline.events.push(Event { at_ns, connection: self.connection, kind });
-        } else {
-            inner.timeline.dropped += 1;
+        let event = Event { at_ns, connection: self.connection, kind };
+        if inner.first.len() < HALF {
+            inner.first.push(event);
+            return;
         }
+        if inner.last.len() == HALF {
+            inner.last.pop_front();
+            inner.dropped += 1;
+        }
+        inner.last.push_back(event);
     }
 
     /// The timeline as it stands.
     pub fn timeline(&self) -> Timeline {
-        self.lock().timeline.clone()
+        let inner = self.lock();
+        let events = inner.first.iter().chain(&inner.last).cloned().collect();
+        Timeline { events, dropped: inner.dropped }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -308,12 +328,15 @@ mod tests {
     #[test]
     fn evidence_is_bounded_and_counts_what_it_drops() {
         let evidence = Evidence::new();
-        for _ in 0..CAPACITY + 7 {
-            evidence.remark("again");
+        for number in 0..2 * HALF + 7 {
+            evidence.remark(number.to_string());
         }
         let timeline = evidence.timeline();
-        assert_eq!(timeline.events.len(), CAPACITY);
+        assert_eq!(timeline.events.len(), 2 * HALF);
         assert_eq!(timeline.dropped, 7);
+        let text = |number: usize| EventKind::Note { text: number.to_string() };
+        assert_eq!(timeline.events[HALF - 1].kind, text(HALF - 1), "how it began");
+        assert_eq!(timeline.events.last().expect("some").kind, text(2 * HALF + 6), "how it ended");
     }
 
     #[test]

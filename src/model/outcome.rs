@@ -149,6 +149,20 @@ reasons! {
         TokenNotRequired = "token_not_required": "the gateway let us in without a credential, or with a broken one",
         OriginNotChecked = "origin_not_checked": "the gateway let a foreign Origin in",
         PlainGetUpgraded = "plain_get_upgraded": "the gateway answered 101 to a plain GET that asked for no upgrade",
+        SessionClosed = "session_closed": "the gateway closed a session that had behaved well",
+        DialectMismatch = "dialect_mismatch": "what the gateway said is not what the target's dialect promises",
+        PongLost = "pong_lost": "the gateway did not answer a ping in time (RFC 6455, section 5.5.3)",
+        PongMismatch = "pong_mismatch": "the gateway answered a ping by a pong with another payload (RFC 6455, section 5.5.3)",
+        PongDuplicated = "pong_duplicated": "the gateway answered a ping more than once",
+        BeatMissing = "beat_missing": "the gateway's own heartbeat did not come",
+        BeatOff = "beat_off": "the gateway's own heartbeat came, but not at the promised interval",
+        TooJittery = "too_jittery": "the round-trip time varied more than the check's threshold",
+        ZombieLeaked = "zombie_leaked": "the gateway did not clean up a connection that had gone silent",
+        HalfClosedLeak = "half_closed_leak": "the gateway said goodbye to a silent connection, but did not let go of it (no FIN or RST)",
+        EvictedEarly = "evicted_early": "the gateway closed a silent connection before the promised time",
+        RecoveredEvicted = "recovered_evicted": "the gateway closed a connection that had answered again in time",
+        FalseEviction = "false_eviction": "the gateway closed a connection that answered everything, while it cleaned up silent ones",
+        CollateralDamage = "collateral_damage": "a well-behaved connection beside the check grew slow, twice",
         Unclassified = "unclassified": "the gateway failed in a way that gateprobe has no name for: please report it",
     }
 }
@@ -196,6 +210,9 @@ impl Failure {
                 | TokenNotRequired
                 | OriginNotChecked
                 | PlainGetUpgraded
+                | DialectMismatch
+                | PongMismatch
+                | PongDuplicated
         )
     }
 
@@ -224,12 +241,18 @@ impl Failure {
                 | FrameStalled
                 | SessionTimeout
                 | CloseUnanswered
+                | PongLost
+                | BeatMissing
+                | ZombieLeaked
+                | RecoveredEvicted
+                | FalseEviction
         )
     }
 
-    /// True for findings about security, which are confirmed by one immediate second run before they count.
+    /// True for leaks and for findings about security, which are confirmed by one immediate second run before they count.
     pub fn is_critical(self) -> bool {
-        matches!(self, Self::TokenNotRequired | Self::OriginNotChecked | Self::PlainGetUpgraded)
+        use Failure::*;
+        matches!(self, TokenNotRequired | OriginNotChecked | PlainGetUpgraded | ZombieLeaked | HalfClosedLeak)
     }
 }
 
@@ -249,6 +272,8 @@ reasons! {
         Credential = "credential": "our own credential is missing, unreadable or expired",
         Precondition = "precondition": "the check could not begin, because the gateway could not be reached; `handshake` counts that",
         Throttled = "throttled": "the gateway asked us to come back later (429, or 503 with Retry-After)",
+        Restarting = "restarting": "the gateway announced that it is going away (1001 or 1012) during the run",
+        BystanderSlowed = "bystander_slowed": "a well-behaved connection beside the check grew slow, so that the check stopped",
         Budget = "budget": "the target's budget did not let the run finish in time",
     }
 }

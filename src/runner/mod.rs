@@ -15,7 +15,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::checks::CheckSpec;
-use crate::model::{Cause, Evidence, JobKey, Outcome, Phase, RunReport, Verdict};
+use crate::metrics::Sample;
+use crate::model::{Cause, Evidence, Failure, JobKey, Outcome, Phase, RunReport, Verdict};
 use crate::session::{Budget, Target, Visit};
 use crate::wire::{Dialer, Facts};
 
@@ -31,6 +32,8 @@ pub const MAX_PEERS: usize = 16;
 const RESOLVER_LEAD: Duration = Duration::from_millis(800);
 /// How long before the deadline the answers must be there.
 const ANSWER_LEAD: Duration = Duration::from_millis(50);
+
+const BYSTANDER_SLOWED: Outcome = Outcome::Inconclusive(Cause::BystanderSlowed);
 
 /// A check of a target.
 #[derive(Debug)]
@@ -105,21 +108,26 @@ impl Runner {
         cut: &CancellationToken,
     ) -> RunReport {
         let (first, _) = self.once(job, peer, by, cut).await;
-        match first.outcome {
-            Outcome::Fail(failure) if failure.is_critical() => {
-                let (mut second, _) = self.once(job, peer, deadline(job), cut).await;
-                let seen = if second.outcome == first.outcome { "confirmed" } else { "not confirmed" };
-                second.detail = format!("{} ({} {seen} by a second run)", second.detail, failure.reason());
-                second.duration += first.duration;
-                second.started_at = first.started_at;
-                self.remember(job, second.outcome);
-                second
-            }
-            _ => {
-                self.remember(job, first.outcome);
-                first
-            }
+        let critical = match first.outcome {
+            Outcome::Fail(failure) => failure.is_critical(),
+            Outcome::Inconclusive(cause) => cause == Cause::BystanderSlowed,
+            _ => false,
+        };
+        if !critical {
+            self.remember(job, first.outcome);
+            return first;
         }
+        let (mut second, _) = self.once(job, peer, deadline(job), cut).await;
+        let seen = if second.outcome == first.outcome { "confirmed" } else { "not confirmed" };
+        let reason = first.outcome.reason().unwrap_or_default();
+        second.detail = format!("{} ({reason} {seen} by a second run)", second.detail);
+        second.duration += first.duration;
+        second.started_at = first.started_at;
+        if (first.outcome, second.outcome) == (BYSTANDER_SLOWED, BYSTANDER_SLOWED) {
+            conclude(&mut second, Outcome::Fail(Failure::CollateralDamage));
+        }
+        self.remember(job, second.outcome);
+        second
     }
 
     async fn once(
@@ -151,9 +159,11 @@ impl Runner {
             }
         };
         let condition = self.condition(job, &verdict, (began, deadline), &lag, asked).await;
-        let verdict = weigh(verdict, &condition);
+        let late = condition.late();
+        let bound = job.spec.lag_tolerance().unwrap_or_default().max(self.lag_bound);
+        let verdict = weigh(verdict, &Condition { bound, ..condition });
         let mut samples = visit.samples();
-        if condition.late() {
+        if late {
             // What was measured by a late clock is no measurement.
             samples.retain(|sample| sample.metric.unit != crate::metrics::Unit::Seconds);
         }
@@ -266,13 +276,25 @@ impl Runner {
     }
 }
 
+/// Gives a report another outcome, and the samples that tell of it.
+fn conclude(report: &mut RunReport, outcome: Outcome) {
+    let ended = report.started_at + report.duration;
+    let of_runner = |sample: &Sample| metrics::METRICS.iter().any(|own| std::ptr::eq(*own, sample.metric));
+    report.outcome = outcome;
+    report.samples.retain(|sample| !of_runner(sample));
+    report.samples.extend(metrics::samples(outcome, report.duration, ended));
+}
+
 fn deadline(job: &Job) -> Instant {
     Instant::now() + job.spec.timeout().get()
 }
 
 fn timed_out(evidence: &Evidence, job: &Job) -> Verdict {
     let phase = evidence.phase();
-    Verdict::new(phase.timed_out(), format!("the time-out of {} came in phase {phase}", job.spec.timeout()))
+    Verdict::new(
+        job.spec.timed_out(phase),
+        format!("the time-out of {} came in phase {phase}", job.spec.timeout()),
+    )
 }
 
 fn cut_off() -> Verdict {

@@ -1,5 +1,8 @@
 //! What one connection asks for, on top of what its target always asks for.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use secrecy::SecretString;
 
 use super::target::Target;
@@ -15,11 +18,24 @@ pub struct Ask {
     pub origin: Option<String>,
     /// The gateway must select one of the offered subprotocols.
     pub require_subprotocol: bool,
+    /// Goes to this address, where the run is not pinned to one anyway.
+    pub peer: Option<IpAddr>,
+    /// `SO_RCVBUF` in bytes: a small one lets a reader that stalls shut its window soon.
+    pub receive_buffer: Option<u32>,
+    /// How long the dial may take once the budget allows it; the run's deadline when absent.
+    pub within: Option<Duration>,
 }
 
 impl Default for Ask {
     fn default() -> Self {
-        Self { credential: true, origin: None, require_subprotocol: false }
+        Self {
+            credential: true,
+            origin: None,
+            require_subprotocol: false,
+            peer: None,
+            receive_buffer: None,
+            within: None,
+        }
     }
 }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant as StdInstant;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout_at};
 
 use super::budget::{Budget, Permit};
 use super::target::Target;
 use crate::auth::{Place, Token};
+use crate::dialect::Message;
 use crate::model::{End, Evidence, Failure, FrameKind, Outcome, Phase, Verdict};
 use crate::wire::{Broken, Dialed, Frame, Incoming, OutFrame, SendError, Violation};
 
@@ -49,24 +50,38 @@ pub struct Opened {
 pub enum Heard {
     /// A whole data message, its fragments put together.
     Message {
-        /// The text; none for a binary message.
-        text: Option<String>,
+        /// What was said.
+        message: Message,
         /// When its last byte had been read.
         at: StdInstant,
     },
     /// A ping.
-    Ping,
+    Ping {
+        /// Its payload.
+        payload: Bytes,
+        /// When it had been read.
+        at: StdInstant,
+    },
     /// A pong.
-    Pong,
+    Pong {
+        /// Its payload.
+        payload: Bytes,
+        /// When it had been read.
+        at: StdInstant,
+    },
     /// A Close frame.
     Close {
         /// Its code, illegal ones too.
         code: Option<u16>,
+        /// When it had been read.
+        at: StdInstant,
     },
     /// The end of the TCP connection.
     Ended {
         /// How.
         how: End,
+        /// When it was seen.
+        at: StdInstant,
     },
     /// A frame that breaks RFC 6455.
     Illegal(Violation),
@@ -88,16 +103,20 @@ impl Heard {
     /// The verdict where nothing of the kind should have come; `when` completes the sentence.
     pub fn unexpected(self, when: &str) -> Verdict {
         let (failure, what) = match self {
-            Self::Close { code: Some(TRY_AGAIN_LATER) } => {
+            Self::Close { code: Some(TRY_AGAIN_LATER), .. } => {
                 (Failure::Unavailable, "closed with code 1013".into())
             }
-            Self::Close { code: Some(code) } if !may_be_sent(code) => {
+            Self::Close { code: Some(code), .. } if !may_be_sent(code) => {
                 (Failure::ProtocolViolation, format!("closed with code {code}, which must not be sent"))
             }
-            Self::Close { code: Some(code) } => (Failure::ClosedEarly, format!("closed with code {code}")),
-            Self::Close { code: None } => (Failure::ClosedEarly, "closed without a code".into()),
-            Self::Ended { how: End::Fin } => (Failure::ConnectionCut, "ended TCP without a Close".into()),
-            Self::Ended { how: End::Rst } => (Failure::ConnectionReset, "reset TCP without a Close".into()),
+            Self::Close { code: Some(code), .. } => {
+                (Failure::ClosedEarly, format!("closed with code {code}"))
+            }
+            Self::Close { code: None, .. } => (Failure::ClosedEarly, "closed without a code".into()),
+            Self::Ended { how: End::Fin, .. } => (Failure::ConnectionCut, "ended TCP without a Close".into()),
+            Self::Ended { how: End::Rst, .. } => {
+                (Failure::ConnectionReset, "reset TCP without a Close".into())
+            }
             Self::Illegal(violation) => (Failure::ProtocolViolation, format!("broke RFC 6455 ({violation})")),
             Self::Broken(Broken::Lost(kind)) => (Failure::SessionTimeout, format!("was lost ({kind})")),
             Self::Broken(broken) => (Failure::ProtocolViolation, format!("broke TLS ({broken})")),
@@ -106,7 +125,9 @@ impl Heard {
             }
             Self::Nothing { .. } => (Failure::SessionTimeout, "said nothing".into()),
             Self::Message { .. } => (Failure::ProtocolViolation, "sent a message".into()),
-            Self::Ping | Self::Pong => (Failure::ProtocolViolation, "sent a control frame".into()),
+            Self::Ping { .. } | Self::Pong { .. } => {
+                (Failure::ProtocolViolation, "sent a control frame".into())
+            }
         };
         Verdict::new(Outcome::Fail(failure), format!("the gateway {what} {when}"))
     }
@@ -147,7 +168,7 @@ impl Opened {
         self.evidence.enter(Phase::Session);
         let sent = self.dialed.socket.send(&OutFrame::text(text)).await;
         let heard = |error| match error {
-            SendError::Ended(how) => Heard::Ended { how },
+            SendError::Ended(how) => Heard::Ended { how, at: StdInstant::now() },
             SendError::Broken(broken) => Heard::Broken(broken),
         };
         sent.map(|_| ()).map_err(|error| heard(error).unexpected("before our first message"))
@@ -179,11 +200,11 @@ impl Opened {
                 }
                 // An illegal close code is a Close all the same, and more telling as one.
                 Incoming::Violation(Violation::CloseCode(code), _) => {
-                    return Heard::Close { code: Some(code) };
+                    return Heard::Close { code: Some(code), at: received.at };
                 }
                 Incoming::Violation(violation, _) => return Heard::Illegal(violation),
                 Incoming::TooLarge(oversized) => return Heard::TooLarge { bytes: oversized.length },
-                Incoming::End(how) => return Heard::Ended { how },
+                Incoming::End(how) => return Heard::Ended { how, at: received.at },
                 Incoming::Broken(broken) => return Heard::Broken(broken),
             }
         }
@@ -192,9 +213,9 @@ impl Opened {
     /// A legal frame; nothing yet where it is a fragment and not the last one.
     fn understand(&mut self, frame: &Frame, at: StdInstant) -> Option<Heard> {
         match frame.kind() {
-            FrameKind::Close => return Some(Heard::Close { code: frame.close_code() }),
-            FrameKind::Ping => return Some(Heard::Ping),
-            FrameKind::Pong => return Some(Heard::Pong),
+            FrameKind::Close => return Some(Heard::Close { code: frame.close_code(), at }),
+            FrameKind::Ping => return Some(Heard::Ping { payload: frame.payload.clone(), at }),
+            FrameKind::Pong => return Some(Heard::Pong { payload: frame.payload.clone(), at }),
             _ => {}
         }
         let (kind, mut payload) = self.fragments.take().unwrap_or_else(|| (frame.kind(), BytesMut::new()));
@@ -206,8 +227,11 @@ impl Opened {
             self.fragments = Some((kind, payload));
             return None;
         }
-        let text = (kind == FrameKind::Text).then(|| String::from_utf8_lossy(&payload).into_owned());
-        Some(Heard::Message { text, at })
+        let message = match kind {
+            FrameKind::Text => Message::Text(String::from_utf8_lossy(&payload).into_owned()),
+            _ => Message::Binary(payload.freeze()),
+        };
+        Some(Heard::Message { message, at })
     }
 
     /// Sends a Close frame.
@@ -228,7 +252,8 @@ impl Opened {
         self.afford(2).await;
     }
 
-    async fn afford(&self, bytes: usize) {
+    /// Waits until a message of so many payload bytes is within the budget.
+    pub async fn afford(&self, bytes: usize) {
         let mut sending = std::pin::pin!(self.budget.send(bytes));
         let at_once = std::future::poll_fn(|context| Poll::Ready(sending.as_mut().poll(context).is_ready()));
         if !at_once.await {

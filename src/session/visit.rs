@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::budget::Budget;
 use super::jar::{Cookies, Jar};
@@ -13,7 +13,7 @@ use super::opened::Opened;
 use super::target::Target;
 use crate::auth::{AuthError, Source, Token};
 use crate::metrics::Sample;
-use crate::model::{Cause, Evidence, Outcome, Phase, Verdict};
+use crate::model::{Cause, Evidence, Failure, Outcome, Phase, Span, Verdict};
 use crate::wire::{DialError, Dialer, Endpoint, Header, Record, Request};
 
 /// How long before the run's deadline a check should stop waiting, to be able to say what it waited for.
@@ -42,6 +42,8 @@ pub enum Refusal {
     Credential(String),
     /// The dial failed.
     Dial(DialError),
+    /// The dial took longer than the check wanted to wait.
+    Late(Duration),
 }
 
 impl Refusal {
@@ -50,6 +52,22 @@ impl Refusal {
         match self {
             Self::Credential(why) => Verdict::new(Outcome::Inconclusive(Cause::Credential), why.clone()),
             Self::Dial(error) => Verdict::new(error.outcome(), error.to_string()),
+            Self::Late(within) => {
+                let detail = format!("no connection within {}", Span::from(*within));
+                Verdict::new(Outcome::Fail(Failure::ConnectTimeout), detail)
+            }
+        }
+    }
+
+    /// What it means for the run of a check that is about something else: `handshake` counts the failure.
+    pub fn precondition(&self) -> Verdict {
+        let verdict = self.verdict();
+        match verdict.outcome {
+            Outcome::Fail(failure) => {
+                let detail = format!("could not connect ({}): {}", failure.reason(), verdict.detail);
+                Verdict::new(Outcome::Inconclusive(Cause::Precondition), detail)
+            }
+            _ => verdict,
         }
     }
 }
@@ -119,13 +137,19 @@ impl Visit {
         let token = self.token(ask, &evidence).await?;
         let mut endpoint = self.equipped(&evidence).await?;
         endpoint.subprotocol_required |= ask.require_subprotocol;
+        endpoint.path.peer = endpoint.path.peer.or(ask.peer);
+        endpoint.path.receive_buffer = ask.receive_buffer.or(endpoint.path.receive_buffer);
         let cookies = self.jar.as_ref().and_then(|jar| jar.header(&endpoint.url));
         let offer = offer(&self.target, ask, token.as_ref(), cookies);
-        let dialed = self.dialer.dial_into(&endpoint, &offer, &evidence, record).await;
+        let dial = self.dialer.dial_into(&endpoint, &offer, &evidence, record);
+        let dialed = match ask.within {
+            Some(within) => timeout_at(self.until(ask.within), dial).await.map_err(|_| Refusal::Late(within)),
+            None => Ok(dial.await),
+        };
         if let (Some(jar), Some(response)) = (&self.jar, record.facts().response) {
             jar.keep(&endpoint.url, response.set_cookies());
         }
-        let dialed = dialed.map_err(|failure| Refusal::Dial(failure.error))?;
+        let dialed = dialed?.map_err(|failure| Refusal::Dial(failure.error))?;
         evidence.enter(Phase::Session);
         Ok(Opened::new(dialed, evidence, token, Arc::clone(&self.budget), permit))
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
+use socket2::SockRef;
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
@@ -233,6 +234,13 @@ impl Socket {
             let _ =
                 watch.try_io(Interest::READABLE, || io::Result::<()>::Err(io::ErrorKind::WouldBlock.into()));
         }
+    }
+
+    /// How many bytes the kernel holds that were not read, up to 64 KiB; to look does not open the window.
+    pub fn unread(&self) -> usize {
+        let mut space = [std::mem::MaybeUninit::uninit(); 65_536];
+        // Nothing there is an error here, and so is a connection that is gone; either way there is nothing to read.
+        SockRef::from(self.transport.tcp()).peek(&mut space).unwrap_or(0)
     }
 
     fn received(&mut self, next: Result<Frame, Oversized>) -> Received {

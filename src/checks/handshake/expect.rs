@@ -8,14 +8,11 @@ use super::Step;
 use super::config::{Expectation, Handshake};
 use super::metrics::{self, Finding};
 use crate::model::{Failure, Outcome, Phase, Verdict, Why};
-use crate::session::{Ask, Heard, Refusal, Visit};
+use crate::session::{Ask, COURTESY, Heard, Refusal, Visit};
 use crate::wire::{DialError, Record};
 
 /// An Origin that no gateway lists: `.invalid` is reserved (RFC 2606, section 2).
 const FOREIGN_ORIGIN: &str = "https://gateprobe-foreign-origin.invalid";
-
-/// How long a Close may take to be written.
-const COURTESY: Duration = Duration::from_millis(100);
 
 /// How a gateway met somebody who should not get in.
 enum Reception {
@@ -89,8 +86,8 @@ impl Handshake {
         let until = Instant::now() + self.expect.refusal_timeout.get();
         let reception = loop {
             match opened.hear(until).await {
-                Heard::Message { .. } | Heard::Ping | Heard::Pong => {}
-                Heard::Close { code: Some(code) } if self.expect.is_refusal_code(code) => {
+                Heard::Message { .. } | Heard::Ping { .. } | Heard::Pong { .. } => {}
+                Heard::Close { code: Some(code), .. } if self.expect.is_refusal_code(code) => {
                     break Reception::Refused(format!("close code {code}"));
                 }
                 Heard::Nothing { .. } => break Reception::LetIn,

@@ -19,7 +19,7 @@ pub(super) async fn part(visit: &Visit, mut opened: Opened, patience: Duration) 
     let settled = visit.until(Some(SETTLE));
     loop {
         match opened.hear(settled).await {
-            Heard::Message { .. } | Heard::Ping | Heard::Pong => {}
+            Heard::Message { .. } | Heard::Ping { .. } | Heard::Pong { .. } => {}
             // A frame that drips is given its time below.
             Heard::Nothing { .. } => break,
             other => return Err(other.unexpected("right after the upgrade")),
@@ -35,8 +35,8 @@ pub(super) async fn part(visit: &Visit, mut opened: Opened, patience: Duration) 
     let mut talks = false;
     loop {
         match opened.hear(until).await {
-            Heard::Message { .. } | Heard::Ping | Heard::Pong => talks = true,
-            Heard::Close { code: None | Some(NORMAL | GOING_AWAY | SERVICE_RESTART) } => break,
+            Heard::Message { .. } | Heard::Ping { .. } | Heard::Pong { .. } => talks = true,
+            Heard::Close { code: None | Some(NORMAL | GOING_AWAY | SERVICE_RESTART), .. } => break,
             Heard::Nothing { mid_frame: true } if !talks => {
                 let detail = "a frame began, and neither ended nor gave way to a Close";
                 return Err(Verdict::new(Outcome::Fail(Failure::FrameStalled), detail));

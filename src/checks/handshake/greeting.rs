@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::config::{FirstMessage, MessageKind};
 use super::metrics;
+use crate::dialect::Message;
 use crate::model::{Failure, Outcome, Phase, Verdict};
 use crate::session::{Heard, Opened, Visit};
 
@@ -18,15 +19,15 @@ pub(super) async fn first_message(
     let fail = |failure, detail: String| Err(Verdict::new(Outcome::Fail(failure), detail));
     loop {
         match opened.hear(until).await {
-            Heard::Message { text, at } => {
+            Heard::Message { message, at } => {
                 let took = at.saturating_duration_since(opened.upgraded_at);
                 metrics::phase(visit, Phase::FirstMessage.label(), took.as_secs_f64());
-                return match mismatch(wanted, text.as_deref()) {
+                return match mismatch(wanted, &message) {
                     None => Ok(took),
                     Some(detail) => fail(Failure::FirstMessageMismatch, detail),
                 };
             }
-            Heard::Ping | Heard::Pong => {}
+            Heard::Ping { .. } | Heard::Pong { .. } => {}
             Heard::Nothing { mid_frame: true } => {
                 return fail(
                     Failure::FrameStalled,
@@ -41,14 +42,18 @@ pub(super) async fn first_message(
     }
 }
 
-/// What is wrong with the message; `text` is none for a binary one. Never quotes it.
-fn mismatch(wanted: &FirstMessage, text: Option<&str>) -> Option<String> {
-    match (wanted.kind, text) {
-        (Some(MessageKind::Text), None) => return Some("it is binary, text is promised".into()),
-        (Some(MessageKind::Binary), Some(_)) => return Some("it is text, binary is promised".into()),
+/// What is wrong with the message. Never quotes it.
+fn mismatch(wanted: &FirstMessage, message: &Message) -> Option<String> {
+    match (wanted.kind, message) {
+        (Some(MessageKind::Text), Message::Binary(_)) => {
+            return Some("it is binary, text is promised".into());
+        }
+        (Some(MessageKind::Binary), Message::Text(_)) => {
+            return Some("it is text, binary is promised".into());
+        }
         _ => {}
     }
     let contains = wanted.contains.as_deref()?;
-    let found = text.is_some_and(|text| text.contains(contains));
+    let found = matches!(message, Message::Text(text) if text.contains(contains));
     (!found).then(|| "it does not contain the text that `first_message.contains` names".into())
 }

@@ -2,7 +2,7 @@
 
 use super::target::connection_settings;
 use super::text::is_host_pattern;
-use super::{Path, Report};
+use super::{Path, Report, checks};
 use crate::checks::CheckSpec;
 use crate::config::settings::{Allow, HeaderValue, TargetSettings};
 use crate::config::words::quoted;
@@ -14,7 +14,7 @@ pub fn module(
     allow: &Allow,
     settings: &TargetSettings,
 ) -> Option<CheckSpec> {
-    let mut specs = settings.checks.clone().into_specs();
+    let mut specs = checks::specs(settings);
     connection_settings(report, path, settings, None, &specs);
     hosts(report, path, allow, settings);
     if specs.len() != 1 {

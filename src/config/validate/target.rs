@@ -27,7 +27,7 @@ pub struct Parsed {
 pub fn target(report: &mut Report<'_>, path: &Path, settings: &TargetSettings, now: Timestamp) -> Parsed {
     let url = settings.url.as_ref().and_then(|text| websocket_url(report, &path.key("url"), &text.0));
     target_labels(report, path, &settings.labels);
-    let checks = settings.checks.clone().into_specs();
+    let checks = checks::specs(settings);
     connection_settings(report, path, settings, url.as_ref(), &checks);
     if checks.is_empty() {
         report.problem(

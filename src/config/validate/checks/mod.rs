@@ -1,12 +1,25 @@
 //! Rules for the checks of a target.
 
+mod handshake;
+mod heartbeat;
+mod zombie;
+
 use super::{Path, Report};
-use crate::checks::{CheckSpec, Handshake};
+use crate::checks::{CheckSpec, Surroundings};
 use crate::config::settings::{Budget, TargetSettings};
 use crate::model::Span;
 
 const LEAST_INTERVAL: Span = Span::secs(1);
 const LEAST_TIMEOUT: Span = Span::millis(100);
+
+/// The checks that are on, with what they need to know of the target.
+pub fn specs(settings: &TargetSettings) -> Vec<CheckSpec> {
+    let around = Surroundings {
+        dialect: &crate::config::endpoint::plain(),
+        connections_per_second: settings.budget.connections_per_second,
+    };
+    settings.checks.clone().into_specs().into_iter().map(|spec| spec.fit(&around)).collect()
+}
 
 /// Checks the settings of one check against each other and against the target.
 pub fn check(report: &mut Report<'_>, target: &Path, settings: &TargetSettings, check: &CheckSpec) {
@@ -14,7 +27,9 @@ pub fn check(report: &mut Report<'_>, target: &Path, settings: &TargetSettings, 
     times(report, &path, check);
     budget(report, target, &settings.budget, &path, check);
     match check {
-        CheckSpec::Handshake(check) => handshake(report, target, settings, &path, check),
+        CheckSpec::Handshake(check) => handshake::handshake(report, target, settings, &path, check),
+        CheckSpec::Heartbeat(check) => heartbeat::heartbeat(report, &path, check),
+        CheckSpec::Zombie(check) => zombie::zombie(report, &path, check),
     }
 }
 
@@ -85,53 +100,23 @@ fn budget(report: &mut Report<'_>, target: &Path, budget: &Budget, path: &Path, 
     }
 }
 
-fn handshake(
+/// Lengths of time that must be met within a longer one, or never count.
+fn within(
     report: &mut Report<'_>,
-    target: &Path,
-    settings: &TargetSettings,
     path: &Path,
-    check: &Handshake,
+    spans: &[(&str, Option<Span>)],
+    (bound, limit): (&str, Span),
 ) {
-    if check.expect.no_token_refused && settings.auth.is_none() {
-        let message = "needs auth, or there is no token to leave out";
-        report.problem_of(&[path.dotted("expect.no_token_refused"), target.key("auth")], message);
-    }
-    if check.require_subprotocol && settings.subprotocols.is_empty() {
-        let message = "needs subprotocols to choose from";
-        report.problem_of(&[path.key("require_subprotocol"), target.key("subprotocols")], message);
-    }
-    let limits = &check.thresholds;
-    let within = check.first_message.as_ref().and_then(|first| first.within);
-    let spans = [
-        ("thresholds.total", limits.total),
-        ("thresholds.dns", limits.dns),
-        ("thresholds.tcp", limits.tcp),
-        ("thresholds.tls", limits.tls),
-        ("thresholds.upgrade", limits.upgrade),
-        ("thresholds.first_message", limits.first_message),
-        ("first_message.within", within),
-        ("close_timeout", Some(check.close_timeout)),
-    ];
     for (field, span) in spans {
-        let Some(span) = span else { continue };
-        let path = path.dotted(field);
-        if span > check.timeout {
+        let Some(span) = *span else { continue };
+        let path_of = path.dotted(field);
+        if span > limit {
             report.problem_of(
-                &[path.clone(), path.key("timeout")],
-                format!("{span} is longer than timeout {}, so that it never counts", check.timeout),
+                &[path_of, path.key(bound)],
+                format!("{span} is longer than {bound} {limit}, so that it never counts"),
             );
         } else if span == Span::default() {
-            report.problem(&path, "0s can't be met; write more, or remove the field");
-        }
-    }
-    if limits.first_message.is_some() && check.first_message.is_none() {
-        let message = "needs first_message, or there is none to wait for";
-        report.problem_of(&[path.dotted("thresholds.first_message"), path.key("first_message")], message);
-    }
-    for (index, code) in check.expect.refusal_codes.iter().enumerate() {
-        if !(1000..=4999).contains(code) {
-            let message = format!("{code} is not a close code; write 1000 to 4999");
-            report.problem(&path.dotted("expect.refusal_codes").index(index), message);
+            report.problem(&path_of, "0s can't be met; write more, or remove the field");
         }
     }
 }

@@ -1,0 +1,56 @@
+//! What a check can find out about a target, and what it can't, because the target promises nothing of the kind.
+
+use crate::metrics::{Descriptor, Kind, Sample, Scope, Unit};
+use crate::session::Visit;
+
+/// 1 or 0 for each thing that a check looks at.
+pub static CAPABILITY: Descriptor = Descriptor {
+    name: "gateprobe_check_capability",
+    help: "1 where the check could look at this, 0 where the target's dialect or config has or promises nothing of the kind.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &["capability"],
+};
+
+/// What checks look at, where they can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capability {
+    /// Ping frames.
+    ProtocolPing,
+    /// The dialect's heartbeat messages.
+    ApplicationPing,
+    /// The gateway's own heartbeat, at a promised interval.
+    ServerBeat,
+    /// A promised window for the clean-up of silent connections.
+    ZombieWindow,
+    /// A silent connection that answers nothing.
+    Mute,
+    /// A connection whose application is silent.
+    HalfDead,
+    /// A connection that does not read.
+    Stalled,
+    /// A connection that answers again in time.
+    Recovery,
+}
+
+impl Capability {
+    /// The value of the label `capability`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::ProtocolPing => "protocol_ping",
+            Self::ApplicationPing => "application_ping",
+            Self::ServerBeat => "server_beat",
+            Self::ZombieWindow => "zombie_window",
+            Self::Mute => "mute",
+            Self::HalfDead => "half_dead",
+            Self::Stalled => "stalled",
+            Self::Recovery => "recovery",
+        }
+    }
+}
+
+/// Keeps whether a check could look at something.
+pub fn capability(visit: &Visit, capability: Capability, can: bool) {
+    visit.measure(Sample::labelled(&CAPABILITY, [capability.label()], f64::from(u8::from(can))));
+}

@@ -1,0 +1,115 @@
+//! The `heartbeat` check: how long a ping takes, whether each is answered once and rightly, and whether the
+//! gateway keeps its own beat.
+
+mod beats;
+mod config;
+mod judge;
+mod metrics;
+mod stats;
+mod watch;
+
+use std::net::IpAddr;
+
+use futures_util::future::join_all;
+
+pub use config::{Heartbeat, LevelSetting, ServerBeat, Thresholds};
+pub use judge::Assertion;
+pub use metrics::METRICS;
+
+use crate::checks::{Capability, capability};
+use crate::dialect::Part;
+use crate::metrics::{Descriptor, LabelValue};
+use crate::model::{Outcome, Verdict, Why};
+use crate::session::{Ask, Level, Manners, Refusal, Talk, Target, Visit};
+use crate::wire::Record;
+use judge::{Seen, findings, millis, stats};
+
+impl Heartbeat {
+    /// Holds its connections side by side, and judges what was seen on all of them.
+    pub async fn run(&self, visit: &Visit) -> Verdict {
+        match self.steps(visit).await {
+            Ok(verdict) | Err(verdict) => verdict,
+        }
+    }
+
+    /// The series that exist at 0 before the first run.
+    pub fn series_at_zero(&self, target: &Target) -> Vec<(&'static Descriptor, Vec<LabelValue>)> {
+        metrics::expected(&self.levels(target))
+    }
+
+    async fn steps(&self, visit: &Visit) -> Result<Verdict, Verdict> {
+        let levels = self.levels(visit.target());
+        self.tell_capabilities(visit, &levels);
+        if levels.is_empty() && self.server.pings.or(self.server.beats).is_none() {
+            let detail = "the dialect has no heartbeat at the wanted level";
+            return Err(Verdict::new(Outcome::Unsupported(Why::Promise), detail));
+        }
+        // The first one shows the way: behind one name there may be several gateways.
+        let first = self.connect(visit, None).await?;
+        let peer = first.opened.dialed.peer.ip();
+        let levels = levels.as_slice();
+        let others = (1..self.connections()).map(async |number| {
+            let talk = self.connect(visit, Some(peer)).await?;
+            Ok(self.watch(visit, talk, levels, number).await)
+        });
+        let (first, others) = tokio::join!(self.watch(visit, first, levels, 0), join_all(others));
+        let seen: Vec<Seen> = std::iter::once(Ok(first)).chain(others).collect::<Result<_, Verdict>>()?;
+        metrics::keep(visit, self, levels, &seen);
+        Ok(self.verdict(visit, levels, &seen))
+    }
+
+    fn verdict(&self, visit: &Visit, levels: &[Level], seen: &[Seen]) -> Verdict {
+        let mut findings = findings(self, seen).into_iter().filter(|(what, _)| Some(*what) != self.without);
+        let Some((_, verdict)) = findings.next() else {
+            return Verdict::new(Outcome::Pass, self.describe(levels, seen));
+        };
+        for (_, further) in findings {
+            visit.evidence.remark(format!("also: {}", further.detail));
+        }
+        verdict
+    }
+
+    /// The levels at which it pings a target.
+    fn levels(&self, target: &Target) -> Vec<Level> {
+        let has = |level: &Level| match level {
+            Level::Protocol => true,
+            Level::Application => target.dialect.has(Part::Heartbeat),
+        };
+        let all = [Level::Protocol, Level::Application].into_iter();
+        all.filter(|level| self.pings_at(*level)).filter(has).collect()
+    }
+
+    fn tell_capabilities(&self, visit: &Visit, levels: &[Level]) {
+        capability(visit, Capability::ProtocolPing, levels.contains(&Level::Protocol));
+        capability(visit, Capability::ApplicationPing, levels.contains(&Level::Application));
+        let promised = self.server.pings.or(self.server.beats).is_some();
+        capability(visit, Capability::ServerBeat, promised);
+    }
+
+    async fn connect(&self, visit: &Visit, peer: Option<IpAddr>) -> Result<Talk, Verdict> {
+        let ask = Ask { peer, within: Some(self.connect_timeout.get()), ..Ask::default() };
+        let opened =
+            visit.open(&ask, &Record::new()).await.map_err(|refusal: Refusal| refusal.precondition())?;
+        Talk::begin(visit, opened, Manners::ATTENTIVE).await
+    }
+
+    fn describe(&self, levels: &[Level], seen: &[Seen]) -> String {
+        let mut parts = Vec::new();
+        for level in levels {
+            let stats = stats(seen, *level);
+            if let (Some(mean), Some(p95), Some(max)) = (stats.mean(), stats.quantile(0.95), stats.max()) {
+                let (count, level) = (stats.times().len(), level.label());
+                let figures = format!("mean {}, p95 {}, max {}", millis(mean), millis(p95), millis(max));
+                parts.push(format!("{count} {level} pings answered: {figures}"));
+            }
+        }
+        for beats in seen.iter().take(1).flat_map(|seen| &seen.beats) {
+            let intervals: Vec<String> = beats.intervals().map(millis).collect();
+            if !intervals.is_empty() {
+                let level = beats.level.label();
+                parts.push(format!("the gateway's {level} heartbeat came after {}", intervals.join(", ")));
+            }
+        }
+        parts.join("; ")
+    }
+}

@@ -1,0 +1,98 @@
+//! The healthy connections beside the silent ones. The first one is the bystander: when it grows slow, the check
+//! stops.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Scene;
+use super::config::{BASELINE, BYSTANDER_EVERY};
+use super::silent::say_something;
+use crate::model::{Failure, Outcome, Verdict};
+use crate::session::{Bystander, Talk, Word};
+
+/// The bystander's connection, with what it is used to.
+pub(super) struct Witness {
+    talk: Talk,
+    bystander: Bystander,
+}
+
+impl Witness {
+    /// Learns the usual round-trip time before anything is mistreated.
+    pub(super) async fn learn(scene: &Scene<'_>, mut talk: Talk) -> Result<Self, Verdict> {
+        let (pings, every) = BASELINE;
+        let mut bystander = Bystander::default();
+        for _ in 0..pings {
+            let next = Instant::now() + every;
+            let (_, rtt) = say_something(scene, &mut talk).await?;
+            bystander.learn(rtt);
+            // Listens on: a gateway's heartbeat must not wait for its answer.
+            loop {
+                match talk.next(next).await {
+                    Word::Nothing { mid_frame: false } => break,
+                    over @ (Word::Over(_) | Word::Nothing { .. }) => {
+                        return Err(over.unexpected("although it had been answered"));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(Self { talk, bystander })
+    }
+
+    /// Its usual round-trip time, at most.
+    pub(super) fn limit(&self) -> Duration {
+        self.bystander.limit().unwrap_or_default()
+    }
+
+    /// Goes on until the silent ones are settled; trips where it grows slow, or is not answered at all.
+    pub(super) async fn watch(self, scene: &Scene<'_>) -> Result<(), Verdict> {
+        let Self { mut talk, mut bystander } = self;
+        while !scene.settled.is_cancelled() && scene.time_left() {
+            let next = Instant::now() + BYSTANDER_EVERY;
+            match say_something(scene, &mut talk).await {
+                Ok((_, rtt)) if bystander.trips(rtt) => scene.trip(),
+                Ok(_) => {}
+                Err(Verdict { outcome: Outcome::Fail(Failure::PongLost), .. }) if scene.may_trip() => {
+                    scene.trip();
+                    return Ok(());
+                }
+                Err(verdict) => return Err(verdict),
+            }
+            while let Some(word) = talk.next_unless(&scene.settled, next.min(scene.visit.until(None))).await {
+                match word {
+                    Word::Nothing { .. } => break,
+                    over @ Word::Over(_) => return Err(over.unexpected("although it had been answered")),
+                    _ => {}
+                }
+            }
+        }
+        prove(scene, talk).await
+    }
+}
+
+/// A healthy connection: answers everything, and says something from time to time.
+pub(super) async fn attend(scene: &Scene<'_>, mut talk: Talk) -> Result<(), Verdict> {
+    let mut next = Instant::now() + scene.check.keep_alive();
+    loop {
+        if Instant::now() >= next {
+            next += scene.check.keep_alive();
+            say_something(scene, &mut talk).await?;
+        }
+        match talk.next_unless(&scene.settled, next.min(scene.visit.until(None))).await {
+            None => return prove(scene, talk).await,
+            Some(word @ Word::Over(_)) => return Err(word.unexpected("although it had been answered")),
+            Some(_) if !scene.time_left() => return Ok(()),
+            Some(_) => {}
+        }
+    }
+}
+
+/// To be open is not enough: it must still be served.
+async fn prove(scene: &Scene<'_>, mut talk: Talk) -> Result<(), Verdict> {
+    if !scene.tripped() && scene.time_left() {
+        say_something(scene, &mut talk).await?;
+        talk.leave(scene.visit).await;
+    }
+    Ok(())
+}

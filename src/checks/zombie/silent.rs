@@ -1,0 +1,125 @@
+//! A connection that goes silent, and reads on.
+
+use std::time::{Duration, Instant as StdInstant};
+
+use tokio::time::Instant;
+
+use super::Scene;
+use super::clock::{By, Eviction, Observation};
+use super::config::{Mode, Window};
+use crate::dialect::{Origin, Part, Variables};
+use crate::model::{Failure, Outcome, Verdict};
+use crate::session::{Heard, Level, Talk, Word};
+
+/// Says nothing any more, and watches what becomes of the connection.
+pub(super) async fn watch(scene: &Scene<'_>, mut talk: Talk, mode: Mode) -> Observation {
+    let mut seen = begin(scene, &mut talk, mode).await;
+    talk.manners = mode.manners();
+    while seen.broken.is_none() && seen.released.is_none() {
+        let until = give_up(scene, &seen);
+        match talk.next_unless(&scene.stop, until).await {
+            None | Some(Word::Nothing { .. }) => break,
+            Some(word) => note(&mut seen, scene.window(), word),
+        }
+    }
+    seen.until = StdInstant::now();
+    seen
+}
+
+/// The last word of a client, where the clock counts from it.
+pub(super) async fn begin(scene: &Scene<'_>, talk: &mut Talk, mode: Mode) -> Observation {
+    let began = talk.opened.upgraded_at;
+    let mut seen = Observation {
+        mode,
+        began,
+        origin: None,
+        uncertainty: Duration::ZERO,
+        evicted: None,
+        released: None,
+        until: began,
+        broken: None,
+    };
+    let from_us = scene.window().is_some_and(|window| window.origin == Origin::LastClientData);
+    if from_us {
+        match say_something(scene, talk).await {
+            Ok((at, rtt)) => (seen.began, seen.origin, seen.uncertainty) = (at, Some(at), rtt),
+            Err(verdict) => seen.broken = Some(verdict),
+        }
+    }
+    seen
+}
+
+/// Takes down what was said to a silent connection.
+pub(super) fn note(seen: &mut Observation, window: Option<&Window>, word: Word) {
+    match word {
+        // Of all that we owe, the oldest counts; a half-dead client answers pings, and owes none.
+        Word::Beat { level, at } => {
+            let owed = level == Level::Application || seen.mode != Mode::HalfDead;
+            let counts = window.is_none_or(|window| window.origin == Origin::UnansweredBeat);
+            if owed && counts && seen.evicted.is_none() {
+                seen.origin.get_or_insert(at);
+            }
+        }
+        Word::Over(Heard::Close { code, at }) => {
+            seen.evicted.get_or_insert(Eviction { at, by: By::Close(code), censored: false });
+        }
+        Word::Over(Heard::Ended { how, at }) => {
+            seen.evicted.get_or_insert(Eviction { at, by: By::Tcp(how), censored: false });
+            seen.released = Some(at);
+        }
+        word @ Word::Over(_) => seen.broken = Some(word.unexpected("to a connection that was silent")),
+        _ => {}
+    }
+}
+
+/// When all is known, if nothing more happens.
+pub(super) fn give_up(scene: &Scene<'_>, seen: &Observation) -> Instant {
+    let limits = &scene.limits;
+    let end = match (&seen.evicted, scene.window()) {
+        (Some(eviction), _) => eviction.at + limits.release,
+        (None, None) => seen.began + scene.check.watch.get(),
+        (None, Some(window)) => {
+            let latest = limits.latest(window, seen.origin.is_some());
+            seen.origin.unwrap_or(seen.began) + latest + seen.uncertainty
+        }
+    };
+    later(end).min(scene.visit.until(None))
+}
+
+/// A moment of the socket's clock on the timer's.
+pub(super) fn later(at: StdInstant) -> Instant {
+    Instant::now() + at.saturating_duration_since(StdInstant::now())
+}
+
+/// Says what a client of this dialect says to be taken for alive, and waits for the answer; gives the time right
+/// before the write, and the round trip.
+pub(super) async fn say_something(
+    scene: &Scene<'_>,
+    talk: &mut Talk,
+) -> Result<(StdInstant, Duration), Verdict> {
+    let until = scene.visit.until(Some(scene.check.pong_timeout.get()));
+    let while_talking = "although it had been answered";
+    let asked = talk.ask(Part::Heartbeat, &Variables::default()).await;
+    let asked = asked.map_err(|word| word.unexpected(while_talking))?;
+    let id: [u8; 8] = rand::random();
+    let (exchange, at) = match asked {
+        Some((exchange, at)) => (Some(exchange), at),
+        None => (None, talk.ping(id.to_vec()).await.map_err(|word| word.unexpected(while_talking))?),
+    };
+    loop {
+        match talk.next(until).await {
+            Word::Pong { payload, at: came } if exchange.is_none() && *payload == id => {
+                return Ok((at, came.saturating_duration_since(at)));
+            }
+            Word::Answer { exchange: answered, at: came, .. } if exchange == Some(answered) => {
+                return Ok((at, came.saturating_duration_since(at)));
+            }
+            Word::Nothing { mid_frame: false } => {
+                let detail = format!("a ping was not answered within {}", scene.check.pong_timeout);
+                return Err(Verdict::new(Outcome::Fail(Failure::PongLost), detail));
+            }
+            over @ (Word::Over(_) | Word::Nothing { .. }) => return Err(over.unexpected(while_talking)),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Rules for `zombie`.
+
+use super::{Path, Report, within};
+use crate::checks::Zombie;
+use crate::model::Span;
+
+/// Checks its settings.
+pub fn zombie(report: &mut Report<'_>, path: &Path, check: &Zombie) {
+    let spans = [
+        ("pong_timeout", Some(check.pong_timeout)),
+        ("connect_timeout", Some(check.connect_timeout)),
+        ("beat_within", check.beat_within),
+        ("close_timeout", check.close_timeout),
+        ("watch", Some(check.watch).filter(|_| check.window.is_none())),
+    ];
+    within(report, path, &spans, ("timeout", check.timeout()));
+    if check.modes.as_ref().is_some_and(Vec::is_empty) {
+        let message = "nothing goes silent; write mute, half_dead or stalled, or remove the field";
+        report.problem(&path.key("modes"), message);
+    }
+    let Some(window) = &check.window else { return };
+    let at = path.key("window");
+    if window.latest == Span::default() {
+        report.problem(&at.key("latest"), "0s can't be met; write more");
+    }
+    if let Some(earliest) = window.earliest.filter(|earliest| *earliest > window.latest) {
+        let message = format!("{earliest} is after latest {}; swap them", window.latest);
+        report.problem_of(&[at.key("earliest"), at.key("latest")], message);
+    }
+}

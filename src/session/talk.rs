@@ -1,0 +1,345 @@
+//! A conversation: a dialect driven over an open WebSocket. The dialect says what is meant; this sends,
+//! stamps, and answers as far as our manners go.
+
+use std::sync::Arc;
+use std::time::Instant as StdInstant;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::opened::{Heard, Opened};
+use super::visit::Visit;
+use crate::dialect::{Answer, Dialogue, Meaning, Message, Part, Variables};
+use crate::model::{Cause, Failure, Outcome, Phase, Verdict};
+use crate::wire::{OutFrame, SendError};
+
+/// What we answer by ourselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manners {
+    /// Pings of the protocol, by pongs.
+    pub pongs: bool,
+    /// Heartbeats of the dialect, by its reply.
+    pub beats: bool,
+}
+
+impl Manners {
+    /// Answers everything.
+    pub const ATTENTIVE: Self = Self { pongs: true, beats: true };
+    /// Answers pings of the protocol, as a library does, while the application behind it is dead.
+    pub const HALF_DEAD: Self = Self { pongs: true, beats: false };
+    /// Answers nothing.
+    pub const MUTE: Self = Self { pongs: false, beats: false };
+}
+
+/// Of which heartbeat we speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Ping and pong frames (RFC 6455, section 5.5).
+    Protocol,
+    /// Messages of the dialect.
+    Application,
+}
+
+impl Level {
+    /// The value of the label `level`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Protocol => "protocol",
+            Self::Application => "application",
+        }
+    }
+}
+
+/// A conversation on one connection.
+#[derive(Debug)]
+pub struct Talk {
+    /// The connection below.
+    pub opened: Opened,
+    /// What we answer by ourselves; may change at any time.
+    pub manners: Manners,
+    dialogue: Dialogue,
+    /// What we owe for the latest ping and the latest beat that we did not answer.
+    owed: (Option<Bytes>, Option<Message>),
+}
+
+/// What was said, and what it means.
+#[derive(Debug)]
+pub enum Word {
+    /// The gateway's heartbeat.
+    Beat {
+        /// Of which level.
+        level: Level,
+        /// When it had been read.
+        at: StdInstant,
+    },
+    /// A pong.
+    Pong {
+        /// Its payload.
+        payload: Bytes,
+        /// When it had been read.
+        at: StdInstant,
+    },
+    /// An answer to what we had asked.
+    Answer {
+        /// To which question.
+        exchange: u64,
+        /// Of which kind.
+        part: Part,
+        /// What it says.
+        answer: Answer,
+        /// When it had been read.
+        at: StdInstant,
+    },
+    /// What looks like an answer, but answers nothing that we asked.
+    Stray {
+        /// To what it would be one.
+        part: Part,
+        /// It answers what was answered already.
+        repeated: bool,
+        /// When it had been read.
+        at: StdInstant,
+    },
+    /// A message of the stream that we subscribed to.
+    Delivery {
+        /// Its sequence number, where the dialect has one.
+        sequence: Option<u64>,
+        /// When it had been read.
+        at: StdInstant,
+    },
+    /// A step of the opening was met.
+    Step,
+    /// While opening: a message that the dialect does not know of.
+    WrongStep,
+    /// An error reply of the dialect.
+    Error,
+    /// Another message.
+    Other,
+    /// A Close, an end, or something that breaks the protocol.
+    Over(Heard),
+    /// Time is up.
+    Nothing {
+        /// A frame had begun.
+        mid_frame: bool,
+    },
+}
+
+impl Talk {
+    /// Begins the conversation on a connection: the token where it goes by first message, then the dialect's
+    /// own opening.
+    ///
+    /// # Errors
+    /// The verdict, when the gateway does not do its part.
+    pub async fn begin(visit: &Visit, mut opened: Opened, manners: Manners) -> Result<Self, Verdict> {
+        opened.authenticate(visit.target()).await?;
+        let dialogue = Dialogue::new(Arc::clone(&visit.target().dialect), Variables::default());
+        let mut talk = Self { opened, manners: Manners::ATTENTIVE, dialogue, owed: (None, None) };
+        talk.open(visit).await?;
+        talk.manners = manners;
+        Ok(talk)
+    }
+
+    async fn open(&mut self, visit: &Visit) -> Result<(), Verdict> {
+        if !self.dialogue.is_open() {
+            self.opened.evidence.enter(Phase::FirstMessage);
+        }
+        loop {
+            while let Some(message) = self.dialogue.poll_send() {
+                self.say(message).await.map_err(|word| word.unexpected("while the session was opened"))?;
+            }
+            if self.dialogue.is_open() {
+                self.opened.evidence.enter(Phase::Session);
+                return Ok(());
+            }
+            let awaited = self.dialogue.awaits();
+            let step = awaited.as_ref().map_or(0, |awaited| awaited.step);
+            let until = visit.until(awaited.and_then(|awaited| awaited.within));
+            let fail = |failure, detail| Err(Verdict::new(Outcome::Fail(failure), detail));
+            match self.next(until).await {
+                Word::Nothing { mid_frame: false } => {
+                    let detail = format!("step {step} of the dialect's `open` did not come in time");
+                    return fail(Failure::FirstMessageTimeout, detail);
+                }
+                Word::WrongStep | Word::Error => {
+                    let detail = format!("a message came that is not step {step} of the dialect's `open`");
+                    return fail(Failure::DialectMismatch, detail);
+                }
+                over @ (Word::Over(_) | Word::Nothing { .. }) => {
+                    return Err(over.unexpected("while the session was opened"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What the gateway says next, or nothing by `until`. What it asks is answered as our manners are.
+    ///
+    /// Not to be cancelled: an answer may be half out. See [`Talk::next_unless`].
+    pub async fn next(&mut self, until: Instant) -> Word {
+        let heard = self.opened.hear(until).await;
+        self.mind(heard).await
+    }
+
+    /// The same; none when `stop` is cancelled first.
+    pub async fn next_unless(&mut self, stop: &CancellationToken, until: Instant) -> Option<Word> {
+        let heard = tokio::select! {
+            biased;
+            () = stop.cancelled() => return None,
+            heard = self.opened.hear(until) => heard,
+        };
+        Some(self.mind(heard).await)
+    }
+
+    async fn mind(&mut self, heard: Heard) -> Word {
+        match heard {
+            Heard::Ping { payload, at } => {
+                self.owed.0 = Some(payload);
+                self.answer(self.manners.pongs, false).await;
+                Word::Beat { level: Level::Protocol, at }
+            }
+            Heard::Pong { payload, at } => Word::Pong { payload, at },
+            Heard::Message { message, at } => match self.dialogue.hear(&message) {
+                Meaning::Beat { reply } => {
+                    self.owed.1 = reply;
+                    self.answer(false, self.manners.beats).await;
+                    Word::Beat { level: Level::Application, at }
+                }
+                Meaning::Answer { exchange, part, result } => {
+                    Word::Answer { exchange, part, answer: result, at }
+                }
+                Meaning::Stray { part, repeated } => Word::Stray { part, repeated, at },
+                Meaning::Delivery { sequence } => Word::Delivery { sequence, at },
+                Meaning::Step => Word::Step,
+                Meaning::WrongStep => Word::WrongStep,
+                Meaning::Error => Word::Error,
+                Meaning::Other => Word::Other,
+            },
+            Heard::Nothing { mid_frame } => Word::Nothing { mid_frame },
+            over => Word::Over(over),
+        }
+    }
+
+    /// Answers the latest ping and the latest heartbeat that were left unanswered. One pong answers all
+    /// earlier pings as well (RFC 6455, section 5.5.3).
+    pub async fn make_up(&mut self) {
+        self.answer(true, true).await;
+    }
+
+    /// Where an answer can't be sent any more, what is read next tells why.
+    async fn answer(&mut self, pong: bool, beat: bool) {
+        if let Some(payload) = self.owed.0.take_if(|_| pong) {
+            let _ = self.opened.dialed.socket.send(&OutFrame::pong(payload)).await;
+        }
+        if let Some(reply) = self.owed.1.take_if(|_| beat) {
+            let _ = self.opened.dialed.socket.send(&frame(reply)).await;
+        }
+    }
+
+    /// Pings, within the budget; gives the time right before the write.
+    ///
+    /// # Errors
+    /// What the gateway had said instead, when the connection takes no more.
+    pub async fn ping(&mut self, payload: impl Into<Bytes>) -> Result<StdInstant, Word> {
+        self.opened.afford_control().await;
+        self.send(OutFrame::ping(payload)).await
+    }
+
+    /// Asks by a part of the dialect, within the budget; gives the question's number and the time right
+    /// before the write. None where the dialect does not have the part.
+    ///
+    /// # Errors
+    /// As [`Talk::ping`].
+    pub async fn ask(
+        &mut self,
+        part: Part,
+        variables: &Variables,
+    ) -> Result<Option<(u64, StdInstant)>, Word> {
+        let Some(asked) = self.dialogue.ask(part, variables) else { return Ok(None) };
+        let at = self.say(asked.message).await?;
+        Ok(Some((asked.exchange, at)))
+    }
+
+    /// No answer is expected any more.
+    pub fn forget(&mut self, exchange: u64) {
+        self.dialogue.forget(exchange);
+    }
+
+    /// What was given to the conversation and what it captured.
+    pub fn variables(&self) -> &Variables {
+        self.dialogue.variables()
+    }
+
+    /// Says a message, within the budget; gives the time right before the write.
+    ///
+    /// # Errors
+    /// As [`Talk::ping`].
+    pub async fn say(&mut self, message: Message) -> Result<StdInstant, Word> {
+        let frame = frame(message);
+        self.opened.afford(frame.payload.len()).await;
+        self.send(frame).await
+    }
+
+    async fn send(&mut self, frame: OutFrame) -> Result<StdInstant, Word> {
+        match self.opened.dialed.socket.send(&frame).await {
+            Ok(at) => Ok(at),
+            // What the gateway said before it hung up may still be there to be read, and says more.
+            Err(error) => loop {
+                match self.opened.hear(Instant::now()).await {
+                    Heard::Message { .. } | Heard::Ping { .. } | Heard::Pong { .. } => {}
+                    Heard::Nothing { .. } => return Err(Word::Over(ended(error))),
+                    over => return Err(Word::Over(over)),
+                }
+            },
+        }
+    }
+
+    /// Says goodbye where that is possible at once; how the gateway takes it is not looked at.
+    pub async fn leave(mut self, visit: &Visit) {
+        for message in self.dialogue.teardown() {
+            if self.say(message).await.is_err() {
+                return;
+            }
+        }
+        self.opened.afford_control().await;
+        self.opened.evidence.enter(Phase::Close);
+        let _ = self.opened.say_close(1000, visit.until(Some(super::COURTESY))).await;
+    }
+}
+
+fn ended(error: SendError) -> Heard {
+    match error {
+        SendError::Ended(how) => Heard::Ended { how, at: StdInstant::now() },
+        SendError::Broken(broken) => Heard::Broken(broken),
+    }
+}
+
+fn frame(message: Message) -> OutFrame {
+    match message {
+        Message::Text(text) => OutFrame::text(text),
+        Message::Binary(bytes) => OutFrame::binary(bytes),
+    }
+}
+
+impl Word {
+    /// The verdict on an end that should not have come; `when` completes the sentence. A gateway that
+    /// announces that it is going away is judged by `hold`, not here.
+    pub fn unexpected(self, when: &str) -> Verdict {
+        let heard = match self {
+            Self::Over(heard) => heard,
+            Self::Nothing { mid_frame } => Heard::Nothing { mid_frame },
+            other => {
+                let detail = format!("the gateway said something else {when} ({other:?})");
+                return Verdict::new(Outcome::Fail(Failure::DialectMismatch), detail);
+            }
+        };
+        if let Heard::Close { code: Some(code @ (1001 | 1012)), .. } = heard {
+            let detail = format!("the gateway closed with code {code} {when}");
+            return Verdict::new(Outcome::Inconclusive(Cause::Restarting), detail);
+        }
+        let mut verdict = heard.unexpected(when);
+        if verdict.outcome == Outcome::Fail(Failure::ClosedEarly) {
+            verdict.outcome = Outcome::Fail(Failure::SessionClosed);
+        }
+        verdict
+    }
+}
