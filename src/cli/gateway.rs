@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::{
-    self, Event, Fault, Handle, LogReader, Settings, TlsSettings, Token, catalogue, format_duration,
-    parse_duration,
+    self, ApplicationHeartbeat, Event, Fault, Handle, LogReader, Settings, TlsSettings, Token, catalogue,
+    format_duration, parse_duration,
 };
 
 /// Run the reference gateway: a WebSocket server that does everything right, and whatever you want
@@ -62,12 +62,21 @@ pub struct Args {
     /// Accept this Origin and no other; may be repeated
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     origins: Vec<String>,
-    /// How often each client is pinged
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    /// How often each client is pinged; 0s for never
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration_or_zero)]
     heartbeat_interval: Duration,
-    /// How long a ping may stay unanswered before the client is closed
+    /// How long a ping may stay unanswered before the client is closed with 1011
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     heartbeat_timeout: Duration,
+    /// Also send each client {"type":"ping","id":N} so often, which {"type":"pong"} answers
+    #[arg(long, value_name = "INTERVAL", value_parser = duration)]
+    application_heartbeat: Option<Duration>,
+    /// How long that may stay unanswered before the client is closed with 4000
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    application_timeout: Duration,
+    /// Close a client with 4001 that sends no text or binary message for so long
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    idle_timeout: Option<Duration>,
     /// Print what the gateway does as JSON lines
     #[arg(long)]
     print_log: bool,
@@ -116,8 +125,12 @@ impl Args {
             origins: self.origins,
             subprotocols: self.subprotocols,
             hello: self.hello,
-            heartbeat_interval: self.heartbeat_interval,
+            heartbeat_interval: Some(self.heartbeat_interval).filter(|interval| !interval.is_zero()),
             heartbeat_timeout: self.heartbeat_timeout,
+            application_heartbeat: self
+                .application_heartbeat
+                .map(|interval| ApplicationHeartbeat { interval, timeout: self.application_timeout }),
+            idle_timeout: self.idle_timeout,
             faults: self.faults,
             ..Settings::default()
         })
@@ -211,13 +224,24 @@ fn token(path: &Path) -> anyhow::Result<Token> {
 }
 
 fn duration(text: &str) -> anyhow::Result<Duration> {
-    parse_duration(text).filter(|duration| !duration.is_zero()).ok_or_else(|| {
+    match duration_or_zero(text)? {
+        Duration::ZERO => bail!("want a duration longer than zero"),
+        duration => Ok(duration),
+    }
+}
+
+fn duration_or_zero(text: &str) -> anyhow::Result<Duration> {
+    parse_duration(text).ok_or_else(|| {
         anyhow!("want a number with ms, s, m, h or d, such as {}", format_duration(Duration::from_secs(10)))
     })
 }
 
 fn faults_help() -> String {
-    format!("Faults:\n{}", catalogue())
+    format!(
+        "Faults, on from the start with --fault, switched at any time by the control API (PUT and DELETE \
+         /faults/NAME):\n\n{}",
+        catalogue()
+    )
 }
 
 #[cfg(test)]
@@ -250,9 +274,23 @@ mod tests {
         let settings = parse(&line).unwrap().settings().unwrap();
         assert_eq!(settings.faults, [Fault::AcceptSilent, Fault::UpgradeStatus(503)]);
         assert!(settings.token.unwrap().matches("secret"));
-        assert_eq!(settings.heartbeat_interval, Duration::from_millis(500));
+        assert_eq!(settings.heartbeat_interval, Some(Duration::from_millis(500)));
         assert_eq!(settings.heartbeat_timeout, Duration::from_secs(60));
         assert!(matches!(settings.tls, Some(TlsSettings::SelfMade { names }) if names == ["a.example"]));
+    }
+
+    #[test]
+    fn heartbeats_are_set_and_switched_off() {
+        let default = parse("").unwrap().settings().unwrap();
+        assert_eq!(default.heartbeat_interval, Some(Duration::from_secs(10)));
+        assert_eq!((default.application_heartbeat, default.idle_timeout), (None, None));
+        let line =
+            "--heartbeat-interval 0s --application-heartbeat 2s --application-timeout 3s --idle-timeout 1m";
+        let settings = parse(line).unwrap().settings().unwrap();
+        assert_eq!(settings.heartbeat_interval, None);
+        let (interval, timeout) = (Duration::from_secs(2), Duration::from_secs(3));
+        assert_eq!(settings.application_heartbeat, Some(ApplicationHeartbeat { interval, timeout }));
+        assert_eq!(settings.idle_timeout, Some(Duration::from_secs(60)));
     }
 
     #[test]
@@ -260,7 +298,8 @@ mod tests {
         for (line, why) in [
             ("--fault nonsense", "accept_silent"),
             ("--fault upgrade_status=1", "STATUS, 200 to 599"),
-            ("--heartbeat-interval 0s", "such as 10s"),
+            ("--heartbeat-interval 5", "such as 10s"),
+            ("--heartbeat-timeout 0s", "longer than zero"),
             ("--tls-cert a", "--tls"),
             ("--tls-ca-out a", "--tls"),
         ] {

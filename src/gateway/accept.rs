@@ -5,19 +5,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, Interest};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
-use super::ending::{End, FAULT_CAP, close, hold};
+use super::ending::{End, FAULT_CAP, close, hold, until_gone};
 use super::error::Error;
+use super::event::EventKind;
 use super::fault::FaultKind;
 use super::link::Link;
-use super::log::EventKind;
+use super::peer::Peer;
 use super::session;
-use super::shared::{Peer, Shared};
+use super::shared::Shared;
 use super::upgrade::upgrade;
 
 /// How many connections may wait to be accepted. The usual 1,024 would drop the SYNs of a burst.
@@ -106,19 +107,6 @@ async fn at_accept(tcp: &mut TcpStream, peer: &Peer) -> Option<End> {
         () = sleep(delay.min(FAULT_CAP)) => None,
         reset = until_gone(tcp) => Some(End::PeerGone { reset }),
         () = peer.shared.drain.cancelled() => Some(End::Cut),
-    }
-}
-
-/// Waits for the client to leave without reading what it sends.
-async fn until_gone(tcp: &TcpStream) -> bool {
-    loop {
-        match tcp.ready(Interest::READABLE | Interest::ERROR).await {
-            Err(_) => return true,
-            Ok(ready) if ready.is_error() => return true,
-            Ok(ready) if ready.is_read_closed() => return false,
-            // Unread bytes keep the socket ready: look again now and then.
-            Ok(_) => sleep(Duration::from_millis(100)).await,
-        }
     }
 }
 

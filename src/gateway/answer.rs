@@ -3,12 +3,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use sha1::{Digest, Sha1};
 
+use super::fault::FaultSet;
 use super::fault::{Fault, FaultKind};
 use super::http::Request;
 use super::settings::Settings;
-use super::shared::FaultSet;
 
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
@@ -40,6 +42,9 @@ impl Answer {
     /// Appends the answer as it goes over the wire.
     pub fn write(&self, output: &mut BytesMut) {
         let mut text = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
+        if let Some(date) = date(Timestamp::now()) {
+            text.push_str(&format!("Date: {date}\r\n"));
+        }
         for (name, value) in &self.headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -189,6 +194,11 @@ fn subprotocol(request: &Request, settings: &Settings, faults: &FaultSet) -> Opt
 /// `Sec-WebSocket-Accept` for a key (RFC 6455 section 4.2.2).
 fn accept_for(key: &str) -> String {
     STANDARD.encode(Sha1::digest(format!("{key}{GUID}")))
+}
+
+/// A time as an IMF-fixdate (RFC 9110 section 5.6.7); `None` for years that have no such form.
+fn date(now: Timestamp) -> Option<String> {
+    DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok()
 }
 
 fn reason(status: u16) -> &'static str {

@@ -91,3 +91,15 @@ fn extensions_are_never_accepted() {
     assert_eq!(answer.status, 101);
     assert_eq!(header(&answer, "Sec-WebSocket-Extensions"), None);
 }
+
+/// The example of RFC 9110 section 5.6.7.
+#[test]
+fn every_answer_has_a_date() {
+    assert_eq!(date(Timestamp::from_second(784_111_777).unwrap()).unwrap(), "Sun, 06 Nov 1994 08:49:37 GMT");
+    for answer in [judge(GOOD, &Settings::default()), Answer::refusal(503, "busy")] {
+        let mut output = BytesMut::new();
+        answer.write(&mut output);
+        let text = std::str::from_utf8(&output).unwrap();
+        assert_eq!(text.matches("\r\nDate: ").count(), 1, "{text}");
+    }
+}

@@ -3,20 +3,25 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
+use super::event::EventKind;
+use super::fault::FaultKind;
 use super::http::HEAD_LIMIT;
+use super::kernel::unacknowledged;
 use super::link::{Link, Turn};
-use super::log::EventKind;
-use super::shared::Peer;
+use super::peer::Peer;
 
 /// The longest that a fault keeps a connection waiting.
 pub const FAULT_CAP: Duration = Duration::from_secs(600);
 /// How long the gateway waits for the client's FIN after its own. Without the wait, bytes that the
 /// client sent meanwhile would turn the end into a RST, which can destroy what was sent before.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How often is looked whether a client takes what was sent to it.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +32,8 @@ pub enum End {
     Cut,
     /// RST.
     Reset,
+    /// Not at all: TCP stays open and unread, as long as the fault is on that does so.
+    Abandoned,
     /// The client was faster.
     PeerGone {
         /// It reset the connection.
@@ -71,32 +78,84 @@ pub async fn pause<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// Ends the TCP connection in this way, and writes it down.
-pub async fn close(mut tcp: TcpStream, end: End, peer: &Peer) {
-    match end {
-        End::Reset => {
-            // An error means that the client has reset it already.
-            let _ = tcp.set_zero_linger();
-        }
-        End::PeerGone { reset } => peer.log(EventKind::PeerGone { reset }),
-        End::Fin | End::Cut => {
-            if tcp.shutdown().await.is_ok() {
-                peer.log(EventKind::FinSent);
-                linger(&mut tcp, peer).await;
-            }
+/// Waits for the client to leave without reading what it sends; `true` when it left by a
+/// reset.
+pub async fn until_gone(tcp: &TcpStream) -> bool {
+    loop {
+        match tcp.ready(Interest::READABLE | Interest::ERROR).await {
+            Err(_) => return true,
+            Ok(ready) if ready.is_error() => return true,
+            Ok(ready) if ready.is_read_closed() => return false,
+            // Unread bytes keep the socket ready: look again now and then.
+            Ok(_) => sleep(Duration::from_millis(100)).await,
         }
     }
-    drop(tcp);
-    peer.shared.leave(peer, end == End::Reset);
 }
 
-async fn linger(tcp: &mut TcpStream, peer: &Peer) {
-    let drained = async {
-        let mut waste = [0; 1024];
-        while tcp.read(&mut waste).await.is_ok_and(|count| count > 0) {}
-    };
-    tokio::select! {
-        _ = timeout(LINGER, drained) => {}
-        () = peer.shared.cut.cancelled() => {}
+/// Ends the TCP connection in this way, and writes it down.
+pub async fn close(mut tcp: TcpStream, mut end: End, peer: &Peer) {
+    if end == End::Abandoned {
+        end = abandoned(&tcp, peer).await;
     }
+    let mut reset = end == End::Reset;
+    if let End::PeerGone { reset } = end {
+        peer.log(EventKind::PeerGone { reset });
+    } else if !reset && tcp.shutdown().await.is_ok() {
+        peer.log(EventKind::FinSent);
+        reset = linger(&mut tcp, peer).await;
+    }
+    if reset {
+        // An error means that the client has reset it already.
+        let _ = tcp.set_zero_linger();
+    }
+    drop(tcp);
+    peer.shared.leave(peer, reset);
+}
+
+/// Leaves the connection as it is until the client leaves or the fault ends.
+async fn abandoned(tcp: &TcpStream, peer: &Peer) -> End {
+    let mut faults = peer.shared.follow_faults();
+    tokio::select! {
+        reset = until_gone(tcp) => End::PeerGone { reset },
+        _ = faults.wait_for(|faults| !faults.has(FaultKind::ZombiesHalfClosed)) => End::Cut,
+        () = peer.shared.drain.cancelled() => End::Cut,
+        () = peer.shared.cut.cancelled() => End::Reset,
+        () = sleep(FAULT_CAP) => End::Reset,
+    }
+}
+
+/// Waits after the FIN for the client's own. `true` when the client does not take what was sent, so
+/// that only a RST gets past its closed window.
+async fn linger(tcp: &mut TcpStream, peer: &Peer) -> bool {
+    let sent = Instant::now();
+    let close_timeout = peer.shared.settings.close_timeout;
+    let mut follow = peer.shared.follow_faults();
+    loop {
+        let patient = follow.borrow_and_update().has(FaultKind::StalledFin);
+        let stuck = unacknowledged(tcp) > 0;
+        let until = sent
+            + match (stuck, patient) {
+                (false, _) => LINGER,
+                (true, false) => close_timeout.min(FAULT_CAP),
+                (true, true) => FAULT_CAP,
+            };
+        let now = Instant::now();
+        if now >= until {
+            return stuck && !patient;
+        }
+        // Nobody tells when the client has taken the rest: look again now and then.
+        let look = if stuck { until.min(now + LOOK) } else { until };
+        tokio::select! {
+            () = peer.shared.cut.cancelled() => return false,
+            () = until_ended(tcp) => return false,
+            _ = follow.changed() => {}
+            () = sleep_until(look) => {}
+        }
+    }
+}
+
+/// Reads and throws away until the client has ended its side.
+async fn until_ended(tcp: &mut TcpStream) {
+    let mut waste = [0; 1024];
+    while tcp.read(&mut waste).await.is_ok_and(|count| count > 0) {}
 }

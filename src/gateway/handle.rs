@@ -11,9 +11,9 @@ use tokio_util::task::TaskTracker;
 use super::accept::{accept_all, listen};
 use super::control;
 use super::error::Error;
+use super::event::{Event, EventKind};
 use super::fault::{Fault, FaultError, FaultKind};
 use super::http::is_token;
-use super::log::{Event, EventKind};
 use super::settings::Settings;
 use super::shared::Shared;
 use super::tls::Identity;
@@ -69,13 +69,17 @@ fn check(settings: &Settings) -> Result<(), Error> {
         return Err(Error::Subprotocol { name: name.clone() });
     }
     // A timer of zero would be due for ever.
+    let application = settings.application_heartbeat;
     let times = [
         ("heartbeat interval", settings.heartbeat_interval),
-        ("heartbeat timeout", settings.heartbeat_timeout),
-        ("close timeout", settings.close_timeout),
-        ("handshake timeout", settings.handshake_timeout),
+        ("heartbeat timeout", Some(settings.heartbeat_timeout)),
+        ("application heartbeat interval", application.map(|beat| beat.interval)),
+        ("application heartbeat timeout", application.map(|beat| beat.timeout)),
+        ("idle timeout", settings.idle_timeout),
+        ("close timeout", Some(settings.close_timeout)),
+        ("handshake timeout", Some(settings.handshake_timeout)),
     ];
-    match times.iter().find(|(_, time)| time.is_zero()) {
+    match times.iter().find(|(_, time)| time.is_some_and(|time| time.is_zero())) {
         Some((name, _)) => Err(Error::ZeroTime { name }),
         None => Ok(()),
     }
@@ -118,7 +122,7 @@ impl Handle {
     }
 
     /// Switches a fault on, or gives it another value. It concerns connections accepted from now
-    /// on; the faults of frames and of the Close concern open sessions too.
+    /// on; the faults of frames, the Close, heartbeats, pongs and zombies concern open sessions too.
     ///
     /// # Errors
     /// A fault that could never show on this gateway, or whose value is out of range.

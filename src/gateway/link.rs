@@ -12,11 +12,14 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
-use super::log::EventKind;
-use super::shared::Peer;
+use super::event::EventKind;
+use super::kernel::monotonic_ns;
+use super::peer::Peer;
 
 /// Above this many unsent bytes the gateway stops reading from a client.
 const OUTPUT_HIGH: usize = 128 * 1024;
+/// Above this many unsent frames that are to be logged, too.
+const MARKS_HIGH: usize = 1024;
 /// A buffer that grew beyond this is given back once it is empty.
 const KEEP: usize = 4 * 1024;
 const CHUNK: usize = 4 * 1024;
@@ -38,6 +41,8 @@ pub struct Link<'a, S> {
     peer: &'a Peer,
     /// Bytes that came and were not used yet.
     pub input: BytesMut,
+    /// When the last of them came, in nanoseconds of `CLOCK_MONOTONIC`.
+    pub read_at: u64,
     /// Bytes that are to go out.
     pub output: BytesMut,
     marks: VecDeque<(u64, EventKind)>,
@@ -54,6 +59,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
             stream,
             peer,
             input: BytesMut::new(),
+            read_at: 0,
             output: BytesMut::new(),
             marks: VecDeque::new(),
             flushed: true,
@@ -85,7 +91,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
     /// # Errors
     /// What the operating system or TLS reports, a reset among them.
     pub async fn turn(&mut self, read_limit: usize) -> io::Result<Turn> {
-        let may_read = self.input.len() < read_limit && self.output.len() < OUTPUT_HIGH;
+        let stuck = self.output.len() >= OUTPUT_HIGH || self.marks.len() >= MARKS_HIGH;
+        let may_read = self.input.len() < read_limit && !stuck;
         let Some(pace) = self.pace.filter(|_| self.is_sending()) else {
             return poll_fn(|cx| self.poll(cx, may_read, usize::MAX)).await;
         };
@@ -146,6 +153,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
         let mut chunk = [0; CHUNK];
         let mut buffer = ReadBuf::new(&mut chunk);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        self.read_at = monotonic_ns();
         if buffer.filled().is_empty() {
             return Poll::Ready(Ok(Turn::Eof));
         }
@@ -176,8 +184,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
         // TLS keeps records of its own: only after a flush has the kernel got the bytes.
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.flushed = true;
+        let sent_at = monotonic_ns();
         while let Some((_, event)) = self.marks.pop_front_if(|(end, _)| *end <= self.written) {
-            self.peer.log(event);
+            self.peer.log_at(Some(sent_at), event);
         }
         Poll::Ready(Ok(Turn::Wrote))
     }

@@ -4,112 +4,10 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
 use tokio::sync::Notify;
 
-use super::clock::monotonic_ns;
-
-/// Something the gateway did or saw.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Event {
-    /// Counts events from 0 without a gap; a gap at a reader means that events were dropped.
-    pub seq: u64,
-    /// Nanoseconds of `CLOCK_MONOTONIC`.
-    pub monotonic_ns: u64,
-    /// Counts connections from 1; absent for what concerns the whole gateway.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub connection: Option<u64>,
-    /// The client's address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub peer: Option<SocketAddr>,
-    /// What it was.
-    #[serde(flatten)]
-    pub kind: EventKind,
-}
-
-/// What an event is. What is "sent" has been handed to the kernel in full.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum EventKind {
-    /// The kernel handed over a new connection.
-    Accepted,
-    /// No connection could be accepted, for instance for want of file descriptors.
-    AcceptFailed {
-        /// The operating system's error kind.
-        error: String,
-    },
-    /// The TLS handshake is complete.
-    TlsDone,
-    /// The TLS handshake failed or took too long.
-    TlsFailed,
-    /// A whole upgrade request was read.
-    RequestRead,
-    /// A 101 was sent.
-    Upgraded,
-    /// The upgrade was refused, and the answer sent.
-    Rejected {
-        /// The HTTP status.
-        status: u16,
-    },
-    /// The hello, or the first message after the 101, was sent.
-    FirstMessageSent,
-    /// A ping was sent.
-    PingSent {
-        /// Counts the pings of this connection from 1; also its payload, as 8 bytes big-endian.
-        number: u64,
-    },
-    /// A pong that answers one of the pings came.
-    PongReceived {
-        /// The ping that it answers.
-        number: u64,
-    },
-    /// A ping stayed unanswered for too long.
-    HeartbeatMissed {
-        /// The oldest unanswered ping.
-        number: u64,
-    },
-    /// The client broke the protocol.
-    Violation {
-        /// What it broke.
-        what: String,
-    },
-    /// A Close was sent.
-    CloseSent {
-        /// Its code, where it has one.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        code: Option<u16>,
-    },
-    /// A Close came.
-    CloseReceived {
-        /// Its code, where it has one.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        code: Option<u16>,
-    },
-    /// The client ended its side (FIN) or reset the connection.
-    PeerGone {
-        /// A reset rather than a FIN.
-        reset: bool,
-    },
-    /// The gateway ended its side (FIN).
-    FinSent,
-    /// The gateway let go of the connection.
-    TcpClosed {
-        /// It did so by a reset.
-        reset: bool,
-    },
-    /// A fault was switched on, or given another value.
-    FaultSet {
-        /// `name` or `name=value`.
-        fault: String,
-    },
-    /// A fault was switched off.
-    FaultCleared {
-        /// Its name.
-        fault: &'static str,
-    },
-    /// The gateway began to shut down.
-    Draining,
-}
+use super::event::{Event, EventKind};
+use super::kernel::monotonic_ns;
 
 /// A ring of the newest events.
 #[derive(Debug)]
@@ -131,16 +29,17 @@ impl Log {
         Self { ring: Mutex::default(), added: Notify::new(), capacity: capacity.max(1) }
     }
 
-    /// Stamps and keeps an event; drops the oldest when the ring is full.
-    pub fn push(&self, connection: Option<(u64, SocketAddr)>, kind: EventKind) {
+    /// Keeps an event that happened at `at`, in nanoseconds of `CLOCK_MONOTONIC`, or now; drops the
+    /// oldest when the ring is full.
+    pub fn push(&self, connection: Option<(u64, SocketAddr)>, at: Option<u64>, kind: EventKind) {
         let mut ring = self.lock();
         if ring.events.len() == self.capacity {
             ring.events.pop_front();
         }
         let event = Event {
             seq: ring.next,
-            // Taken under the lock, so that the order of the log is the order of the clock.
-            monotonic_ns: monotonic_ns(),
+            // Taken under the lock, so that what happens now is in the order of the clock.
+            monotonic_ns: at.unwrap_or_else(monotonic_ns),
             connection: connection.map(|(id, _)| id),
             peer: connection.map(|(_, peer)| peer),
             kind,
@@ -193,7 +92,7 @@ mod tests {
     fn keeps_the_newest_and_counts_the_dropped() {
         let log = Log::new(3);
         for number in 1..=5 {
-            log.push(None, EventKind::PingSent { number });
+            log.push(None, None, EventKind::PingSent { number });
         }
         assert_eq!(log.dropped(), 2);
         let seqs = |since| log.since(since).iter().map(|e| e.seq).collect::<Vec<_>>();
@@ -207,7 +106,7 @@ mod tests {
     fn an_event_is_one_flat_line_of_json() {
         let log = Log::new(3);
         let peer = "127.0.0.1:9".parse().unwrap();
-        log.push(Some((7, peer)), EventKind::CloseSent { code: Some(1001) });
+        log.push(Some((7, peer)), None, EventKind::CloseSent { code: Some(1001) });
         let line = serde_json::to_value(&log.since(0)[0]).unwrap();
         assert_eq!(line["event"], "close_sent");
         assert_eq!(line["code"], 1001);
@@ -222,8 +121,8 @@ mod tests {
             let log = log.clone();
             async move { log.wait_since(1).await }
         });
-        log.push(None, EventKind::Draining);
-        log.push(None, EventKind::Draining);
+        log.push(None, None, EventKind::Draining);
+        log.push(None, None, EventKind::Draining);
         assert_eq!(waiter.await.unwrap()[0].seq, 1);
     }
 }

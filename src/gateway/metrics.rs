@@ -2,8 +2,8 @@
 
 use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
+use super::event::EventKind;
 use super::fault::FaultKind;
-use super::log::EventKind;
 
 /// What the gateway counts.
 pub struct Metrics {
@@ -17,6 +17,7 @@ pub struct Metrics {
     closes_sent: IntCounterVec,
     closes_received: IntCounterVec,
     heartbeats_missed: IntCounter,
+    idle: IntCounter,
     violations: IntCounter,
     faults: IntGaugeVec,
 }
@@ -35,7 +36,9 @@ impl Metrics {
             rejections: build.counters("rejections_total", "Upgrades refused.", "status"),
             closes_sent: build.counters("closes_sent_total", "Close frames sent.", "code"),
             closes_received: build.counters("closes_received_total", "Close frames received.", "code"),
-            heartbeats_missed: build.counter("heartbeats_missed_total", "Clients closed for want of a pong."),
+            heartbeats_missed: build
+                .counter("heartbeats_missed_total", "Pings that stayed unanswered for too long."),
+            idle: build.counter("idle_total", "Clients that sent no data message for too long."),
             violations: build.counter("violations_total", "Clients closed for breaking the protocol."),
             faults: build.gauges("fault_active", "1 while the fault is on.", "fault"),
             registry,
@@ -58,6 +61,7 @@ impl Metrics {
                 self.closes_received.with_label_values(&[&code_label(*code)]).inc();
             }
             EventKind::HeartbeatMissed { .. } => self.heartbeats_missed.inc(),
+            EventKind::Idle => self.idle.inc(),
             EventKind::Violation { .. } => self.violations.inc(),
             _ => {}
         }

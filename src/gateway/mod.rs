@@ -20,20 +20,22 @@
 
 mod accept;
 mod answer;
-mod clock;
 mod control;
 mod duration;
 mod ending;
 mod error;
+mod event;
 mod fault;
 mod frame;
 mod handle;
 mod heartbeat;
 mod http;
+mod kernel;
 mod link;
 mod log;
 mod message;
 mod metrics;
+mod peer;
 mod session;
 mod settings;
 mod shared;
@@ -43,10 +45,10 @@ mod upgrade;
 #[cfg(test)]
 mod tests;
 
-pub use clock::monotonic_ns;
 pub use duration::{format_duration, parse_duration};
 pub use error::Error;
+pub use event::{Event, EventKind, Level, Payload};
 pub use fault::{Fault, FaultError, FaultKind, catalogue};
 pub use handle::{Handle, LogReader, start};
-pub use log::{Event, EventKind};
-pub use settings::{MESSAGE_LIMIT, Settings, TlsSettings, Token};
+pub use kernel::monotonic_ns;
+pub use settings::{ApplicationHeartbeat, MESSAGE_LIMIT, Settings, TlsSettings, Token};

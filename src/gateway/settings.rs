@@ -31,10 +31,14 @@ pub struct Settings {
     pub subprotocols: Vec<String>,
     /// A text message that every client gets right after the 101.
     pub hello: Option<String>,
-    /// How often the gateway pings each client.
-    pub heartbeat_interval: Duration,
+    /// How often the gateway pings each client; `None` for never.
+    pub heartbeat_interval: Option<Duration>,
     /// How long a ping may stay unanswered before the client is closed with 1011.
     pub heartbeat_timeout: Duration,
+    /// A second heartbeat, of text messages.
+    pub application_heartbeat: Option<ApplicationHeartbeat>,
+    /// How long a client may send no data message, text or binary, before it is closed with 4001.
+    pub idle_timeout: Option<Duration>,
     /// How long the gateway waits for the answer to its own Close before it ends TCP.
     pub close_timeout: Duration,
     /// How long a client may take for its TLS handshake, and again for its upgrade request.
@@ -56,14 +60,26 @@ impl Default for Settings {
             origins: Vec::new(),
             subprotocols: Vec::new(),
             hello: None,
-            heartbeat_interval: Duration::from_secs(10),
+            heartbeat_interval: Some(Duration::from_secs(10)),
             heartbeat_timeout: Duration::from_secs(10),
+            application_heartbeat: None,
+            idle_timeout: None,
             close_timeout: Duration::from_secs(2),
             handshake_timeout: Duration::from_secs(10),
             faults: Vec::new(),
             log_capacity: 65_536,
         }
     }
+}
+
+/// A heartbeat of text messages: `{"type":"ping","id":N}` asks, with N counting from 1 on each
+/// connection, and `{"type":"pong"}` answers, with the same `id` or with none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApplicationHeartbeat {
+    /// How often each client is asked.
+    pub interval: Duration,
+    /// How long a ping may stay unanswered before the client is closed with 4000.
+    pub timeout: Duration,
 }
 
 /// Where the gateway's certificate comes from.

@@ -17,9 +17,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::NoServerSessionStorage;
 
 use super::error::Error;
+use super::fault::FaultSet;
 use super::fault::{Fault, FaultError, FaultKind};
 use super::settings::TlsSettings;
-use super::shared::FaultSet;
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// Dates beyond the year 9999 can't be written in a certificate (RFC 5280 section 4.1.2.5).
@@ -51,11 +51,6 @@ impl Identity {
     /// The authority that clients must trust, in PEM; `None` for a certificate from files.
     pub fn ca_pem(&self) -> Option<&str> {
         self.authority.as_ref().map(|authority| &*authority.pem)
-    }
-
-    /// Whether the certificate is of the gateway's own making, so that bad ones can be made too.
-    pub fn is_self_made(&self) -> bool {
-        self.authority.is_some()
     }
 
     /// Makes the certificate that `fault` shows, if it shows one.
@@ -222,7 +217,7 @@ mod tests {
             Identity::new(&TlsSettings::Files { certificate: path(certificate), key: path(key) })
         };
         let identity = load("cert.pem", "key.pem").unwrap();
-        assert!(identity.ca_pem().is_none() && !identity.is_self_made());
+        assert!(identity.ca_pem().is_none());
         assert!(matches!(load("none.pem", "key.pem"), Err(Error::File { .. })));
         assert!(matches!(load("empty.pem", "key.pem"), Err(Error::NotPem { .. })));
         assert!(matches!(load("cert.pem", "empty.pem"), Err(Error::NotPem { .. })));

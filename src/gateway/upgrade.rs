@@ -8,11 +8,11 @@ use tokio::time::timeout;
 
 use super::answer::{Answer, answer};
 use super::ending::{End, hold, pause};
+use super::event::EventKind;
 use super::fault::FaultKind;
 use super::http::{HEAD_LIMIT, HeadError, Request};
 use super::link::{Link, Turn};
-use super::log::EventKind;
-use super::shared::Peer;
+use super::peer::Peer;
 
 /// Where the header bomb stops by itself.
 const BOMB_SIZE: usize = 64 * 1024 * 1024;

@@ -140,7 +140,7 @@ async fn a_request_that_does_not_come_is_refused() {
 #[tokio::test]
 async fn a_client_that_answers_pings_stays_and_a_mute_one_is_closed() {
     let gateway = gateway(Settings {
-        heartbeat_interval: Duration::from_millis(100),
+        heartbeat_interval: Some(Duration::from_millis(100)),
         heartbeat_timeout: Duration::from_millis(300),
         ..Settings::default()
     })
@@ -171,7 +171,7 @@ async fn a_client_that_answers_pings_stays_and_a_mute_one_is_closed() {
 #[tokio::test]
 async fn a_client_that_does_not_read_is_reset() {
     let gateway = gateway(Settings {
-        heartbeat_interval: Duration::from_millis(500),
+        heartbeat_interval: Some(Duration::from_millis(500)),
         heartbeat_timeout: Duration::from_millis(500),
         close_timeout: Duration::from_millis(200),
         ..Settings::default()
@@ -250,6 +250,6 @@ async fn settings_that_cannot_work_are_refused() {
     assert!(text(taken).await.contains("cannot listen on 127.0.0.1:"));
     let pointless = Settings { faults: vec!["tls_expired".parse().unwrap()], ..Settings::default() };
     assert!(text(pointless).await.contains("tls_expired can have no effect"));
-    let timeless = Settings { heartbeat_interval: Duration::ZERO, ..Settings::default() };
+    let timeless = Settings { heartbeat_interval: Some(Duration::ZERO), ..Settings::default() };
     assert!(text(timeless).await.contains("heartbeat interval must be longer"));
 }

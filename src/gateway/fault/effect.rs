@@ -1,0 +1,41 @@
+//! Which faults could never show on a gateway, and why.
+
+use super::FaultKind;
+use crate::gateway::settings::{Settings, TlsSettings};
+
+/// What a gateway with these settings lacks for a fault; `None` when the fault can show.
+pub fn lacks(kind: FaultKind, settings: &Settings) -> Option<&'static str> {
+    use FaultKind as K;
+    let own_authority = matches!(settings.tls, Some(TlsSettings::SelfMade { .. }));
+    let (pings, application) = (settings.heartbeat_interval, settings.application_heartbeat);
+    let any_pings = pings.is_some() || application.is_some();
+    let (there, lacks) = match kind {
+        K::TlsSilent | K::TlsGarbage | K::TlsClose => (settings.tls.is_some(), "does not speak TLS"),
+        K::TlsExpired | K::TlsNotYetValid | K::TlsWrongName | K::TlsSelfSigned | K::TlsExpiresIn => {
+            (own_authority, "has no certificate of its own making")
+        }
+        K::HelloDelay | K::NoHello | K::WrongHello => (settings.hello.is_some(), "has no hello message"),
+        K::NoAuth => (settings.token.is_some(), "asks for no token"),
+        K::AnyOrigin => (!settings.origins.is_empty(), "accepts any origin anyway"),
+        K::NoSubprotocol => (!settings.subprotocols.is_empty(), "knows no subprotocol"),
+        K::PingsMissing | K::PingsDrift | K::PingsEarly => (pings.is_some(), "sends no pings anyway"),
+        K::ApplicationPingsMissing | K::ApplicationPingsDrift | K::ApplicationZombiesKept => {
+            (application.is_some(), "has no application heartbeat")
+        }
+        K::RecoveredEvicted | K::SlowBesideZombies => (any_pings, "sends no pings"),
+        K::ZombiesKept
+        | K::ZombiesLate
+        | K::ZombiesEarly
+        | K::ZombiesCode
+        | K::ZombiesHalfClosed
+        | K::ZombiesCut
+        | K::ZombiesReset
+        | K::StalledFin
+        | K::HealthyEvicted => (
+            any_pings || settings.idle_timeout.is_some(),
+            "cleans no zombies anyway, for want of a heartbeat or an idle timeout",
+        ),
+        _ => return None,
+    };
+    (!there).then_some(lacks)
+}

@@ -1,0 +1,133 @@
+//! The faults that the gateway can have, as names on a command line and as values in code.
+
+#[macro_use]
+mod macros;
+mod effect;
+mod error;
+mod form;
+mod set;
+mod table;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use effect::lacks;
+pub use error::FaultError;
+pub use set::FaultSet;
+pub use table::{Fault, FaultKind};
+
+/// Where the second column of the catalogue begins.
+const COLUMN: usize = 36;
+
+/// All faults under headings, a line each: `name=VALUE  what it does`.
+pub fn catalogue() -> String {
+    let mut text = String::new();
+    let mut group = "";
+    for kind in FaultKind::ALL {
+        if kind.group() != group {
+            group = kind.group();
+            text.push_str(&format!("{group}:\n"));
+        }
+        let usage = format!("  {}", kind.usage());
+        text.push_str(&format!("{usage:<COLUMN$}{}\n", kind.help()));
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for FaultKind {
+    type Err = FaultError;
+
+    fn from_str(name: &str) -> Result<Self, FaultError> {
+        let found = FaultKind::ALL.iter().find(|kind| kind.name() == name);
+        found.copied().ok_or_else(|| FaultError::Unknown { name: name.to_owned() })
+    }
+}
+
+/// `name` or `name=value`; [`FromStr`] reads it back.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind().name())?;
+        self.value().map_or(Ok(()), |value| write!(f, "={value}"))
+    }
+}
+
+impl FromStr for Fault {
+    type Err = FaultError;
+
+    fn from_str(text: &str) -> Result<Self, FaultError> {
+        match text.split_once('=') {
+            Some((name, value)) => name.parse::<FaultKind>()?.with_value(Some(value)),
+            None => text.parse::<FaultKind>()?.with_value(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn example(kind: FaultKind) -> Fault {
+        let value = kind.hint().map(|hint| match hint.split([',', ' ']).next() {
+            Some("DURATION") => "1500ms",
+            Some("URL") => "ws://example.com/other?a=b",
+            Some("STATUS") => "503",
+            _ => "4001",
+        });
+        kind.with_value(value).unwrap()
+    }
+
+    #[test]
+    fn every_fault_round_trips() {
+        for kind in FaultKind::ALL {
+            let fault = example(*kind);
+            assert_eq!(fault.kind(), *kind);
+            assert_eq!(fault.to_string().parse(), Ok(fault.clone()), "{fault}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_lists_all() {
+        let error = "no_such_thing".parse::<Fault>().unwrap_err().to_string();
+        for kind in FaultKind::ALL {
+            assert!(error.contains(kind.name()) && error.contains(kind.help()));
+        }
+    }
+
+    #[test]
+    fn the_catalogue_is_in_columns_and_fits_a_terminal() {
+        let text = catalogue();
+        let lines = text.lines().filter(|line| line.starts_with(' '));
+        for (line, kind) in lines.zip(FaultKind::ALL) {
+            assert_eq!(line.trim_start(), format!("{:<34}{}", kind.usage(), kind.help()));
+            assert!(kind.usage().len() < 34 && line.len() <= 100, "{line}");
+        }
+        assert!(text.starts_with("Accept:\n  accept_silent  "), "{text}");
+        assert!(text.contains("\nTLS:\n  tls_silent  ") && text.contains("  upgrade_drip[=DURATION]  "));
+    }
+
+    #[test]
+    fn values_are_checked() {
+        assert_eq!("upgrade_drip".parse(), Ok(Fault::UpgradeDrip(Duration::from_secs(1))));
+        for bad in [
+            "accept_silent=1",
+            "upgrade_status",
+            "upgrade_status=101",
+            "upgrade_status=600",
+            "refuse_every=0",
+            "accept_delay=5",
+            "redirect=a\r\nb",
+            "close_after_upgrade=70000",
+        ] {
+            assert!(bad.parse::<Fault>().is_err(), "{bad}");
+        }
+    }
+}

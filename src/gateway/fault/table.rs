@@ -1,0 +1,103 @@
+//! The table of faults: a line each, in the order in which a connection meets them.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::error::FaultError;
+use super::form;
+
+faults! {
+    "Accept" {
+        AcceptSilent = "accept_silent", "accepts the TCP connection and never says a byte";
+        AcceptClose = "accept_close", "accepts and ends the connection at once (FIN)";
+        AcceptReset = "accept_reset", "accepts and resets the connection at once (RST)";
+        RefuseEvery(NonZeroU32 as COUNT) = "refuse_every", "resets every K-th connection, counted from the switch";
+        AcceptDelay(Duration as DURATION) = "accept_delay", "waits before it reads the first byte";
+    }
+    "TLS" {
+        TlsSilent = "tls_silent", "never answers the ClientHello";
+        TlsGarbage = "tls_garbage", "answers the ClientHello with bytes that are not TLS";
+        TlsClose = "tls_close", "ends the connection (FIN) after the ClientHello";
+        TlsExpired = "tls_expired", "shows a certificate that expired yesterday";
+        TlsNotYetValid = "tls_not_yet_valid", "shows a certificate that becomes valid tomorrow";
+        TlsWrongName = "tls_wrong_name", "shows a certificate for another name";
+        TlsSelfSigned = "tls_self_signed", "shows a certificate that no authority signed";
+        TlsExpiresIn(Duration as DURATION) = "tls_expires_in", "shows a valid certificate that ends this long after the switch";
+    }
+    "Upgrade" {
+        UpgradeSilent = "upgrade_silent", "reads the upgrade request and never answers";
+        UpgradeDelay(Duration as DURATION) = "upgrade_delay", "waits before it answers the upgrade request";
+        UpgradeDrip(Duration as PACE) = "upgrade_drip", "sends the answer to the upgrade one byte at a time";
+        UpgradeHeaderBomb = "upgrade_header_bomb", "answers the upgrade with headers that do not end (64 MiB)";
+        UpgradeGarbage = "upgrade_garbage", "answers the upgrade with bytes that are not HTTP";
+        UpgradeCut = "upgrade_cut", "sends half of the 101 and ends the connection (FIN)";
+        UpgradeReset = "upgrade_reset", "resets the connection (RST) after the upgrade request";
+        UpgradeStatus(u16 as STATUS) = "upgrade_status", "refuses the upgrade with this HTTP status";
+        RetryAfter(u32 as SECONDS) = "retry_after", "adds Retry-After to what upgrade_status refuses";
+        Redirect(String as LOCATION) = "redirect", "redirects the upgrade (302) to this location";
+        RedirectLoop = "redirect_loop", "redirects the upgrade (302) to itself";
+        BadAccept = "bad_accept", "answers 101 with a wrong Sec-WebSocket-Accept";
+        MissingAccept = "missing_accept", "answers 101 without Sec-WebSocket-Accept";
+        MissingUpgradeHeader = "missing_upgrade_header", "answers 101 without Upgrade: websocket";
+        MissingConnectionHeader = "missing_connection_header", "answers 101 without Connection: Upgrade";
+        WrongSubprotocol = "wrong_subprotocol", "selects a subprotocol that was not offered";
+        NoSubprotocol = "no_subprotocol", "selects no subprotocol though it knows one that was offered";
+        UnsolicitedExtension = "unsolicited_extension", "names an extension that was not offered";
+        BytesAfterUpgrade = "bytes_after_upgrade", "sends the first frame in the same segment as the 101 (legal)";
+    }
+    "Locked doors" {
+        NoAuth = "no_auth", "accepts a missing or wrong token";
+        AnyOrigin = "any_origin", "accepts a foreign Origin";
+        UpgradePlainGet = "upgrade_plain_get", "answers 101 to a plain GET that asks for no upgrade";
+    }
+    "After the 101" {
+        SilentAfterUpgrade = "silent_after_upgrade", "answers nothing after the 101: no hello, no pong, no Close";
+        CloseAfterUpgrade(u16 as CLOSE_CODE) = "close_after_upgrade", "sends Close with this code right after the 101";
+        CutAfterUpgrade = "cut_after_upgrade", "ends the connection (FIN) right after the 101, without Close";
+        ResetAfterUpgrade = "reset_after_upgrade", "resets the connection (RST) right after the 101";
+        HelloDelay(Duration as DURATION) = "hello_delay", "waits before the hello message";
+        NoHello = "no_hello", "leaves the hello message out";
+        WrongHello = "wrong_hello", "sends the hello as a binary message";
+    }
+    "Frames and Close" {
+        FrameDrip(Duration as PACE) = "frame_drip", "sends every frame one byte at a time";
+        MaskedFrame = "masked_frame", "masks its frames, which a server must not (RFC 6455 section 5.1)";
+        CloseUnanswered = "close_unanswered", "never answers a Close, and stays connected";
+        CloseDelay(Duration as DURATION) = "close_delay", "waits before it answers a Close";
+        CloseKeepsTcp = "close_keeps_tcp", "answers a Close and then never ends the TCP connection";
+    }
+    "Heartbeat" {
+        PingsMissing = "pings_missing", "sends no pings";
+        PingsDrift(Duration as DURATION) = "pings_drift", "makes each interval between pings so much longer than the last";
+        PingsEarly(Duration as DURATION) = "pings_early", "makes each interval between pings so much shorter than promised";
+        ApplicationPingsMissing = "application_pings_missing", "sends no application pings";
+        ApplicationPingsDrift(Duration as DURATION) = "application_pings_drift", "the same drift for application pings";
+    }
+    "Pongs" {
+        PongDelay(Duration as DURATION) = "pong_delay", "answers each ping so much later";
+        PongDropped(NonZeroU32 as COUNT) = "pong_dropped", "leaves every K-th ping unanswered";
+        PongDuplicated = "pong_duplicated", "answers each ping twice";
+        PongWrongPayload = "pong_wrong_payload", "answers each ping with another payload";
+        ApplicationPongDelay(Duration as DURATION) = "application_pong_delay", "answers each application ping so much later";
+        ApplicationPongDropped(NonZeroU32 as COUNT) = "application_pong_dropped", "leaves every K-th application ping unanswered";
+        ApplicationPongDuplicated = "application_pong_duplicated", "answers each application ping twice";
+        ApplicationPongWrongId = "application_pong_wrong_id", "answers each application ping with another id";
+    }
+    "Zombies" {
+        ZombiesKept = "zombies_kept", "never cleans a zombie, whatever it missed";
+        ApplicationZombiesKept = "application_zombies_kept", "never cleans who missed only application heartbeats";
+        ZombiesLate(Duration as DURATION) = "zombies_late", "cleans zombies that much too late";
+        ZombiesEarly(Duration as DURATION) = "zombies_early", "cleans zombies that much too early";
+        ZombiesCode(u16 as CLOSE_CODE) = "zombies_code", "cleans zombies with this close code";
+        ZombiesHalfClosed = "zombies_half_closed", "sends zombies a Close, and keeps TCP open, unread";
+        ZombiesCut = "zombies_cut", "ends zombies by FIN without Close";
+        ZombiesReset = "zombies_reset", "ends zombies by RST";
+        StalledFin = "stalled_fin", "ends who does not read by FIN behind the unread data, not by RST";
+    }
+    "Healthy sessions" {
+        SessionClosedAfter(Duration as DURATION) = "session_closed_after", "closes each session (1011) so long after its start or the switch";
+        HealthyEvicted = "healthy_evicted", "closes a healthy session (1011) each time it cleans a zombie";
+        RecoveredEvicted = "recovered_evicted", "cleans who was late (40 % of the timeout) though it answered";
+        SlowBesideZombies(Duration as DURATION) = "slow_beside_zombies", "delays pongs while another client is late (40 % of the timeout)";
+    }
+}

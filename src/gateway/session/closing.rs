@@ -1,0 +1,93 @@
+//! The Close of a session, either way.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use super::{End, FAULT_CAP, FaultKind, Opcode, Session, State, hold};
+use crate::gateway::event::EventKind;
+
+/// While the gateway drains, clients get this long to answer the Close.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(1500);
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
+    pub(super) fn answer_close(&mut self, code: Option<u16>) {
+        self.peer.vitals.leave();
+        if self.state != State::Open {
+            return self.end();
+        }
+        if self.faults.has(FaultKind::CloseUnanswered) {
+            self.state = State::Stuck;
+        } else if let Some(delay) = self.faults.duration(FaultKind::CloseDelay) {
+            let at = Instant::now() + delay.min(FAULT_CAP);
+            self.state = State::Answering { at, code };
+        } else {
+            self.send_close(code);
+            self.end();
+        }
+    }
+
+    /// Closes because the gateway shuts down.
+    pub(super) fn drain(&mut self) {
+        self.draining = true;
+        self.link.set_pace(None);
+        if self.state == State::Open {
+            self.close(1001);
+        }
+        let until = Instant::now() + DRAIN_TIMEOUT;
+        match &mut self.state {
+            State::Closing { until: set } | State::Ending { until: set } => *set = until.min(*set),
+            State::Answering { at, .. } => *at = Instant::now(),
+            State::Open | State::Stuck => {}
+        }
+    }
+
+    /// Sends the gateway's own Close.
+    pub(super) fn close(&mut self, code: u16) {
+        self.peer.vitals.leave();
+        self.send_close(Some(code));
+        let until = self.close_deadline();
+        self.state = State::Closing { until };
+    }
+
+    /// Says no more; what was said is still sent.
+    pub(super) fn end(&mut self) {
+        let until = self.close_deadline();
+        self.state = State::Ending { until };
+    }
+
+    pub(super) fn send_close(&mut self, code: Option<u16>) {
+        let body = code.map(u16::to_be_bytes);
+        self.queue(Opcode::Close, body.as_ref().map_or(&[], |body| &body[..]));
+        self.link.mark(EventKind::CloseSent { code });
+    }
+
+    /// What follows when all was said and sent.
+    pub(super) async fn ended(&mut self) -> End {
+        if self.zombie && self.faults.has(FaultKind::ZombiesHalfClosed) {
+            End::Abandoned
+        } else if self.faults.has(FaultKind::CloseKeepsTcp) {
+            hold(self.link, self.peer).await
+        } else {
+            End::Fin
+        }
+    }
+
+    /// The end of a client that does not read, and can't be told: only a RST gets past its window.
+    pub(super) fn cannot_be_told(&self) -> End {
+        if self.faults.has(FaultKind::StalledFin) {
+            End::Cut
+        } else if self.zombie && self.faults.has(FaultKind::ZombiesHalfClosed) {
+            End::Abandoned
+        } else {
+            End::Reset
+        }
+    }
+
+    /// When a Close must have gone out and be answered; a dripped one takes as long as it takes.
+    fn close_deadline(&self) -> Instant {
+        let timeout = self.peer.shared.settings.close_timeout;
+        self.drip_end.unwrap_or_else(|| Instant::now() + timeout)
+    }
+}

@@ -1,0 +1,148 @@
+//! What a client says, and what it is answered: echoes and pongs.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use super::application::{self, Beat};
+use super::pongs::Pong;
+use super::{FaultKind, Level, Opcode, PongFaults, Session, State};
+use crate::gateway::event::{EventKind, Payload};
+use crate::gateway::frame;
+use crate::gateway::message::Message;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
+    /// Takes all whole messages that have been read.
+    pub(super) fn take_messages(&mut self) {
+        while matches!(self.state, State::Open | State::Closing { .. }) {
+            let frame = frame::decode(&mut self.link.input, self.assembler.room());
+            let message = match frame {
+                Ok(None) => return,
+                Ok(Some(frame)) => self.assembler.push(frame),
+                Err(violation) => Err(violation),
+            };
+            match message {
+                Ok(Some(message)) => self.take(message),
+                Ok(None) => {}
+                Err(violation) => {
+                    let what = violation.to_string();
+                    self.log_heard(EventKind::Violation { what });
+                    // Nothing that follows can be trusted: Close, and do not wait for the answer.
+                    if self.state == State::Open {
+                        self.close(violation.close_code());
+                    }
+                    self.end();
+                }
+            }
+        }
+        self.link.input.clear();
+    }
+
+    fn take(&mut self, message: Message) {
+        if let Message::Close(code) = message {
+            self.log_heard(EventKind::CloseReceived { code });
+            return self.answer_close(code);
+        }
+        if self.state != State::Open {
+            return;
+        }
+        let now = Instant::now();
+        match message {
+            Message::Text(text) => self.take_text(&text, now),
+            Message::Binary(data) => {
+                self.vigil.data(now);
+                self.queue(Opcode::Binary, &data);
+            }
+            Message::Ping(payload) => self.take_ping(payload, now),
+            Message::Pong(payload) => {
+                let number = <[u8; 8]>::try_from(payload.as_slice()).map(u64::from_be_bytes);
+                if let Ok(number) = number
+                    && self.vigil.pong(Level::Protocol, number, now)
+                {
+                    self.log_heard(EventKind::PongReceived { number });
+                }
+            }
+            Message::Close(_) => {}
+        }
+    }
+
+    fn take_text(&mut self, text: &str, now: Instant) {
+        self.vigil.data(now);
+        match (application::read(text), self.vigil.last(Level::Application)) {
+            (Some(Beat::Ping(ping)), _) => self.take_application_ping(ping, now),
+            // A client's pong is never echoed where pings are sent, whatever it answers.
+            (Some(Beat::Pong(pong)), Some(last)) => {
+                if let Some(number) = application::answered(&pong, last)
+                    && self.vigil.pong(Level::Application, number, now)
+                {
+                    self.log_heard(EventKind::ApplicationPongReceived { number });
+                }
+            }
+            _ => self.queue(Opcode::Text, text.as_bytes()),
+        }
+    }
+
+    fn take_ping(&mut self, mut payload: Vec<u8>, now: Instant) {
+        self.log_heard(EventKind::PingReceived { payload: Payload::new(&payload) });
+        let faults = PongFaults::of(Level::Protocol, &self.faults);
+        if faults.wrong && payload.is_empty() {
+            payload = b"wrong".to_vec();
+        } else if faults.wrong {
+            payload.iter_mut().for_each(|byte| *byte = !*byte);
+        }
+        let event = EventKind::PongSent { payload: Payload::new(&payload) };
+        for _ in 0..self.pongs.answers(&faults) {
+            self.pongs.push(now, Pong { payload: payload.clone(), event: event.clone() });
+        }
+        self.send_pongs(now);
+    }
+
+    fn take_application_ping(&mut self, ping: Map<String, Value>, now: Instant) {
+        self.log_heard(EventKind::ApplicationPingReceived { id: application::id(&ping) });
+        let faults = PongFaults::of(Level::Application, &self.faults);
+        let pong = application::pong(ping, faults.wrong);
+        let event = EventKind::ApplicationPongSent { id: application::id(&pong) };
+        let payload = Value::from(pong).to_string().into_bytes();
+        for _ in 0..self.application_pongs.answers(&faults) {
+            let (payload, event) = (payload.clone(), event.clone());
+            self.application_pongs.push(now, Pong { payload, event });
+        }
+        self.send_pongs(now);
+    }
+
+    /// Sends the pongs that are due.
+    pub(super) fn send_pongs(&mut self, now: Instant) {
+        let delay = self.pong_delay(Level::Protocol);
+        while let Some(pong) = self.pongs.pop(delay, now) {
+            self.queue(Opcode::Pong, &pong.payload);
+            self.link.mark(pong.event);
+        }
+        let delay = self.pong_delay(Level::Application);
+        while let Some(pong) = self.application_pongs.pop(delay, now) {
+            self.queue(Opcode::Text, &pong.payload);
+            self.link.mark(pong.event);
+        }
+    }
+
+    /// How much later than at once the pongs of a level are sent.
+    pub(super) fn pong_delay(&self, level: Level) -> Duration {
+        let waiting = match level {
+            Level::Protocol => &self.pongs,
+            Level::Application => &self.application_pongs,
+        };
+        let delay = PongFaults::of(level, &self.faults).delay;
+        match self.faults.duration(FaultKind::SlowBesideZombies) {
+            // Looking at all the others costs something: only where it matters.
+            Some(more) if !waiting.is_empty() && self.peer.shared.has_suspect_beside(self.peer.id) => {
+                delay + more.min(super::FAULT_CAP)
+            }
+            _ => delay,
+        }
+    }
+
+    fn log_heard(&self, event: EventKind) {
+        self.peer.log_at(Some(self.link.read_at), event);
+    }
+}
