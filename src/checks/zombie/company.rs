@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Scene;
-use super::config::{BASELINE, BYSTANDER_EVERY};
+use super::config::BASELINE;
 use super::silent::say_something;
-use crate::model::{Failure, Outcome, Verdict};
+use crate::model::{Cause, Failure, Outcome, Verdict};
 use crate::session::{Bystander, Talk, Word};
 
 /// The bystander's connection, with what it is used to.
@@ -24,7 +24,7 @@ impl Witness {
         let mut bystander = Bystander::default();
         for _ in 0..pings {
             let next = Instant::now() + every;
-            let (_, rtt) = say_something(scene, &mut talk).await?;
+            let (_, rtt) = say_something(scene, &mut talk).await.map_err(precondition)?;
             bystander.learn(rtt);
             // Listens on: a gateway's heartbeat must not wait for its answer.
             loop {
@@ -49,7 +49,7 @@ impl Witness {
     pub(super) async fn watch(self, scene: &Scene<'_>) -> Result<(), Verdict> {
         let Self { mut talk, mut bystander } = self;
         while !scene.settled.is_cancelled() && scene.time_left() {
-            let next = Instant::now() + BYSTANDER_EVERY;
+            let next = Instant::now() + scene.check.bystander_every.get();
             match say_something(scene, &mut talk).await {
                 Ok((_, rtt)) if bystander.trips(rtt) => scene.trip(),
                 Ok(_) => {}
@@ -68,6 +68,16 @@ impl Witness {
             }
         }
         prove(scene, talk).await
+    }
+}
+
+/// Before anything is mistreated, an answer that does not come is for `heartbeat` to count.
+fn precondition(verdict: Verdict) -> Verdict {
+    match verdict.outcome {
+        Outcome::Fail(Failure::PongLost) => {
+            Verdict::new(Outcome::Inconclusive(Cause::Precondition), verdict.detail)
+        }
+        _ => verdict,
     }
 }
 

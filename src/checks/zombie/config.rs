@@ -17,8 +17,6 @@ const UNKNOWN_BEAT: Span = Span::secs(30);
 const SLACK: Span = Span::secs(5);
 /// Pings of the bystander before the mistreatment begins, and the time between them.
 pub(super) const BASELINE: (u32, Duration) = (5, Duration::from_millis(200));
-/// The bystander's pings while it goes on.
-pub(super) const BYSTANDER_EVERY: Duration = Duration::from_secs(1);
 /// How often a well-behaved client says something, where nothing else is promised.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -63,6 +61,8 @@ pub struct Zombie {
     pub connect_timeout: Span,
     /// A healthy connection's ping must be answered within this time.
     pub pong_timeout: Span,
+    /// The time between two samples of the bystander.
+    pub bystander_every: Span,
     /// The most that is asked for to shut the window of a connection that does not read, in bytes.
     #[schemars(range(min = 4096, max = 1048576))]
     pub stall_bytes: u32,
@@ -141,6 +141,7 @@ impl Default for Zombie {
             recovery: true,
             connect_timeout: Span::secs(5),
             pong_timeout: Span::secs(5),
+            bystander_every: Span::secs(1),
             stall_bytes: 65_536,
             without: None,
         }
@@ -270,7 +271,7 @@ impl Zombie {
         let connections = u64::from(silent + self.healthy() + u32::from(self.recovery));
         let seconds = self.worst_case().as_secs_f64();
         let rounds = |every: Duration| (seconds / every.as_secs_f64()).ceil() as u64;
-        let bystander = u64::from(BASELINE.0) + rounds(BYSTANDER_EVERY);
+        let bystander = u64::from(BASELINE.0) + rounds(self.bystander_every.get());
         let kept = u64::from(self.healthy()) * (rounds(self.keep_alive()) + 2);
         let (stalled, stall) = match self.zombies(Mode::Stalled) {
             0 => (0, 0),

@@ -13,7 +13,6 @@ use crate::model::{Cause, End, Failure, Outcome, Span, Verdict, Why};
 pub enum Assertion {
     BystanderServed,
     HealthyStays,
-    SilentLegally,
     Cleaned,
     Released,
     NotEarly,
@@ -25,7 +24,6 @@ impl Assertion {
     pub const ALL: &'static [Self] = &[
         Self::BystanderServed,
         Self::HealthyStays,
-        Self::SilentLegally,
         Self::Cleaned,
         Self::Released,
         Self::NotEarly,
@@ -62,6 +60,9 @@ pub(super) fn verdict(scene: &Scene<'_>, seen: &Seen) -> Verdict {
         let detail = "the healthy connection beside the silent ones grew slow";
         return Verdict::new(Outcome::Inconclusive(Cause::BystanderSlowed), detail);
     }
+    if let Some(broken) = seen.silent.iter().find_map(|seen| seen.broken.clone()) {
+        return broken;
+    }
     let findings = findings(scene, seen).into_iter();
     let mut findings = findings.filter(|(what, _)| Some(*what) != scene.check.without);
     if let Some((_, verdict)) = findings.next() {
@@ -94,8 +95,6 @@ fn findings(scene: &Scene<'_>, seen: &Seen) -> Vec<(Assertion, Verdict)> {
     let mut found = Vec::new();
     let unhealthy = seen.healthy.iter().filter_map(|result| result.as_ref().err());
     found.extend(unhealthy.map(|verdict| (Assertion::HealthyStays, false_eviction(verdict))));
-    let broken = seen.silent.iter().filter_map(|seen| seen.broken.clone());
-    found.extend(broken.map(|verdict| (Assertion::SilentLegally, verdict)));
     let Some(window) = scene.window() else { return found };
     let latest = window.latest;
     for silent in &seen.silent {

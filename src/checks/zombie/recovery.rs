@@ -24,6 +24,7 @@ pub(super) struct Recovery {
 pub(super) async fn watch(scene: &Scene<'_>, mut talk: Talk, earliest: Duration) -> Recovery {
     let Some(window) = scene.window().cloned() else { return Recovery::default() };
     let mut seen = begin(scene, &mut talk, Mode::Mute).await;
+    talk.manners = Manners::MUTE;
     let mut recovery = Recovery::default();
     let mut answers = false;
     let mut says_next = None;

@@ -20,6 +20,8 @@ const BURST: usize = 2_048;
 const SETTLE: Duration = Duration::from_millis(200);
 /// How long it may take to shut the window.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it takes to see what is there already.
+const A_LOOK: Duration = Duration::from_millis(2);
 /// A legal ping's largest payload (RFC 6455, section 5.5).
 const PING: usize = 125;
 
@@ -28,12 +30,13 @@ const PING: usize = 125;
 /// While the window is shut a RST can arrive, a FIN or a Close can not. So when the time is over the connection is
 /// read on: what is found then came in time, nobody knows when.
 pub(super) async fn watch(scene: &Scene<'_>, mut talk: Talk) -> Option<Observation> {
+    let began = StdInstant::now();
     // A gateway that takes nothing while it can't send is not to hold us here.
     let shut = timeout_at(scene.visit.until(Some(PATIENCE)), shut(scene, &mut talk)).await;
     if !shut.unwrap_or(false) {
         return None;
     }
-    let began = StdInstant::now();
+    let watched = StdInstant::now();
     let mut seen = Observation {
         mode: Mode::Stalled,
         began,
@@ -57,7 +60,9 @@ pub(super) async fn watch(scene: &Scene<'_>, mut talk: Talk) -> Option<Observati
     };
     match gone {
         Ok(Ok((at, how))) => {
-            seen.evicted = Some(Eviction { at, by: By::Tcp(how), censored: false });
+            // What was there when we began to look came before, nobody knows when.
+            let censored = at.saturating_duration_since(watched) < A_LOOK;
+            seen.evicted = Some(Eviction { at, by: By::Tcp(how), censored });
             seen.released = Some(at);
         }
         Ok(Err(_)) => sleep_until(over).await,

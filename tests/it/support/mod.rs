@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gateprobe::agent::Setup;
+use gateprobe::checks::CheckSpec;
 use gateprobe::config::{self, Plan};
 use gateprobe::model::RunReport;
 use gateprobe::runner::Job;
@@ -58,10 +59,24 @@ impl Bench {
         Self { setup, jobs, _watch }
     }
 
+    /// Changes the checks, by their targets' names, in a way that no config can.
+    pub fn edit(&mut self, change: impl Fn(&str, &mut CheckSpec)) {
+        self.jobs.iter_mut().for_each(|job| change(&job.key.target, &mut job.spec));
+    }
+
     /// Runs every job of a target once.
     pub async fn run(&self, target: &str) -> Vec<RunReport> {
+        self.run_jobs(|job| &*job.key.target == target).await
+    }
+
+    /// Runs one check of a target once.
+    pub async fn run_check(&self, target: &str, check: &str) -> Vec<RunReport> {
+        self.run_jobs(|job| &*job.key.target == target && job.key.check == check).await
+    }
+
+    async fn run_jobs(&self, chosen: impl Fn(&Job) -> bool) -> Vec<RunReport> {
         let cut = CancellationToken::new();
-        let jobs = self.jobs.iter().filter(|job| &*job.key.target == target);
+        let jobs = self.jobs.iter().filter(|job| chosen(job));
         let runs = jobs.map(|job| self.setup.runner.run(job, &cut));
         futures_util::future::join_all(runs).await.into_iter().flatten().collect()
     }

@@ -4,6 +4,8 @@ use super::{Path, Report, within};
 use crate::checks::Zombie;
 use crate::model::Span;
 
+const LEAST_EVERY: Span = Span::millis(10);
+
 /// Checks its settings.
 pub fn zombie(report: &mut Report<'_>, path: &Path, check: &Zombie) {
     let spans = [
@@ -17,6 +19,10 @@ pub fn zombie(report: &mut Report<'_>, path: &Path, check: &Zombie) {
     if check.modes.as_ref().is_some_and(Vec::is_empty) {
         let message = "nothing goes silent; write mute, half_dead or stalled, or remove the field";
         report.problem(&path.key("modes"), message);
+    }
+    if check.bystander_every < LEAST_EVERY {
+        let message = format!("{} is too often; the least is {LEAST_EVERY}", check.bystander_every);
+        report.problem(&path.key("bystander_every"), message);
     }
     let Some(window) = &check.window else { return };
     let at = path.key("window");
