@@ -5,13 +5,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::render::{self, Style};
 use super::{DEFAULT_CONFIG, Exit, interrupted, logging};
 use crate::agent::Setup;
+use crate::checks::{CheckSpec, Profile};
 use crate::config::{self, Plan};
-use crate::model::{Outcome, RunReport};
+use crate::model::{Outcome, RunReport, Span};
 use crate::runner::Job;
 use crate::session::{Budget, Limits};
 use crate::store::RunView;
@@ -20,8 +22,10 @@ use crate::store::RunView;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     gateprobe check wss://chat.example.com/ws\n  \
+    gateprobe check wss://chat.example.com/ws --check zombie --zombie-window 20s\n  \
     gateprobe check --config gateprobe.yaml            every target of the config\n  \
     gateprobe check chat --check handshake --output json\n\n\
+    Without a config a URL gets the checks handshake and heartbeat, unless --check says otherwise.\n\n\
     Exit codes: 0 pass, 1 fail, 2 usage or config, 3 inconclusive or unsupported, 4 gateprobe's own error")]
 pub struct Args {
     /// A target of the config, or a URL (ws:// or wss://); every target when absent
@@ -33,6 +37,17 @@ pub struct Args {
     /// Only this check; may be repeated
     #[arg(long = "check", value_name = "KIND")]
     checks: Vec<String>,
+    /// How hard the checks look: what the config does not say is taken from the profile. `suite` and `full` are for
+    /// gateways that nobody else uses
+    #[arg(long, value_enum)]
+    profile: Option<Profile>,
+    /// When the gateway promises to let go of a silent connection, at the latest: 20s after the first heartbeat
+    /// that it left unanswered
+    #[arg(long, value_name = "SPAN")]
+    zombie_window: Option<Span>,
+    /// What the gateway speaks, for a URL: a preset or a file
+    #[arg(long, value_name = "NAME|FILE")]
+    dialect: Option<String>,
     /// How the results are written
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -97,13 +112,76 @@ fn plan(args: &Args) -> Result<Plan, String> {
     if files.is_empty() {
         files.push(PathBuf::from(DEFAULT_CONFIG));
     }
+    let environment = config::process_environment;
     let loaded = match url {
-        Some(url) => config::for_url(url, config::process_environment()),
-        None => config::load(&files, config::process_environment()),
+        Some(url) => config::for_url(url, for_url(args)?, environment()),
+        None => {
+            let plain = config::load(&files, environment());
+            match plain {
+                Ok((plan, _)) if args.asks_for_more() => {
+                    config::load_with(&files, for_plan(args, &plan), environment())
+                }
+                plain => plain,
+            }
+        }
     };
     let (plan, warnings) = loaded.map_err(|problems| problems.to_string())?;
     warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     Ok(plan)
+}
+
+/// The settings of a URL's target.
+fn for_url(args: &Args) -> Result<Map<String, Value>, String> {
+    let kinds: Vec<&str> = match args.checks.as_slice() {
+        [] => vec!["handshake", "heartbeat"],
+        checks => checks.iter().map(String::as_str).collect(),
+    };
+    if let Some(unknown) = kinds.iter().find(|kind| !CheckSpec::KINDS.contains(kind)) {
+        let known = CheckSpec::KINDS.join(", ");
+        return Err(format!("gateprobe check: there is no check {unknown:?}; the checks are: {known}"));
+    }
+    let checks: Map<String, Value> =
+        kinds.into_iter().map(|kind| (kind.to_owned(), Value::Object(args.of_check(kind)))).collect();
+    let mut settings = Map::new();
+    settings.insert("checks".into(), Value::Object(checks));
+    if args.profile.is_some_and(|profile| profile != Profile::Light) {
+        // Whoever asks for many connections to a URL has nowhere else to grant them.
+        let budget = json!({ "connections": 200, "connections_per_second": 50, "messages_per_second": 500 });
+        settings.insert("budget".into(), budget);
+    }
+    settings.extend(args.dialect.as_ref().map(|dialect| ("dialect".to_owned(), Value::from(dialect.as_str()))));
+    Ok(settings)
+}
+
+/// What the command line adds to the checks that a config has.
+fn for_plan(args: &Args, plan: &Plan) -> Value {
+    let mut targets = Map::new();
+    for job in &plan.jobs {
+        let more = args.of_check(job.key.check);
+        if !more.is_empty() {
+            let target = targets.entry(&*job.key.target).or_insert_with(|| json!({ "checks": {} }));
+            target["checks"][job.key.check] = Value::Object(more);
+        }
+    }
+    json!({ "targets": targets })
+}
+
+impl Args {
+    fn asks_for_more(&self) -> bool {
+        self.profile.is_some() || self.zombie_window.is_some()
+    }
+
+    /// What the command line says of a check, in the shape of the config.
+    fn of_check(&self, kind: &str) -> Map<String, Value> {
+        let mut settings = Map::new();
+        if let Some(profile) = self.profile.filter(|_| kind != "handshake") {
+            settings.insert("profile".into(), json!(profile));
+        }
+        if let Some(window) = self.zombie_window.filter(|_| kind == "zombie") {
+            settings.insert("window".into(), json!({ "latest": window }));
+        }
+        settings
+    }
 }
 
 fn jobs(setup: &Setup, args: &Args) -> Result<Vec<Job>, String> {

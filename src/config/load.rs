@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::assemble::assemble;
 use super::cascade::cascade;
@@ -44,8 +44,24 @@ pub fn process_environment() -> impl Iterator<Item = (String, String)> {
 ///
 /// # Errors
 /// All mistakes of the URL and the environment.
-pub fn for_url(url: &str, environment: impl IntoIterator<Item = (String, String)>) -> Loaded {
-    Loader::new(environment, Timestamp::now()).url(url).load()
+pub fn for_url(
+    url: &str,
+    settings: Map<String, Value>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Loaded {
+    Loader::new(environment, Timestamp::now()).url(url, settings).load()
+}
+
+/// Reads files as [`load`] does, with settings of the command line on top, in the shape of a file.
+///
+/// # Errors
+/// All mistakes.
+pub fn load_with(
+    paths: &[PathBuf],
+    settings: Value,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Loaded {
+    Loader::new(environment, Timestamp::now()).files(paths).argument(settings).load()
 }
 
 /// Reads a config step by step.
@@ -97,12 +113,21 @@ impl Loader {
     }
 
     /// Adds a target by its URL, over everything else.
-    pub fn url(mut self, url: &str) -> Self {
+    pub fn url(self, url: &str, mut settings: Map<String, Value>) -> Self {
+        settings.insert("url".into(), url.into());
         let name = name_of(url);
+        self.argument(json!({ "targets": { name.as_str(): settings } }))
+    }
+
+    /// Adds settings of the command line, over all files and the environment.
+    pub fn argument(mut self, value: Value) -> Self {
         let mark = Mark { key: Place::Argument, value: Place::Argument, layer: 0, empty: false };
-        let paths = [vec![], vec!["targets"], vec!["targets", &name], vec!["targets", &name, "url"]];
-        let marks: Marks = paths.iter().map(|keys| (Path::of(keys), mark.clone())).collect();
-        let value = json!({ "targets": { name.as_str(): { "url": url } } });
+        let mut marks = Marks::default();
+        let mut open = vec![(Path::root(), &value)];
+        while let Some((path, value)) = open.pop() {
+            open.extend(value.as_object().into_iter().flatten().map(|(key, value)| (path.key(key), value)));
+            marks.insert(path, mark.clone());
+        }
         self.argument = Some(Layer { name: "command line".into(), value, marks });
         self
     }

@@ -32,7 +32,7 @@ mod validate;
 mod words;
 
 pub use cost::{CostRow, cost_table, costs};
-pub use load::{Loaded, Loader, for_url, load, process_environment};
+pub use load::{Loaded, Loader, for_url, load, load_with, process_environment};
 pub use locate::Origins;
 pub use pause::{Pause, PauseError};
 pub use place::{Path, Place};

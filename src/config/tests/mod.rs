@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use serde_json::Map;
 use tempfile::TempDir;
 
 use super::{Loaded, Loader, Plan, for_url};
@@ -203,13 +204,13 @@ fn a_jobs_key_changes_with_what_shapes_it_and_only_with_that() {
 #[test]
 fn a_bare_url_makes_a_plan() {
     let none = std::iter::empty();
-    let (plan, warnings) = for_url("ws://gw.Example.com:8080/chat?room=1", none.clone()).unwrap();
+    let (plan, warnings) = for_url("ws://gw.Example.com:8080/chat?room=1", Map::new(), none.clone()).unwrap();
     assert!(warnings.is_empty());
     assert_eq!((&*plan.targets[0].name, plan.jobs.len()), ("gw-example-com-8080", 1));
-    let (plan, _) = for_url("wss://[::1]:1/", none.clone()).unwrap();
+    let (plan, _) = for_url("wss://[::1]:1/", Map::new(), none.clone()).unwrap();
     assert_eq!(&*plan.targets[0].name, "1--1");
     for bad in ["", "gw.example.com", "http://x", "ws://", "wss://u:s3cr3t@h/", "s3cr3t@h"] {
-        let problems = for_url(bad, none.clone()).unwrap_err().to_string();
+        let problems = for_url(bad, Map::new(), none.clone()).unwrap_err().to_string();
         assert!(problems.starts_with("command line: targets."), "{problems}");
         assert!(!problems.contains("s3cr3t"), "{problems}");
     }
