@@ -82,6 +82,11 @@ impl Before {
         }
     }
 
+    /// Whether an answer with this status has content that tells anything.
+    pub fn wants_content(&self, status: u16) -> bool {
+        status == self.status && !self.capture.is_empty()
+    }
+
     /// Reads an answer: the variables that it tells.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! A session with a gateway: a target, a credential, a budget and a socket brought together.
 
+mod before;
 mod budget;
 mod jar;
 mod offer;
@@ -7,6 +8,7 @@ mod opened;
 mod target;
 mod visit;
 
+pub use before::BeforeFault;
 pub use budget::{Budget, Limits, Permit};
 pub use jar::{Cookies, Jar};
 pub use offer::Ask;

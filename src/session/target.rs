@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::jar::{Cookies, Jar};
 use crate::auth::{Credential, Source};
+use crate::dialect::Dialect;
 use crate::wire::Endpoint;
 
 /// A gateway with all that is needed to be let in.
@@ -13,6 +14,8 @@ pub struct Target {
     pub name: Arc<str>,
     /// How it is reached.
     pub endpoint: Endpoint,
+    /// What its protocol says.
+    pub dialect: Arc<Dialect>,
     /// What lets us in.
     pub credential: Option<Credential>,
     /// Headers whose values are secrets, read anew for each connection.

@@ -2,19 +2,27 @@
 
 use super::{Path, Report};
 use crate::checks::{CheckSpec, Handshake};
+use crate::config::cost::cost;
 use crate::config::settings::{Budget, TargetSettings};
+use crate::dialect::Dialect;
 use crate::model::Span;
 
 const LEAST_INTERVAL: Span = Span::secs(1);
 const LEAST_TIMEOUT: Span = Span::millis(100);
 
 /// Checks the settings of one check against each other and against the target.
-pub fn check(report: &mut Report<'_>, target: &Path, settings: &TargetSettings, check: &CheckSpec) {
+pub fn check(
+    report: &mut Report<'_>,
+    target: &Path,
+    settings: &TargetSettings,
+    dialect: Option<&Dialect>,
+    check: &CheckSpec,
+) {
     let path = target.key("checks").key(check.kind());
     times(report, &path, check);
-    budget(report, target, &settings.budget, &path, check);
+    budget(report, target, (&settings.budget, dialect), &path, check);
     match check {
-        CheckSpec::Handshake(check) => handshake(report, target, settings, &path, check),
+        CheckSpec::Handshake(check) => handshake(report, target, settings, dialect, &path, check),
     }
 }
 
@@ -44,8 +52,14 @@ fn times(report: &mut Report<'_>, path: &Path, check: &CheckSpec) {
 }
 
 /// A run that its budget can't carry to the end before the time-out would be inconclusive for ever.
-fn budget(report: &mut Report<'_>, target: &Path, budget: &Budget, path: &Path, check: &CheckSpec) {
-    let cost = check.cost();
+fn budget(
+    report: &mut Report<'_>,
+    target: &Path,
+    (budget, dialect): (&Budget, Option<&Dialect>),
+    path: &Path,
+    check: &CheckSpec,
+) {
+    let cost = cost(check, dialect);
     let seconds = check.timeout().as_secs_f64();
     let budget_path = target.key("budget");
     let mut complain = |field: &str, message: String| {
@@ -89,6 +103,7 @@ fn handshake(
     report: &mut Report<'_>,
     target: &Path,
     settings: &TargetSettings,
+    dialect: Option<&Dialect>,
     path: &Path,
     check: &Handshake,
 ) {
@@ -96,7 +111,8 @@ fn handshake(
         let message = "needs auth, or there is no token to leave out";
         report.problem_of(&[path.dotted("expect.no_token_refused"), target.key("auth")], message);
     }
-    if check.require_subprotocol && settings.subprotocols.is_empty() {
+    let offers = !settings.subprotocols.is_empty() || dialect.is_none_or(|d| !d.subprotocols().is_empty());
+    if check.require_subprotocol && !offers {
         let message = "needs subprotocols to choose from";
         report.problem_of(&[path.key("require_subprotocol"), target.key("subprotocols")], message);
     }
