@@ -30,6 +30,8 @@ pub enum Place {
         /// The message, with `${token}` where the token goes.
         template: String,
     },
+    /// Nowhere of its own: the dialect's requests and messages carry it.
+    Dialect,
 }
 
 impl Place {

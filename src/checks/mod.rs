@@ -71,8 +71,8 @@ pub struct Cost {
 /// What of a target shapes its checks.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
-    /// What the gateway speaks and promises.
-    pub dialect: &'a Dialect,
+    /// What the gateway speaks and promises; none where its file is broken.
+    pub dialect: Option<&'a Dialect>,
     /// New connections a second that the budget allows.
     pub connections_per_second: f64,
 }
@@ -85,11 +85,11 @@ impl Surroundings<'_> {
     }
 
     fn pings_interval(&self) -> Option<Span> {
-        self.dialect.pings_interval(&Variables::default()).map(Span::from)
+        self.dialect?.pings_interval(&Variables::default()).map(Span::from)
     }
 
     fn beat_interval(&self) -> Option<Span> {
-        self.dialect.beat_interval(&Variables::default()).map(Span::from)
+        self.dialect?.beat_interval(&Variables::default()).map(Span::from)
     }
 }
 

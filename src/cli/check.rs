@@ -149,7 +149,8 @@ fn for_url(args: &Args) -> Result<Map<String, Value>, String> {
         let budget = json!({ "connections": 200, "connections_per_second": 50, "messages_per_second": 500 });
         settings.insert("budget".into(), budget);
     }
-    settings.extend(args.dialect.as_ref().map(|dialect| ("dialect".to_owned(), Value::from(dialect.as_str()))));
+    settings
+        .extend(args.dialect.as_ref().map(|dialect| ("dialect".to_owned(), Value::from(dialect.as_str()))));
     Ok(settings)
 }
 

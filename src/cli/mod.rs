@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod demo;
+mod dialect;
 mod gateway;
 mod logging;
 mod render;
@@ -76,6 +77,8 @@ enum Command {
     Check(check::Args),
     /// Check, describe or show a config
     Config(config::ConfigArgs),
+    /// Check a dialect, print a preset as a start for one's own, or the schema
+    Dialect(dialect::Args),
     /// See the agent watch a reference gateway that gets a fault and heals
     Demo(demo::Args),
     /// Run the reference gateway, with faults on demand
@@ -105,6 +108,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => run::run(args).await,
             Command::Check(args) => check::run(args).await,
             Command::Config(args) => Exit::from_code(config::run(&args)),
+            Command::Dialect(args) => Exit::from_code(dialect::run(&args)),
             Command::Demo(args) => demo::run(args).await,
             Command::Gateway(args) => match gateway::run(args).await {
                 Ok(code) => Exit::from_code(code),

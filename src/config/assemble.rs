@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use super::dialects::{DialectFile, Dialects};
 use super::place::Path;
 use super::plan::{Job, Module, Plan, Target};
 use super::refused::take;
@@ -29,7 +30,8 @@ pub fn assemble(report: &mut Report<'_>, mut config: Value, now: Timestamp) -> O
     validate::entry_names(report, "targets", targets.keys().map(String::as_str));
     validate::entry_names(report, "modules", modules.keys().map(String::as_str));
     let user_agent = agent.as_ref().map(AgentSettings::user_agent).unwrap_or_default();
-    let mut assembler = Assembler { report, now, routes: Routes::new(user_agent) };
+    let mut assembler =
+        Assembler { report, now, routes: Routes::new(user_agent), dialects: Dialects::default() };
     let targets: Vec<_> =
         targets.into_iter().filter_map(|(name, value)| assembler.target(&name, value)).collect();
     let modules: Vec<_> =
@@ -48,6 +50,7 @@ struct Assembler<'a, 'r> {
     report: &'a mut Report<'r>,
     now: Timestamp,
     routes: Routes,
+    dialects: Dialects,
 }
 
 impl Assembler<'_, '_> {
@@ -55,19 +58,23 @@ impl Assembler<'_, '_> {
         let path = Path::of(&["targets", name]);
         let settings: TargetSettings = read(self.report, &path, value)?;
         let before = self.report.problems.len();
-        let parsed = validate::target(self.report, &path, &settings, self.now);
+        let read = self.dialects.read(self.report, &path.key("dialect"), &settings.dialect);
+        let dialect = read.as_ref().map(|read| &*read.dialect);
+        let parsed = validate::target(self.report, &path, &settings, dialect, self.now);
+        let DialectFile { dialect, fingerprint } = read?;
         if self.report.problems.len() > before {
             return None;
         }
-        let route = self.routes.route(self.report, &path, &settings, AddressGuard::any())?;
+        let route = self.routes.route(self.report, &path, &settings, &dialect, AddressGuard::any())?;
         // The validator has passed the URL.
         let endpoint = route.endpoint(parsed.url?).ok()?;
         let target = Target {
             name: name.into(),
             endpoint,
+            dialect,
             settings,
             pauses: parsed.pauses,
-            fingerprint: route.fingerprint,
+            fingerprint: format!("{} {fingerprint}", route.fingerprint),
         };
         Some((target, parsed.checks))
     }
@@ -78,12 +85,15 @@ impl Assembler<'_, '_> {
         let allow: Allow = read(self.report, &path.key("allow"), allow)?;
         let settings: TargetSettings = read(self.report, &path, value)?;
         let before = self.report.problems.len();
-        let check = validate::module(self.report, &path, &allow, &settings)?;
+        let read = self.dialects.read(self.report, &path.key("dialect"), &settings.dialect);
+        let dialect = read.as_ref().map(|read| &*read.dialect);
+        let check = validate::module(self.report, &path, &allow, &settings, dialect)?;
+        let dialect = read?.dialect;
         if self.report.problems.len() > before {
             return None;
         }
-        let route = self.routes.route(self.report, &path, &settings, guard(&allow.addresses))?;
-        Some(Module { name: name.into(), allow, settings, check, route })
+        let route = self.routes.route(self.report, &path, &settings, &dialect, guard(&allow.addresses))?;
+        Some(Module { name: name.into(), allow, settings, dialect, check, route })
     }
 }
 
@@ -95,7 +105,7 @@ fn entries(config: &mut Value, map: &str) -> Map<String, Value> {
 }
 
 /// Into the type. What the schema has passed fits; this reports what would slip through it.
-fn read<T: DeserializeOwned>(report: &mut Report<'_>, at: &Path, value: Value) -> Option<T> {
+pub fn read<T: DeserializeOwned>(report: &mut Report<'_>, at: &Path, value: Value) -> Option<T> {
     match serde_path_to_error::deserialize(value) {
         Ok(value) => Some(value),
         Err(error) => {

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::plan::Plan;
 use super::settings::Resolve;
-use crate::checks::Cost;
+use crate::checks::{CheckSpec, Cost};
+use crate::dialect::Dialect;
 
 const DAY: f64 = 86_400.0;
 
@@ -41,6 +42,18 @@ impl CostRow {
     }
 }
 
+/// What a run of a check costs, with the dialect's request before each upgrade.
+pub fn cost(check: &CheckSpec, dialect: Option<&Dialect>) -> Cost {
+    let cost = check.cost();
+    match dialect.and_then(Dialect::before) {
+        // About 1 KiB of request, and of an answer that is a few fields of JSON.
+        Some(_) => {
+            Cost { connections: 2 * cost.connections, bytes: cost.bytes + 2_048 * cost.connections, ..cost }
+        }
+        None => cost,
+    }
+}
+
 /// A row for each check, a sum for each target that has several, and the sum of all.
 pub fn costs(plan: &Plan) -> Vec<CostRow> {
     let mut rows = Vec::new();
@@ -50,7 +63,7 @@ pub fn costs(plan: &Plan) -> Vec<CostRow> {
         let jobs = plan.jobs.iter().filter(|job| job.key.target == target.name);
         let first = rows.len();
         for job in jobs {
-            let Cost { connections, messages, bytes, .. } = job.check.cost();
+            let Cost { connections, messages, bytes, .. } = cost(&job.check, Some(&target.dialect));
             let runs = (DAY / job.check.interval().as_secs_f64()).ceil() as u64;
             let row = CostRow {
                 target: Some(target.name.to_string()),

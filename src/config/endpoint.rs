@@ -8,13 +8,14 @@ use url::Url;
 use super::plan::{Module, Plan, Target};
 use super::settings::{self, HeaderValue, SecretSource, TargetSettings};
 use crate::auth::{Credential, Place, Source};
+use crate::dialect::{Dialect, TokenPlace};
 use crate::session::{self, Cookies, Jar, Limits};
 use crate::wire::{Endpoint, EndpointError, TlsClient, TlsSettings, TlsSetupError};
 
 impl Target {
     /// Whom the target's checks visit.
     pub fn visited(&self) -> session::Target {
-        visited(Arc::clone(&self.name), self.endpoint.clone(), &self.settings)
+        visited(Arc::clone(&self.name), self.endpoint.clone(), &self.settings, &self.dialect)
     }
 }
 
@@ -25,7 +26,7 @@ impl Module {
     /// When the URL is no WebSocket URL (RFC 6455, section 3).
     pub fn visited(&self, url: Url) -> Result<session::Target, EndpointError> {
         let name = url.host_str().unwrap_or_default().into();
-        Ok(visited(name, self.route.endpoint(url)?, &self.settings))
+        Ok(visited(name, self.route.endpoint(url)?, &self.settings, &self.dialect))
     }
 }
 
@@ -54,7 +55,12 @@ impl From<&settings::Budget> for Limits {
     }
 }
 
-fn visited(name: Arc<str>, endpoint: Endpoint, settings: &TargetSettings) -> session::Target {
+fn visited(
+    name: Arc<str>,
+    endpoint: Endpoint,
+    settings: &TargetSettings,
+    dialect: &Arc<Dialect>,
+) -> session::Target {
     let secret_headers = settings.headers.iter().filter_map(|(name, value)| match value {
         HeaderValue::Secret(secret) => Some((name.clone(), source(secret))),
         HeaderValue::Plain(_) => None,
@@ -62,8 +68,8 @@ fn visited(name: Arc<str>, endpoint: Endpoint, settings: &TargetSettings) -> ses
     session::Target {
         name,
         endpoint,
-        dialect: plain(),
-        credential: settings.auth.as_ref().map(credential),
+        dialect: Arc::clone(dialect),
+        credential: settings.auth.as_ref().map(|auth| credential(auth, dialect)),
         secret_headers: secret_headers.collect(),
         resolve_all: settings.resolve == settings::Resolve::All,
         cookies: match settings.cookies {
@@ -82,9 +88,19 @@ fn source(secret: &SecretSource) -> Source {
     }
 }
 
-fn credential(auth: &settings::Auth) -> Credential {
-    let place = &auth.place;
-    let place = if let Some(query) = &place.query {
+/// The token goes where the target says, else where the dialect says, else where the dialect's own messages
+/// have it, else into the usual header.
+fn credential(auth: &settings::Auth, dialect: &Dialect) -> Credential {
+    let place = match auth.place.as_ref().or(dialect.credential()) {
+        Some(place) => self::place(place),
+        None if dialect.sends_to_open("token") => Place::Dialect,
+        None => self::place(&TokenPlace::default()),
+    };
+    Credential { source: source(&auth.token), place }
+}
+
+fn place(place: &TokenPlace) -> Place {
+    if let Some(query) = &place.query {
         Place::Query { name: query.name.clone() }
     } else if let Some(subprotocol) = &place.subprotocol {
         Place::Subprotocol { prefix: subprotocol.prefix.clone() }
@@ -95,13 +111,5 @@ fn credential(auth: &settings::Auth) -> Credential {
     } else {
         let header = place.header.clone().unwrap_or_default();
         Place::Header { name: header.name, prefix: header.prefix }
-    };
-    Credential { source: source(&auth.token), place }
-}
-
-/// RFC 6455 and nothing above it.
-pub(super) fn plain() -> Arc<crate::dialect::Dialect> {
-    let spec = serde_json::json!({ "dialect": 1, "name": "websocket" });
-    let spec = serde_json::from_value(spec).expect("a dialect without parts");
-    Arc::new(crate::dialect::Dialect::compile(&spec).expect("a dialect without parts"))
+    }
 }

@@ -199,14 +199,8 @@ impl Loader {
     }
 }
 
-fn failed(mut problems: Vec<Problem>) -> Problems {
-    let reason = "can't be read, for no reason that gateprobe has a name for: please report it";
-    loop {
-        if let Some(problems) = Problems::from_list(problems) {
-            return problems;
-        }
-        problems = vec![Problem::new(Place::Missing, Path::root(), reason)];
-    }
+fn failed(problems: Vec<Problem>) -> Problems {
+    Problems::from_list(problems).unwrap_or_else(Problems::unknown)
 }
 
 /// A name for a target out of its URL's host, such as `gw-example-com-8443`.

@@ -3,11 +3,13 @@
 //! The way of a config: each file becomes a tree with places (`tree`), the layers are merged by the
 //! `config` crate (`layers`) with the environment on top (`environment`), `defaults` flow into the
 //! targets (`cascade`), the result is held against the JSON Schema (`structure`) and then against the
-//! rules (`validate`). All mistakes are collected on the way and told with the place of each.
+//! rules (`validate`). All mistakes are collected on the way and told with the place of each. A dialect's
+//! file goes the same way, without layers (`dialects`).
 
 mod assemble;
 mod cascade;
 mod cost;
+mod dialects;
 mod endpoint;
 mod environment;
 mod files;
@@ -32,6 +34,7 @@ mod validate;
 mod words;
 
 pub use cost::{CostRow, cost_table, costs};
+pub use dialects::read_dialect;
 pub use load::{Loaded, Loader, for_url, load, load_with, process_environment};
 pub use locate::Origins;
 pub use pause::{Pause, PauseError};
@@ -45,4 +48,9 @@ pub use show::{in_force, to_yaml};
 /// The JSON Schema of the file, for editors.
 pub fn json_schema() -> &'static serde_json::Value {
     schema::schema().for_editors()
+}
+
+/// The JSON Schema of a dialect's file, for editors.
+pub fn dialect_json_schema() -> &'static serde_json::Value {
+    schema::dialect_schema().for_editors()
 }

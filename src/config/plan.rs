@@ -11,6 +11,7 @@ use super::pause::Pause;
 use super::route::{Route, resolver};
 use super::settings::{AgentSettings, Allow, TargetSettings};
 use crate::checks::{CheckSpec, Checks};
+use crate::dialect::Dialect;
 use crate::model::JobKey;
 use crate::wire::{Endpoint, ResolverSettings};
 
@@ -35,11 +36,13 @@ pub struct Target {
     /// How to reach it, but for what is secret: [`TargetSettings::auth`] and [`TargetSettings::secret_headers`]
     /// belong to each dial.
     pub endpoint: Endpoint,
+    /// What its protocol says.
+    pub dialect: Arc<Dialect>,
     /// All that the config says of it.
     pub settings: TargetSettings,
     /// When it is left alone.
     pub pauses: Vec<Pause>,
-    /// Changes with the content of files that were read for `endpoint`.
+    /// Changes with the content of files that were read for `endpoint` and `dialect`.
     pub(super) fingerprint: String,
 }
 
@@ -63,6 +66,8 @@ pub struct Module {
     pub allow: Allow,
     /// How to reach it. Has no `url`.
     pub settings: TargetSettings,
+    /// What the protocol of those that it may probe says.
+    pub dialect: Arc<Dialect>,
     /// The check.
     pub check: CheckSpec,
     /// How to reach what `target=` names: dials no other addresses than those allowed.

@@ -46,6 +46,12 @@ impl Problems {
         (!list.is_empty()).then_some(Self(list))
     }
 
+    /// For what failed without a word.
+    pub(super) fn unknown() -> Self {
+        let reason = "can't be read, for no reason that gateprobe has a name for: please report it";
+        Self(vec![Problem::new(Place::Missing, Path::root(), reason)])
+    }
+
     /// One after another.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()

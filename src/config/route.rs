@@ -14,6 +14,7 @@ use super::settings::{
     AddressClass, Ca, Family, HeaderValue, Proxy, Resolver, SecretSource, TargetSettings, Tls,
 };
 use super::validate::Report;
+use crate::dialect::Dialect;
 use crate::wire::{
     self, AddressGuard, AddressKind, Endpoint, EndpointError, Header, NoProxy, Redirects, ResolverSettings,
     TlsClient, TlsSettings, TlsSetupError,
@@ -89,6 +90,7 @@ impl Routes {
         report: &mut Report<'_>,
         path: &Path,
         settings: &TargetSettings,
+        dialect: &Dialect,
         guard: AddressGuard,
     ) -> Option<Route> {
         let before = report.problems.len();
@@ -98,7 +100,10 @@ impl Routes {
         let route = Route {
             user_agent: self.user_agent.clone(),
             headers: headers(settings, name),
-            subprotocols: settings.subprotocols.clone(),
+            subprotocols: match settings.subprotocols.as_slice() {
+                [] => dialect.subprotocols().to_vec(),
+                own => own.to_vec(),
+            },
             tls: tls?,
             proxy_for_ws,
             proxy_for_wss,

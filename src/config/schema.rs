@@ -1,4 +1,4 @@
-//! The JSON Schema of the file, from the types that read it.
+//! The JSON Schemas of the files, from the types that read them.
 
 use std::sync::LazyLock;
 
@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::place::Path;
 use super::settings::{AgentSettings, Allow, TargetSettings};
+use crate::dialect::Spec;
 
 /// The fields of a target that make no sense in `defaults`.
 const NOT_IN_DEFAULTS: [&str; 1] = ["url"];
@@ -20,16 +21,21 @@ pub struct ConfigSchema {
     validator: Option<jsonschema::Validator>,
 }
 
-static SCHEMA: LazyLock<ConfigSchema> = LazyLock::new(ConfigSchema::build);
+static SCHEMA: LazyLock<ConfigSchema> = LazyLock::new(|| ConfigSchema::build(compose()));
+static DIALECT: LazyLock<ConfigSchema> = LazyLock::new(|| ConfigSchema::build(compose_dialect()));
 
-/// The one schema of the program.
+/// The schema of a config.
 pub fn schema() -> &'static ConfigSchema {
     &SCHEMA
 }
 
+/// The schema of a dialect's file.
+pub fn dialect_schema() -> &'static ConfigSchema {
+    &DIALECT
+}
+
 impl ConfigSchema {
-    fn build() -> Self {
-        let editor = compose();
+    fn build(editor: Value) -> Self {
         let mut strict = editor.clone();
         strip_nulls(&mut strict);
         let validator = jsonschema::options().build(&strict).ok();
@@ -118,6 +124,13 @@ fn compose() -> Value {
     root
 }
 
+fn compose_dialect() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut root = generator.into_root_schema_for::<Spec>().to_value();
+    root["title"] = json!("gateprobe dialect");
+    root
+}
+
 fn by_name(definition: &str, description: &str) -> Value {
     json!({
         "type": "object",
@@ -182,7 +195,7 @@ mod tests {
     #[test]
     fn the_types_make_a_schema() {
         let schema = schema();
-        assert!(schema.validator().is_some());
+        assert!(schema.validator().is_some() && dialect_schema().validator().is_some());
         assert!(!schema.strict.to_string().contains("null"), "{}", schema.strict);
         let interval = schema.at(&Path::of(&["targets", "any", "checks", "handshake", "interval"])).unwrap();
         assert_eq!(interval["pattern"], crate::model::SPAN_PATTERN);
@@ -205,5 +218,6 @@ mod tests {
             }
         }
         visit(schema().for_editors(), "");
+        visit(dialect_schema().for_editors(), "");
     }
 }

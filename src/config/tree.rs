@@ -63,7 +63,7 @@ impl Tree {
             Some(root @ Node { kind: Kind::Mapping(_), .. }) => root,
             None | Some(Node { kind: Kind::Empty, .. }) => empty,
             Some(other) => {
-                let message = "a config is a mapping: `field: value` lines";
+                let message = "the file must be a mapping: `field: value` lines";
                 problems.push(Problem::new(other.place, Path::root(), message));
                 empty
             }
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_single_mapping_is_refused() {
-        assert_eq!(messages("- a\n"), ["f.yaml:1:1: a config is a mapping: `field: value` lines"]);
+        assert_eq!(messages("- a\n"), ["f.yaml:1:1: the file must be a mapping: `field: value` lines"]);
         assert_eq!(
             messages("a: 1\n---\nb: 1\n"),
             ["f.yaml:2:1: a second document (`---`); write one a file"]

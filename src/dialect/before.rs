@@ -6,7 +6,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::capture::Capture;
-use super::names::Scope;
+use super::names::{Meant, Scope};
 use super::parts::Sending;
 use super::spec::Method;
 use super::text::Text;
@@ -63,14 +63,13 @@ impl Before {
     /// The request with its values.
     pub fn request(&self, variables: &Variables) -> BeforeRequest {
         let scope = Scope::of(variables);
-        let header = |(name, value): &(String, Text)| (name.clone(), value.fill(scope));
         BeforeRequest {
             method: match self.method {
                 Method::Get => "GET",
                 Method::Post => "POST",
             },
             target: self.path.fill_with(scope, percent_encoded),
-            headers: self.headers.iter().map(header).collect(),
+            headers: filled(&self.headers, scope),
             body: self.body.as_ref().map(|body| {
                 let kind =
                     if matches!(body, Sending::Json { .. }) { "application/json" } else { "text/plain" };
@@ -80,6 +79,11 @@ impl Before {
                 }
             }),
         }
+    }
+
+    /// Whether an answer with this status has content that tells anything.
+    pub fn wants_content(&self, status: u16) -> bool {
+        status == self.status && !self.capture.is_empty()
     }
 
     /// Reads an answer: the variables that it tells.
@@ -99,9 +103,15 @@ impl Before {
 
     /// What is added to the query of the upgrade's URL: names and values, not yet encoded.
     pub fn query(&self, variables: &Variables) -> Vec<(String, String)> {
-        let parameter = |(name, value): &(String, Text)| (name.clone(), value.fill(Scope::of(variables)));
-        self.query.iter().map(parameter).collect()
+        filled(&self.query, Scope::of(variables))
     }
+}
+
+/// Those whose variables all have values: half a credential is none.
+fn filled(named: &[(String, Text)], scope: Scope<'_>) -> Vec<(String, String)> {
+    let is_set = |text: &Text| text.names().all(|name| matches!(scope.get(name), Meant::Value(_)));
+    let set = named.iter().filter(|(_, text)| is_set(text));
+    set.map(|(name, text)| (name.clone(), text.fill(scope))).collect()
 }
 
 impl fmt::Debug for BeforeRequest {

@@ -45,6 +45,15 @@ impl Part {
     }
 }
 
+/// A part that a dialect has, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartLine {
+    /// Its name in the file.
+    pub word: &'static str,
+    /// What it says.
+    pub meaning: String,
+}
+
 /// What a gateway's protocol says, ready to be spoken.
 #[derive(Debug, Clone)]
 pub struct Dialect {
@@ -137,38 +146,53 @@ impl Dialect {
         self.sent_to_open.contains(name)
     }
 
-    /// Whether messages of the subscribed stream can be told, and whether they are numbered.
+    /// Whether messages of the subscribed stream can be told from others.
     pub fn has_delivery(&self) -> bool {
         self.delivery.is_some()
     }
 
     /// For people: the parts that it has, in the order of the file.
-    pub fn parts(&self) -> Vec<&'static str> {
-        let own = |word, there: bool| there.then_some(word);
-        let exchange = |part: Part| own(part.word(), self.has(part));
-        [
-            own("subprotocols", !self.subprotocols.is_empty()),
-            own("before", self.before.is_some()),
-            own("credential", self.credential.is_some()),
-            own("open", !self.open.is_empty()),
-            exchange(Part::Heartbeat),
-            own("heartbeat.server", self.beat.is_some()),
-            own("heartbeat.pings", self.pings.is_some()),
-            own("zombie", self.zombie.is_some()),
-            exchange(Part::Echo),
-            exchange(Part::Subscribe),
-            exchange(Part::Publish),
-            own("delivery", self.delivery.is_some()),
-            exchange(Part::Resume),
-            exchange(Part::Refresh),
-            own("teardown", !self.teardown.is_empty()),
-            own("error", self.error.is_some()),
-            own("closes", !self.closes.is_empty()),
-            own("limits", self.message_limit.is_some()),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+    pub fn parts(&self) -> Vec<PartLine> {
+        let steps = format!("steps after the upgrade: {}", self.open.len());
+        let codes = format!("close codes and ranges with a meaning: {}", self.closes.len());
+        let limit = self.message_limit.map(|bytes| format!("messages of up to {bytes} bytes"));
+        let teardown = format!("messages before the end: {}", self.teardown.len());
+        let pings = self.pings.as_ref().map(|interval| format!("protocol pings, each {interval}"));
+        let offered = format!("offers {}", self.subprotocols.join(", "));
+        let has = |part: Part| self.has(part);
+        let lines = [
+            (!self.subprotocols.is_empty(), "subprotocols", offered),
+            (self.before.is_some(), "before", "an HTTP request before the upgrade".into()),
+            (self.credential.is_some(), "credential", "where the token goes".into()),
+            (!self.open.is_empty(), "open", steps),
+            (has(Part::Heartbeat), Part::Heartbeat.word(), "we ask, the gateway answers".into()),
+            (self.beat.is_some(), "heartbeat.server", self.describe_beat()),
+            (pings.is_some(), "heartbeat.pings", pings.unwrap_or_default()),
+            (self.zombie.is_some(), "zombie", self.describe_zombie()),
+            (has(Part::Echo), Part::Echo.word(), "the gateway answers with what it was sent".into()),
+            (has(Part::Subscribe), Part::Subscribe.word(), "joins a stream".into()),
+            (has(Part::Publish), Part::Publish.word(), "puts a message into the stream".into()),
+            (self.delivery.is_some(), "delivery", "a message of the stream".into()),
+            (has(Part::Resume), Part::Resume.word(), "takes up a session again".into()),
+            (has(Part::Refresh), Part::Refresh.word(), "renews the token".into()),
+            (!self.teardown.is_empty(), "teardown", teardown),
+            (self.error.is_some(), "error", "an error reply".into()),
+            (!self.closes.is_empty(), "closes", codes),
+            (limit.is_some(), "limits", limit.unwrap_or_default()),
+        ];
+        let there = lines.into_iter().filter(|(there, ..)| *there);
+        there.map(|(_, word, meaning)| PartLine { word, meaning }).collect()
+    }
+
+    fn describe_beat(&self) -> String {
+        let interval = self.beat.as_ref().and_then(|beat| beat.interval.as_ref());
+        let each = interval.map(|interval| format!(", each {interval}")).unwrap_or_default();
+        format!("the gateway asks, we answer{each}")
+    }
+
+    fn describe_zombie(&self) -> String {
+        let Some(Window { origin, earliest, latest, .. }) = &self.zombie else { return String::new() };
+        format!("silent clients are ended {earliest} to {latest} after {}", origin.describe())
     }
 
     pub(super) fn exchange(&self, part: Part) -> Option<&Exchange> {

@@ -27,7 +27,7 @@ mod variables;
 
 pub use before::{Before, BeforeError, BeforeRequest, MAX_ANSWER};
 pub use compile::SpecError;
-pub use definition::{Dialect, Part};
+pub use definition::{Dialect, Part, PartLine};
 pub use dialogue::Dialogue;
 pub use meaning::{Answer, Asked, Await, Meaning};
 pub use message::Message;

@@ -22,6 +22,16 @@ pub enum Origin {
     LastClientData,
 }
 
+impl Origin {
+    /// For people.
+    pub(super) fn describe(self) -> &'static str {
+        match self {
+            Self::UnansweredBeat => "an unanswered heartbeat",
+            Self::LastClientData => "their last frame",
+        }
+    }
+}
+
 /// What a gateway promises to do with a silent client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ZombiePromise {

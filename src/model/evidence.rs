@@ -29,6 +29,8 @@ pub enum Phase {
     Proxy,
     /// The TLS handshake.
     Tls,
+    /// The dialect's HTTP request before the upgrade, up to the end of its answer.
+    Before,
     /// The HTTP upgrade, up to the end of the response's header.
     Upgrade,
     /// Waiting for the first message of a gateway that speaks first.
@@ -49,6 +51,7 @@ impl Phase {
             Self::Tcp => "tcp",
             Self::Proxy => "proxy",
             Self::Tls => "tls",
+            Self::Before => "before",
             Self::Upgrade => "upgrade",
             Self::FirstMessage => "first_message",
             Self::Session => "session",
@@ -70,6 +73,7 @@ impl Phase {
             Self::Tcp => Outcome::Fail(Failure::ConnectTimeout),
             Self::Proxy => Outcome::Inconclusive(Cause::ProxyUnavailable),
             Self::Tls => Outcome::Fail(Failure::TlsTimeout),
+            Self::Before => Outcome::Fail(Failure::BeforeTimeout),
             Self::Upgrade => Outcome::Fail(Failure::UpgradeTimeout),
             Self::FirstMessage => Outcome::Fail(Failure::FirstMessageTimeout),
             Self::Session => Outcome::Fail(Failure::SessionTimeout),

@@ -115,6 +115,10 @@ reasons! {
         TlsBadCertificate = "tls_bad_certificate": "the gateway's certificate is broken, revoked or not fit for a server",
         TlsClientCertificateRefused = "tls_client_certificate_refused": "the gateway refused our client certificate",
         TlsExpiresSoon = "tls_expires_soon": "the gateway's certificate expires sooner than the check allows",
+        BeforeTimeout = "before_timeout": "the gateway did not answer the dialect's HTTP request before the upgrade in time",
+        BeforeClosed = "before_closed": "the gateway ended the connection before it had answered the dialect's HTTP request before the upgrade",
+        BeforeRefused = "before_refused": "the gateway answered the dialect's HTTP request before the upgrade with another status than the dialect's",
+        BeforeMalformed = "before_malformed": "what the gateway answered to the dialect's HTTP request before the upgrade is not what the dialect promises",
         UpgradeTimeout = "upgrade_timeout": "the gateway accepted the connection, but did not answer the upgrade request in time",
         UpgradeClosed = "upgrade_closed": "the gateway closed the connection before it had answered the upgrade request",
         UpgradeReset = "upgrade_reset": "the gateway reset the connection before it had answered the upgrade request",
@@ -188,6 +192,8 @@ impl Failure {
                 | TlsBadCertificate
                 | TlsClientCertificateRefused
                 | TlsExpiresSoon
+                | BeforeRefused
+                | BeforeMalformed
                 | UpgradeMalformed
                 | UpgradeHeaderTooLarge
                 | NotUpgraded
@@ -232,6 +238,8 @@ impl Failure {
                 | ConnectTimeout
                 | TlsTimeout
                 | TlsClosed
+                | BeforeTimeout
+                | BeforeClosed
                 | UpgradeTimeout
                 | UpgradeClosed
                 | UpgradeReset

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+mod before;
 mod budget;
 mod bystander;
 mod jar;
@@ -12,6 +13,7 @@ mod talk;
 mod target;
 mod visit;
 
+pub use before::BeforeFault;
 pub use budget::{Budget, Limits, Permit};
 pub use bystander::Bystander;
 pub use jar::{Cookies, Jar};

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use super::target::Target;
 use crate::auth::{Place, Token};
+use crate::dialect::Variables;
 use crate::wire::{Header, Offer};
 
 /// How a check wants to open a connection.
@@ -24,6 +25,9 @@ pub struct Ask {
     pub receive_buffer: Option<u32>,
     /// How long the dial may take once the budget allows it; the run's deadline when absent.
     pub within: Option<Duration>,
+    /// What the dialect's templates may hold beside the token, such as a session to resume. `client` and
+    /// `timestamp` are set where absent.
+    pub variables: Variables,
 }
 
 impl Default for Ask {
@@ -35,14 +39,22 @@ impl Default for Ask {
             peer: None,
             receive_buffer: None,
             within: None,
+            variables: Variables::new(),
         }
     }
 }
 
-/// The offer that puts the token in its place, with the cookies that go along.
-pub(super) fn offer(target: &Target, ask: &Ask, token: Option<&Token>, cookies: Option<String>) -> Offer {
+/// The offer of a request that carries no token by itself, but the cookies.
+pub(super) fn jar_offer(ask: &Ask, cookies: Option<String>) -> Offer {
     let mut offer =
         Offer { origin: ask.origin.clone(), without_credentials: !ask.credential, ..Offer::default() };
+    offer.headers.extend(cookies.map(|cookies| Header::credential("Cookie", cookies.into())));
+    offer
+}
+
+/// The offer that puts the token in its place, with the cookies that go along.
+pub(super) fn offer(target: &Target, ask: &Ask, token: Option<&Token>, cookies: Option<String>) -> Offer {
+    let mut offer = jar_offer(ask, None);
     let mut cookies: Vec<String> = cookies.into_iter().collect();
     if let (Some(credential), Some(token)) = (&target.credential, token) {
         let secret = |prefix: &str| SecretString::from(format!("{prefix}{}", token.expose()));
@@ -53,8 +65,8 @@ pub(super) fn offer(target: &Target, ask: &Ask, token: Option<&Token>, cookies: 
             Place::Query { name } => offer.query.push((name.clone(), secret(""))),
             Place::Subprotocol { prefix } => offer.credential_subprotocols.push(secret(prefix)),
             Place::Cookie { name } => cookies.push(format!("{name}={}", token.expose())),
-            // Sent after the upgrade, by `Opened::authenticate`.
-            Place::FirstMessage { .. } => {}
+            // Sent after the upgrade, by `Opened::authenticate` or by the dialect's own messages.
+            Place::FirstMessage { .. } | Place::Dialect => {}
         }
     }
     if !cookies.is_empty() {

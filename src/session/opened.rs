@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::budget::{Budget, Permit};
 use super::target::Target;
 use crate::auth::{Place, Token};
-use crate::dialect::Message;
+use crate::dialect::{Message, Variables};
 use crate::model::{End, Evidence, Failure, FrameKind, Outcome, Phase, Verdict};
 use crate::wire::{Broken, Dialed, Frame, Incoming, OutFrame, SendError, Violation};
 
@@ -35,6 +35,9 @@ pub struct Opened {
     pub evidence: Evidence,
     /// When the response's header was complete.
     pub upgraded_at: StdInstant,
+    /// What the dialect's templates may hold: the token, what was asked for, and what the request before the
+    /// upgrade told.
+    pub variables: Variables,
     token: Option<Token>,
     /// The opcode and the payload so far of a message that comes in fragments.
     fragments: Option<(FrameKind, BytesMut)>,
@@ -138,6 +141,7 @@ impl Opened {
         dialed: Dialed,
         evidence: Evidence,
         token: Option<Token>,
+        variables: Variables,
         budget: Arc<Budget>,
         permit: Permit,
     ) -> Self {
@@ -145,6 +149,7 @@ impl Opened {
             dialed,
             evidence,
             upgraded_at: StdInstant::now(),
+            variables,
             token,
             fragments: None,
             overtime: 0,

@@ -132,7 +132,8 @@ impl Talk {
     /// The verdict, when the gateway does not do its part.
     pub async fn begin(visit: &Visit, mut opened: Opened, manners: Manners) -> Result<Self, Verdict> {
         opened.authenticate(visit.target()).await?;
-        let dialogue = Dialogue::new(Arc::clone(&visit.target().dialect), Variables::default());
+        let given = std::mem::take(&mut opened.variables);
+        let dialogue = Dialogue::new(Arc::clone(&visit.target().dialect), given);
         let mut talk = Self { opened, manners: Manners::ATTENTIVE, dialogue, owed: (None, None) };
         talk.open(visit).await?;
         talk.manners = manners;

@@ -14,7 +14,7 @@ pub struct Target {
     pub name: Arc<str>,
     /// How it is reached.
     pub endpoint: Endpoint,
-    /// What its gateway speaks.
+    /// What its protocol says.
     pub dialect: Arc<Dialect>,
     /// What lets us in.
     pub credential: Option<Credential>,

@@ -6,12 +6,14 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, timeout_at};
 
+use super::before::BeforeFault;
 use super::budget::Budget;
 use super::jar::{Cookies, Jar};
 use super::offer::{Ask, offer};
 use super::opened::Opened;
 use super::target::Target;
 use crate::auth::{AuthError, Source, Token};
+use crate::dialect::Variables;
 use crate::metrics::Sample;
 use crate::model::{Cause, Evidence, Failure, Outcome, Phase, Span, Verdict};
 use crate::wire::{DialError, Dialer, Endpoint, Header, Record, Request};
@@ -44,6 +46,8 @@ pub enum Refusal {
     Dial(DialError),
     /// The dial took longer than the check wanted to wait.
     Late(Duration),
+    /// The dialect's request before the upgrade failed.
+    Before(BeforeFault),
 }
 
 impl Refusal {
@@ -55,6 +59,9 @@ impl Refusal {
             Self::Late(within) => {
                 let detail = format!("no connection within {}", Span::from(*within));
                 Verdict::new(Outcome::Fail(Failure::ConnectTimeout), detail)
+            }
+            Self::Before(fault) => {
+                Verdict::new(fault.outcome(), format!("the dialect's request before the upgrade: {fault}"))
             }
         }
     }
@@ -68,6 +75,15 @@ impl Refusal {
                 Verdict::new(Outcome::Inconclusive(Cause::Precondition), detail)
             }
             _ => verdict,
+        }
+    }
+
+    /// The HTTP status by which the gateway refused, where it did.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Dial(DialError::Status { status }) => Some(*status),
+            Self::Before(fault) => fault.status(),
+            _ => None,
         }
     }
 }
@@ -126,19 +142,37 @@ impl Visit {
         self.samples.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Opens a WebSocket as the ask says; `record` keeps what the dial finds out.
+    /// Opens a WebSocket as the ask says, after the dialect's request before the upgrade where it has one;
+    /// `record` keeps what the dial finds out.
     ///
     /// # Errors
     /// When our credential is unusable or the gateway, or the way to it, fails.
     pub async fn open(&self, ask: &Ask, record: &Record) -> Result<Opened, Refusal> {
+        let mut variables = given(ask);
+        let before = self.target.dialect.before();
+        if let Some(before) = before {
+            let asked = self.before(before, ask, &mut variables, record);
+            match ask.within {
+                Some(within) => {
+                    timeout_at(self.until(ask.within), asked).await.map_err(|_| Refusal::Late(within))??;
+                }
+                None => asked.await?,
+            }
+        }
         let evidence = self.evidence.connection();
         evidence.enter(Phase::Budget);
         let permit = self.budget.connect().await;
         let token = self.token(ask, &evidence).await?;
+        if let Some(token) = &token {
+            variables.set("token", token.expose());
+        }
         let mut endpoint = self.equipped(&evidence).await?;
         endpoint.subprotocol_required |= ask.require_subprotocol;
         endpoint.path.peer = endpoint.path.peer.or(ask.peer);
         endpoint.path.receive_buffer = ask.receive_buffer.or(endpoint.path.receive_buffer);
+        for (name, value) in before.iter().flat_map(|before| before.query(&variables)) {
+            endpoint.url.query_pairs_mut().append_pair(&name, &value);
+        }
         let cookies = self.jar.as_ref().and_then(|jar| jar.header(&endpoint.url));
         let offer = offer(&self.target, ask, token.as_ref(), cookies);
         let dial = self.dialer.dial_into(&endpoint, &offer, &evidence, record);
@@ -151,7 +185,7 @@ impl Visit {
         }
         let dialed = dialed?.map_err(|failure| Refusal::Dial(failure.error))?;
         evidence.enter(Phase::Session);
-        Ok(Opened::new(dialed, evidence, token, Arc::clone(&self.budget), permit))
+        Ok(Opened::new(dialed, evidence, token, variables, Arc::clone(&self.budget), permit))
     }
 
     /// Sends a GET that asks for no upgrade, with the target's credential; gives the status of the answer.
@@ -182,8 +216,16 @@ impl Visit {
         &self.budget
     }
 
+    pub(super) fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
+    pub(super) fn jar(&self) -> Option<&Jar> {
+        self.jar.as_ref()
+    }
+
     /// The endpoint with the secrets that are read anew for each connection.
-    async fn equipped(&self, evidence: &Evidence) -> Result<Endpoint, Refusal> {
+    pub(super) async fn equipped(&self, evidence: &Evidence) -> Result<Endpoint, Refusal> {
         let mut endpoint = self.endpoint.clone();
         if !self.target.secret_headers.is_empty() {
             evidence.enter(Phase::Credential);
@@ -195,13 +237,26 @@ impl Visit {
         Ok(endpoint)
     }
 
-    async fn token(&self, ask: &Ask, evidence: &Evidence) -> Result<Option<Token>, Refusal> {
+    pub(super) async fn token(&self, ask: &Ask, evidence: &Evidence) -> Result<Option<Token>, Refusal> {
         let Some(credential) = self.target.credential.as_ref().filter(|_| ask.credential) else {
             return Ok(None);
         };
         evidence.enter(Phase::Credential);
         fetch(&credential.source).await.map(Some)
     }
+}
+
+/// What the dialect's templates may hold from the first request on.
+fn given(ask: &Ask) -> Variables {
+    let mut variables = ask.variables.clone();
+    if variables.get("client").is_none() {
+        variables.set("client", format!("gateprobe-{:08x}", rand::random::<u32>()));
+    }
+    if variables.get("timestamp").is_none() {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        variables.set("timestamp", now.unwrap_or_default().as_secs());
+    }
+    variables
 }
 
 async fn fetch(source: &Source) -> Result<Token, Refusal> {

@@ -79,6 +79,10 @@ impl Connected {
     /// The same, but leaves the phase open: after a redirect the next one follows without a break.
     pub(super) async fn ask(&mut self, request: &[u8]) -> Result<Response, DialError> {
         self.record.enter(Phase::Upgrade, &self.evidence);
+        self.say(request).await
+    }
+
+    pub(super) async fn say(&mut self, request: &[u8]) -> Result<Response, DialError> {
         // A gateway may answer and close before it has read everything: the answer counts, so it is read first.
         let written = self.write(request).await;
         let response = self.read_response().await;

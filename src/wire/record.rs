@@ -24,6 +24,9 @@ pub struct Timings {
     pub proxy: Option<Duration>,
     /// The TLS handshake with the gateway.
     pub tls: Option<Duration>,
+    /// From the dialect's request before the upgrade to the end of its answer; `dns`, `tcp` and `tls` then count
+    /// both connections.
+    pub before: Option<Duration>,
     /// From the upgrade request to the end of the response's header.
     pub upgrade: Option<Duration>,
     /// From the beginning of the first phase to the end of the last, on its own clock.
@@ -38,6 +41,7 @@ impl Timings {
             (Phase::Tcp, self.tcp),
             (Phase::Proxy, self.proxy),
             (Phase::Tls, self.tls),
+            (Phase::Before, self.before),
             (Phase::Upgrade, self.upgrade),
         ]
         .into_iter()
@@ -55,6 +59,7 @@ impl Timings {
             Phase::Tcp => &mut self.tcp,
             Phase::Proxy => &mut self.proxy,
             Phase::Tls => &mut self.tls,
+            Phase::Before => &mut self.before,
             Phase::Upgrade => &mut self.upgrade,
             _ => return,
         };

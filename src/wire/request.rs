@@ -11,7 +11,7 @@ use url::Url;
 use super::endpoint::{Endpoint, Header, Offer};
 use super::error::DialError;
 
-/// An HTTP/1.1 request without a body. Neither the target nor any value is ever shown.
+/// An HTTP/1.1 request. Neither the target, nor any value, nor the body is ever shown.
 #[derive(Clone)]
 pub struct Request {
     /// The method.
@@ -21,6 +21,7 @@ pub struct Request {
     /// The version, as `HTTP/1.1`.
     pub version: String,
     headers: Vec<(String, SecretString)>,
+    body: Vec<u8>,
     key: String,
 }
 
@@ -58,6 +59,7 @@ impl Request {
             target: target(url, if credentials { &offer.query } else { &[] }).into(),
             version: "HTTP/1.1".into(),
             headers: Vec::with_capacity(16),
+            body: Vec::new(),
             key,
         };
         request.set("Host", authority(url));
@@ -94,6 +96,38 @@ impl Request {
         Ok(request)
     }
 
+    /// A request to the endpoint's host that asks for no upgrade: by any method, with another path and query,
+    /// further headers and a body of this media type.
+    ///
+    /// # Errors
+    /// As [`Request::upgrade`]; the path too can be unfit to be written.
+    pub fn plain(
+        endpoint: &Endpoint,
+        offer: &Offer,
+        (method, target): (&str, SecretString),
+        headers: Vec<(String, SecretString)>,
+        body: Option<(&str, Vec<u8>)>,
+    ) -> Result<Self, DialError> {
+        let mut request = Self::plain_get(endpoint, offer)?;
+        if !target.expose_secret().bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(DialError::Credential("a value in a path can't be written"));
+        }
+        (request.method, request.target) = (method.to_owned(), target);
+        request.set("Accept", "application/json");
+        for (name, value) in headers {
+            request.set_secret(&name, clean(&value));
+        }
+        if let Some((kind, content)) = body {
+            request.set("Content-Type", kind);
+            request.set("Content-Length", content.len().to_string());
+            request.body = content;
+        } else if method != "GET" {
+            request.set("Content-Length", "0");
+        }
+        request.check()?;
+        Ok(request)
+    }
+
     /// Sets a header, in place of one of the same name.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.set_secret(name, value.into().into());
@@ -119,7 +153,9 @@ impl Request {
             text.push_str("\r\n");
         }
         text.push_str("\r\n");
-        text.into_bytes()
+        let mut bytes = text.into_bytes();
+        bytes.extend_from_slice(&self.body);
+        bytes
     }
 
     fn set_secret(&mut self, name: &str, value: SecretString) {

@@ -1,6 +1,7 @@
 //! The one integration binary: each file is one subject.
 
 mod agent_log;
+mod before;
 mod causes;
 mod crowd;
 mod demo;

@@ -72,11 +72,12 @@ impl Handshake {
     async fn try_door(&self, visit: &Visit, ask: &Ask, who: &str) -> Result<Reception, Verdict> {
         let mut opened = match visit.open(ask, &Record::new()).await {
             Ok(opened) => opened,
-            Err(Refusal::Dial(DialError::Status { status })) if self.expect.is_refusal_status(status) => {
-                visit.evidence.remark(format!("{who}: refused by status {status}"));
-                return Ok(Reception::Refused(format!("status {status}")));
-            }
             Err(refusal) => {
+                if let Some(status) = refusal.status().filter(|status| self.expect.is_refusal_status(*status))
+                {
+                    visit.evidence.remark(format!("{who}: refused by status {status}"));
+                    return Ok(Reception::Refused(format!("status {status}")));
+                }
                 let mut verdict = refusal.verdict();
                 verdict.detail = format!("{who}: {}", verdict.detail);
                 return Err(verdict);

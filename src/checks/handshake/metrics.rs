@@ -76,6 +76,7 @@ pub(super) fn expected(target: &Target, greets: bool) -> Vec<(&'static Descripto
         (Phase::Tcp, !proxied),
         (Phase::Proxy, proxied),
         (Phase::Tls, url.scheme() == "wss"),
+        (Phase::Before, target.dialect.before().is_some()),
         (Phase::Upgrade, true),
         (Phase::FirstMessage, greets),
     ];

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::judge::Assertion;
 use crate::checks::{Cost, Profile, Surroundings};
-use crate::dialect::{Origin, Part, Variables};
+use crate::dialect::{Dialect, Origin, Part, Variables};
 use crate::model::Span;
 use crate::session::Manners;
 
@@ -204,12 +204,11 @@ impl Zombie {
     /// The check with what the dialect promises, and with a time-out.
     #[must_use]
     pub fn fit(mut self, around: &Surroundings<'_>) -> Self {
-        self = self.promised(around.dialect, &Variables::default());
-        let level = match around.dialect.beats() {
-            true => around.beat_interval(),
-            false => around.pings_interval(),
-        };
-        self.beat_within = self.beat_within.or(level);
+        if let Some(dialect) = around.dialect {
+            self = self.promised(dialect, &Variables::default());
+            let interval = if dialect.beats() { around.beat_interval() } else { around.pings_interval() };
+            self.beat_within = self.beat_within.or(interval);
+        }
         if self.timeout.is_none() {
             let paced = around.pace(u32::try_from(self.cost().connections).unwrap_or(u32::MAX));
             self.timeout = Some(Span::from(self.worst_case().get() + paced + SLACK.get()));
@@ -219,7 +218,7 @@ impl Zombie {
 
     /// The check with what the dialect promises, in its text or by what it captured on a connection.
     #[must_use]
-    pub(super) fn promised(mut self, dialect: &crate::dialect::Dialect, captured: &Variables) -> Self {
+    pub(super) fn promised(mut self, dialect: &Dialect, captured: &Variables) -> Self {
         if let Some(promise) = dialect.zombie(captured) {
             self.close_timeout = self.close_timeout.or(promise.release.map(Span::from));
             self.window.get_or_insert(Window {
@@ -232,7 +231,7 @@ impl Zombie {
     }
 
     /// Whether the dialect has what a mode needs.
-    pub(super) fn has(dialect: &crate::dialect::Dialect, mode: Mode) -> bool {
+    pub fn has(dialect: &Dialect, mode: Mode) -> bool {
         match mode {
             Mode::Mute | Mode::Stalled => true,
             Mode::HalfDead => dialect.beats() || dialect.has(Part::Heartbeat),

@@ -1,98 +1,18 @@
-//! The credential of a target, and where it goes.
+//! The credential of a target.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SecretSource;
+use crate::dialect::TokenPlace;
 
 /// The credential of a target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Auth {
     /// Where the token comes from: exactly one of `file` and `env`.
     pub token: SecretSource,
-    /// Where the token goes: exactly one; `Authorization: Bearer ...` when absent.
-    pub place: AuthPlace,
-}
-
-/// Where the token goes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct AuthPlace {
-    /// Into a header of the upgrade request.
+    /// Where the token goes: exactly one. When absent, where the dialect says, or `Authorization: Bearer ...`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub header: Option<HeaderPlace>,
-    /// Into the query of the URL.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub query: Option<QueryPlace>,
-    /// Into `Sec-WebSocket-Protocol`, as browsers must.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subprotocol: Option<SubprotocolPlace>,
-    /// Into a cookie.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cookie: Option<CookiePlace>,
-    /// Into the first message after the upgrade.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub first_message: Option<FirstMessagePlace>,
-}
-
-/// A header of the upgrade request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct HeaderPlace {
-    /// The header's name.
-    pub name: String,
-    /// What stands before the token.
-    pub prefix: String,
-}
-
-/// A parameter of the URL's query.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct QueryPlace {
-    /// The parameter's name.
-    pub name: String,
-}
-
-/// A subprotocol that carries the token; it is offered after the target's own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct SubprotocolPlace {
-    /// What stands before the token, such as `base64url.bearer.authorization.`.
-    pub prefix: String,
-}
-
-/// A cookie.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CookiePlace {
-    /// The cookie's name.
-    pub name: String,
-}
-
-/// The first message after the upgrade.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FirstMessagePlace {
-    /// The text message, in which `${token}` stands for the token (inside JSON strings it is escaped).
-    pub template: String,
-}
-
-impl Default for Auth {
-    fn default() -> Self {
-        let place = AuthPlace { header: Some(HeaderPlace::default()), ..AuthPlace::default() };
-        Self { token: SecretSource::default(), place }
-    }
-}
-
-impl Default for HeaderPlace {
-    fn default() -> Self {
-        Self { name: "Authorization".into(), prefix: "Bearer ".into() }
-    }
-}
-
-impl Default for QueryPlace {
-    fn default() -> Self {
-        Self { name: "access_token".into() }
-    }
+    pub place: Option<TokenPlace>,
 }

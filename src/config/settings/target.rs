@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Auth, Cookies, HeaderValue, MaskedUrl, Network, Proxy, Redirects, Resolve, SecretSource, Tls};
 use crate::checks::Checks;
+use crate::dialect::DEFAULT_PRESET;
 
 /// A gateway to watch. `defaults` has the same shape and is what each target starts from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +17,9 @@ pub struct TargetSettings {
     pub url: Option<MaskedUrl>,
     /// Labels of `gateprobe_target_info`, for routing alerts.
     pub labels: BTreeMap<String, String>,
+    /// What the gateway's protocol says: `websocket`, `json`, or a path that ends in `.yaml` or `.yml`, relative
+    /// to the folder of the file that it stands in.
+    pub dialect: String,
     /// The credential.
     pub auth: Option<Auth>,
     /// TLS towards the gateway.
@@ -24,7 +28,7 @@ pub struct TargetSettings {
     pub headers: BTreeMap<String, HeaderValue>,
     /// Send `X-Gateprobe-Target` with the target's name, so that the gateway's team can find these requests.
     pub identify: bool,
-    /// Subprotocols to offer, the wanted one first.
+    /// Subprotocols to offer, the wanted one first; those of the dialect when empty.
     pub subprotocols: Vec<String>,
     /// The most that all checks together may ask of the gateway.
     pub budget: Budget,
@@ -126,6 +130,7 @@ impl Default for TargetSettings {
         Self {
             url: None,
             labels: BTreeMap::new(),
+            dialect: DEFAULT_PRESET.into(),
             auth: None,
             tls: Tls::default(),
             headers: BTreeMap::new(),

@@ -1,6 +1,7 @@
 //! The loader as a whole: the examples load, each invalid example tells exactly its mistakes.
 
 mod damage;
+mod dialects;
 mod routes;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
     write("client.pem", &cert.pem());
     write("client-key.pem", &signing_key.serialize_pem());
     write("other-key.pem", &KeyPair::generate().unwrap().serialize_pem());
+    write("mistaken.yaml", "dialect: 1\nname: mistaken\nerror: {txt: x}\n");
     write("notes.txt", "nothing to see here\n");
     for secret in ["token", "chat-token", "reload-token", "proxy-password", "a", "t"] {
         write(secret, "s3cr3t\n");
@@ -52,6 +54,8 @@ fn examples() -> BTreeMap<String, String> {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             let text = std::fs::read_to_string(path).unwrap();
             let folder = FOLDER.path().to_str().unwrap();
+            let dialects = concat!("dialect: ", env!("CARGO_MANIFEST_DIR"), "/config/dialects/");
+            let text = text.replace("dialect: dialects/", dialects);
             (name, FOLDERS.iter().fold(text, |text, place| text.replace(place, folder)))
         })
         .collect()

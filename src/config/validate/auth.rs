@@ -4,20 +4,38 @@ use super::headers::complaint_about_name;
 use super::text::{is_header_text, is_token};
 use super::{Path, Report};
 use crate::config::files;
-use crate::config::settings::{Auth, AuthPlace, SecretSource, TargetSettings};
+use crate::config::settings::{Auth, SecretSource, TargetSettings};
+use crate::dialect::{Dialect, HeaderPlace, TokenPlace};
 
 /// Checks where the token comes from and where it goes.
-pub fn auth(report: &mut Report<'_>, target: &Path, settings: &TargetSettings) {
-    let Some(Auth { token, place }) = &settings.auth else { return };
+pub fn auth(report: &mut Report<'_>, target: &Path, settings: &TargetSettings, dialect: Option<&Dialect>) {
+    let Some(Auth { token, place }) = &settings.auth else {
+        if let Some(dialect) = dialect.filter(|dialect| dialect.sends_to_open("token")) {
+            let message = format!("{} sends the token, and the target has no auth", dialect.name());
+            report.warning(&target.key("dialect"), message);
+        }
+        return;
+    };
     let path = target.key("auth");
     secret_source(report, &path.key("token"), token, Missing::Later);
-    auth_place(report, &path.key("place"), place);
-    let header = place.header.as_ref();
+    if let Some(place) = place {
+        token_place(report, &path.key("place"), place);
+    }
+    let header = header_of(place.as_ref(), dialect);
     let same = header.and_then(|h| settings.headers.keys().find(|name| name.eq_ignore_ascii_case(&h.name)));
     if let Some(name) = same {
         let header_path = target.key("headers").key(name);
         let message = "auth sets this header already; remove one of them";
         report.problem_of(&[header_path, path.dotted("place.header.name")], message);
+    }
+}
+
+/// The header that the token goes into, if it goes into one.
+fn header_of(place: Option<&TokenPlace>, dialect: Option<&Dialect>) -> Option<HeaderPlace> {
+    match place.or(dialect.and_then(Dialect::credential)) {
+        Some(place) => place.header.clone(),
+        None if dialect.is_some_and(|dialect| dialect.sends_to_open("token")) => None,
+        None => Some(HeaderPlace::default()),
     }
 }
 
@@ -56,8 +74,9 @@ pub fn secret_source(report: &mut Report<'_>, path: &Path, source: &SecretSource
     }
 }
 
-fn auth_place(report: &mut Report<'_>, path: &Path, place: &AuthPlace) {
-    let AuthPlace { header, query, subprotocol, cookie, first_message } = place;
+/// Checks that the token goes to exactly one place, and can go there.
+pub fn token_place(report: &mut Report<'_>, path: &Path, place: &TokenPlace) {
+    let TokenPlace { header, query, subprotocol, cookie, first_message } = place;
     let given = [
         ("header", header.is_some()),
         ("query", query.is_some()),

@@ -72,7 +72,8 @@ pub fn complaint_about_name(name: &str) -> Option<&'static str> {
     }
 }
 
-fn is_credential(name: &str) -> bool {
+/// Whether a header of this name most likely carries a credential.
+pub fn is_credential(name: &str) -> bool {
     let lower = name.to_lowercase();
     CREDENTIALS.contains(&lower.as_str()) || CREDENTIAL_WORDS.iter().any(|word| lower.contains(word))
 }

@@ -4,6 +4,7 @@ mod agent;
 mod auth;
 mod checks;
 mod connection;
+mod dialect;
 mod headers;
 mod module;
 mod names;
@@ -11,14 +12,16 @@ mod target;
 mod text;
 
 use std::collections::BTreeMap;
+use std::path::{Path as FilePath, PathBuf};
 
 pub use agent::agent;
+pub use dialect::dialect;
 pub use module::module;
 pub use names::{entry_names, target_labels};
 pub use target::target;
 
 use super::locate::{At, Locator};
-use super::place::Path;
+use super::place::{Path, Place};
 use super::problem::{Problem, Warning};
 use super::refused::Refused;
 
@@ -75,6 +78,16 @@ impl<'a> Report<'a> {
     /// Whether a target itself says something, and not only `defaults`.
     pub fn is_targets_own(&self, path: &Path) -> bool {
         self.locator.layer(path).is_some()
+    }
+
+    /// The folder of the file that a value stands in; empty where it stands in no file.
+    pub fn folder(&self, path: &Path) -> PathBuf {
+        match self.locator.find_at(&self.refused.original(path), At::Value).0 {
+            Place::File { file, .. } => {
+                FilePath::new(&*file).parent().map(FilePath::to_owned).unwrap_or_default()
+            }
+            _ => PathBuf::new(),
+        }
     }
 
     fn located(&self, paths: &[Path], message: String, at: At) -> Option<Problem> {

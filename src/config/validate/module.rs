@@ -6,6 +6,7 @@ use super::{Path, Report, checks};
 use crate::checks::CheckSpec;
 use crate::config::settings::{Allow, HeaderValue, TargetSettings};
 use crate::config::words::quoted;
+use crate::dialect::Dialect;
 
 /// Checks a module; its one check if it has one.
 pub fn module(
@@ -13,9 +14,10 @@ pub fn module(
     path: &Path,
     allow: &Allow,
     settings: &TargetSettings,
+    dialect: Option<&Dialect>,
 ) -> Option<CheckSpec> {
-    let mut specs = checks::specs(settings);
-    connection_settings(report, path, settings, None, &specs);
+    let mut specs = checks::specs(settings, dialect);
+    connection_settings(report, path, settings, dialect, None, &specs);
     hosts(report, path, allow, settings);
     if specs.len() != 1 {
         let message = format!("a module is exactly one check, and {} are on", specs.len());

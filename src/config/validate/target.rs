@@ -12,6 +12,7 @@ use crate::checks::CheckSpec;
 use crate::config::pause::Pause;
 use crate::config::settings::{TargetSettings, Tls};
 use crate::config::words::{looks_secret, quoted};
+use crate::dialect::Dialect;
 
 /// A target's parts in their parsed form.
 pub struct Parsed {
@@ -24,11 +25,17 @@ pub struct Parsed {
 }
 
 /// Checks a target.
-pub fn target(report: &mut Report<'_>, path: &Path, settings: &TargetSettings, now: Timestamp) -> Parsed {
+pub fn target(
+    report: &mut Report<'_>,
+    path: &Path,
+    settings: &TargetSettings,
+    dialect: Option<&Dialect>,
+    now: Timestamp,
+) -> Parsed {
     let url = settings.url.as_ref().and_then(|text| websocket_url(report, &path.key("url"), &text.0));
     target_labels(report, path, &settings.labels);
-    let checks = checks::specs(settings);
-    connection_settings(report, path, settings, url.as_ref(), &checks);
+    let checks = checks::specs(settings, dialect);
+    connection_settings(report, path, settings, dialect, url.as_ref(), &checks);
     if checks.is_empty() {
         report.problem(
             &path.key("checks"),
@@ -43,10 +50,11 @@ pub fn connection_settings(
     report: &mut Report<'_>,
     path: &Path,
     settings: &TargetSettings,
+    dialect: Option<&Dialect>,
     url: Option<&Url>,
     specs: &[CheckSpec],
 ) {
-    auth::auth(report, path, settings);
+    auth::auth(report, path, settings, dialect);
     headers::headers(report, path, &settings.headers);
     connection::tls(report, &path.key("tls"), &settings.tls);
     connection::proxy(report, &path.key("proxy"), &settings.proxy);
@@ -54,7 +62,7 @@ pub fn connection_settings(
     connection::network(report, &path.key("network"), &settings.network, url.and_then(address));
     subprotocols(report, path, &settings.subprotocols);
     for spec in specs {
-        checks::check(report, path, settings, spec);
+        checks::check(report, path, settings, dialect, spec);
     }
     if url.is_some_and(|url| url.scheme() == "ws") {
         let tls = path.key("tls");

@@ -18,6 +18,8 @@ pub use credential::{CookiePlace, FirstMessagePlace, HeaderPlace, QueryPlace, Su
 pub use message::{MessageSpec, PatternSpec};
 pub use promise::{ClosesSpec, CodeSpec, IntervalSpec, IntervalUnit, LimitsSpec, ZombieSpec};
 
+const NAME: &str = "can't be a name; write a lower-case letter, then lower-case letters, digits and -";
+
 /// Which variable is taken from where: a JSON Pointer (RFC 6901) by name.
 pub type CaptureSpec = BTreeMap<String, String>;
 
@@ -31,6 +33,7 @@ pub struct Spec {
     pub dialect: u32,
     /// The dialect's name: lower-case letters, digits and `-`.
     #[schemars(regex(pattern = r"^[a-z][a-z0-9-]{0,62}$"))]
+    #[schemars(extend("x-expects" = NAME))]
     pub name: String,
     /// One line for people.
     #[serde(default)]

@@ -1,6 +1,7 @@
 //! What a gateway promises: intervals, windows, close codes, limits.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
@@ -103,6 +104,15 @@ pub struct LimitsSpec {
 /// A number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SizeSpec(pub u64);
+
+impl fmt::Display for IntervalSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(span) => span.fmt(f),
+            Self::Captured { captured, .. } => write!(f, "${{{captured}}}"),
+        }
+    }
+}
 
 impl JsonSchema for IntervalSpec {
     fn schema_name() -> Cow<'static, str> {

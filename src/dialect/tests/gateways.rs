@@ -263,5 +263,6 @@ fn a_request_before_the_upgrade() {
         "its answer is not JSON",
     ];
     assert_eq!(errors, wanted);
+    assert!(before.request(&Variables::new()).headers.is_empty(), "no token, no header");
     assert!(dialect.sends("ticket") && dialect.sends_to_open("token") && !dialect.sends("payload"));
 }

@@ -3,12 +3,13 @@
 use super::{Path, Report};
 use crate::checks::Handshake;
 use crate::config::settings::TargetSettings;
+use crate::dialect::Dialect;
 
 /// Checks its settings.
 pub fn handshake(
     report: &mut Report<'_>,
     target: &Path,
-    settings: &TargetSettings,
+    (settings, dialect): (&TargetSettings, Option<&Dialect>),
     path: &Path,
     check: &Handshake,
 ) {
@@ -16,7 +17,8 @@ pub fn handshake(
         let message = "needs auth, or there is no token to leave out";
         report.problem_of(&[path.dotted("expect.no_token_refused"), target.key("auth")], message);
     }
-    if check.require_subprotocol && settings.subprotocols.is_empty() {
+    let offers = !settings.subprotocols.is_empty() || dialect.is_none_or(|d| !d.subprotocols().is_empty());
+    if check.require_subprotocol && !offers {
         let message = "needs subprotocols to choose from";
         report.problem_of(&[path.key("require_subprotocol"), target.key("subprotocols")], message);
     }

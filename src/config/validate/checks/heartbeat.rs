@@ -2,12 +2,20 @@
 
 use super::{Path, Report, within};
 use crate::checks::Heartbeat;
+use crate::checks::heartbeat::LevelSetting;
+use crate::dialect::{Dialect, Part};
 use crate::model::Span;
 
 const LEAST_EVERY: Span = Span::millis(10);
 
 /// Checks its settings.
-pub fn heartbeat(report: &mut Report<'_>, path: &Path, check: &Heartbeat) {
+pub fn heartbeat(
+    report: &mut Report<'_>,
+    target: &Path,
+    dialect: Option<&Dialect>,
+    path: &Path,
+    check: &Heartbeat,
+) {
     let bounds = &check.thresholds;
     let spans = [
         ("thresholds.mean", bounds.mean),
@@ -31,6 +39,13 @@ pub fn heartbeat(report: &mut Report<'_>, path: &Path, check: &Heartbeat) {
             &path.key("levels"),
             "pings nowhere; write protocol or application, or remove the field",
         );
+    }
+    let application = check.levels.iter().flatten().position(|level| *level == LevelSetting::Application);
+    if let (Some(index), Some(dialect)) =
+        (application, dialect.filter(|dialect| !dialect.has(Part::Heartbeat)))
+    {
+        let message = format!("the dialect {} has no heartbeat of the client", dialect.name());
+        report.problem_of(&[path.key("levels").index(index), target.key("dialect")], message);
     }
     for (field, interval) in [("pings", check.server.pings), ("beats", check.server.beats)] {
         let tolerance = check.server.tolerance;

@@ -6,30 +6,37 @@ mod zombie;
 
 use super::{Path, Report};
 use crate::checks::{CheckSpec, Surroundings};
+use crate::config::cost::cost;
 use crate::config::settings::{Budget, TargetSettings};
+use crate::dialect::Dialect;
 use crate::model::Span;
 
 const LEAST_INTERVAL: Span = Span::secs(1);
 const LEAST_TIMEOUT: Span = Span::millis(100);
 
 /// The checks that are on, with what they need to know of the target.
-pub fn specs(settings: &TargetSettings) -> Vec<CheckSpec> {
-    let around = Surroundings {
-        dialect: &crate::config::endpoint::plain(),
-        connections_per_second: settings.budget.connections_per_second,
-    };
+pub fn specs(settings: &TargetSettings, dialect: Option<&Dialect>) -> Vec<CheckSpec> {
+    let around = Surroundings { dialect, connections_per_second: settings.budget.connections_per_second };
     settings.checks.clone().into_specs().into_iter().map(|spec| spec.fit(&around)).collect()
 }
 
 /// Checks the settings of one check against each other and against the target.
-pub fn check(report: &mut Report<'_>, target: &Path, settings: &TargetSettings, check: &CheckSpec) {
+pub fn check(
+    report: &mut Report<'_>,
+    target: &Path,
+    settings: &TargetSettings,
+    dialect: Option<&Dialect>,
+    check: &CheckSpec,
+) {
     let path = target.key("checks").key(check.kind());
     times(report, &path, check);
-    budget(report, target, &settings.budget, &path, check);
+    budget(report, target, (&settings.budget, dialect), &path, check);
     match check {
-        CheckSpec::Handshake(check) => handshake::handshake(report, target, settings, &path, check),
-        CheckSpec::Heartbeat(check) => heartbeat::heartbeat(report, &path, check),
-        CheckSpec::Zombie(check) => zombie::zombie(report, &path, check),
+        CheckSpec::Handshake(check) => {
+            handshake::handshake(report, target, (settings, dialect), &path, check)
+        }
+        CheckSpec::Heartbeat(check) => heartbeat::heartbeat(report, target, dialect, &path, check),
+        CheckSpec::Zombie(check) => zombie::zombie(report, target, dialect, &path, check),
     }
 }
 
@@ -59,8 +66,14 @@ fn times(report: &mut Report<'_>, path: &Path, check: &CheckSpec) {
 }
 
 /// A run that its budget can't carry to the end before the time-out would be inconclusive for ever.
-fn budget(report: &mut Report<'_>, target: &Path, budget: &Budget, path: &Path, check: &CheckSpec) {
-    let cost = check.cost();
+fn budget(
+    report: &mut Report<'_>,
+    target: &Path,
+    (budget, dialect): (&Budget, Option<&Dialect>),
+    path: &Path,
+    check: &CheckSpec,
+) {
+    let cost = cost(check, dialect);
     let seconds = check.timeout().as_secs_f64();
     let budget_path = target.key("budget");
     let mut complain = |field: &str, message: String| {

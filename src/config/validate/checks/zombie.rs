@@ -2,12 +2,20 @@
 
 use super::{Path, Report, within};
 use crate::checks::Zombie;
+use crate::checks::zombie::Mode;
+use crate::dialect::Dialect;
 use crate::model::Span;
 
 const LEAST_EVERY: Span = Span::millis(10);
 
 /// Checks its settings.
-pub fn zombie(report: &mut Report<'_>, path: &Path, check: &Zombie) {
+pub fn zombie(
+    report: &mut Report<'_>,
+    target: &Path,
+    dialect: Option<&Dialect>,
+    path: &Path,
+    check: &Zombie,
+) {
     let spans = [
         ("pong_timeout", Some(check.pong_timeout)),
         ("connect_timeout", Some(check.connect_timeout)),
@@ -19,6 +27,11 @@ pub fn zombie(report: &mut Report<'_>, path: &Path, check: &Zombie) {
     if check.modes.as_ref().is_some_and(Vec::is_empty) {
         let message = "nothing goes silent; write mute, half_dead or stalled, or remove the field";
         report.problem(&path.key("modes"), message);
+    }
+    let half_dead = check.modes.iter().flatten().position(|mode| *mode == Mode::HalfDead);
+    if let (Some(index), Some(dialect)) = (half_dead, dialect.filter(|d| !Zombie::has(d, Mode::HalfDead))) {
+        let message = format!("the dialect {} has no heartbeat to leave unanswered", dialect.name());
+        report.problem_of(&[path.key("modes").index(index), target.key("dialect")], message);
     }
     if check.bystander_every < LEAST_EVERY {
         let message = format!("{} is too often; the least is {LEAST_EVERY}", check.bystander_every);
