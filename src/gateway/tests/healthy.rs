@@ -163,7 +163,7 @@ async fn a_client_that_answers_pings_stays_and_a_mute_one_is_closed() {
     let sent = |wanted: EventKind| events.iter().find(|event| event.kind == wanted).unwrap();
     let missed = sent(EventKind::CloseSent { code: Some(1011) }).monotonic_ns
         - sent(EventKind::PingSent { number: 6 }).monotonic_ns;
-    assert!((300..450).contains(&(missed / 1_000_000)), "{missed} ns");
+    assert!(missed >= 300_000_000, "{missed} ns");
 }
 
 #[tokio::test]

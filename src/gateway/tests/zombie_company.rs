@@ -70,7 +70,7 @@ async fn recovered_evicted_does_not_forgive_a_late_pong() {
         client.rest().await;
         let close = at(&gateway, 1, &EventKind::CloseSent { code: Some(1011) });
         let waited = close - at(&gateway, 1, &EventKind::PingSent { number: 1 });
-        assert!(waited >= 1_999_000_000, "{waited}");
+        assert!(waited >= 2_000_000_000, "{waited}");
         at(&gateway, 1, &EventKind::PongReceived { number: 13 });
     }
 }
@@ -132,6 +132,5 @@ async fn session_closed_after_counts_from_the_upgrade_or_the_switch() {
     let switched = gateway.events(0).last().unwrap().monotonic_ns;
     assert_eq!(behave(client).await, Some(1011));
     let close = at(&gateway, 2, &EventKind::CloseSent { code: Some(1011) });
-    // The switch is logged just after it was made.
-    assert!(close - switched >= 149_000_000, "{}", close - switched);
+    assert!(close - switched >= 150_000_000, "{}", close - switched);
 }
