@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
+use tokio::time::MissedTickBehavior;
 
 use super::client::*;
 use crate::gateway::{Event, EventKind, Handle, Settings};
@@ -46,17 +47,18 @@ async fn stuffed(gateway: &Handle) -> Client {
     let mut client = narrow(gateway).await;
     let flood = frame(0x82, &vec![0; 60_000]);
     let mut written = 0;
-    // It is stuck when not a byte more goes in for ten beats of the gateway.
     let mut beats = tokio::time::interval(Duration::from_millis(20));
-    beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let pings = || gateway.events(0).iter().filter(|event| event.kind.ping_sent().is_some()).count();
+    // It is full when of ten pings that were due not one went out.
     let (mut before, mut still) = (0, 0);
     while still < 10 {
         let rest = &flood[written % flood.len()..];
         tokio::select! {
             count = client.stream.write(rest) => written += count.unwrap(),
             _ = beats.tick() => {
-                still = if written == before { still + 1 } else { 0 };
-                before = written;
+                still = if pings() == before { still + 1 } else { 0 };
+                before = pings();
             }
         }
     }
