@@ -72,7 +72,7 @@ pub struct Args {
     #[arg(long, value_name = "INTERVAL", value_parser = duration)]
     application_heartbeat: Option<Duration>,
     /// How long that may stay unanswered before the client is closed with 4000
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, requires = "application_heartbeat")]
     application_timeout: Duration,
     /// Close a client with 4001 that sends no text or binary message for so long
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -238,8 +238,8 @@ fn duration_or_zero(text: &str) -> anyhow::Result<Duration> {
 
 fn faults_help() -> String {
     format!(
-        "Faults, on from the start with --fault, switched at any time by the control API (PUT and DELETE \
-         /faults/NAME):\n\n{}",
+        "Faults: on from the start with --fault, switched at any time with PUT and DELETE /faults/NAME of the \
+         control API\n\n{}",
         catalogue()
     )
 }
@@ -300,6 +300,7 @@ mod tests {
             ("--fault upgrade_status=1", "STATUS, 200 to 599"),
             ("--heartbeat-interval 5", "such as 10s"),
             ("--heartbeat-timeout 0s", "longer than zero"),
+            ("--application-timeout 1s", "--application-heartbeat"),
             ("--tls-cert a", "--tls"),
             ("--tls-ca-out a", "--tls"),
         ] {

@@ -145,6 +145,17 @@ pub enum EventKind {
     Draining,
 }
 
+impl EventKind {
+    /// The ping that was sent, if it is about one.
+    pub(super) fn ping_sent(&self) -> Option<(Level, u64)> {
+        match self {
+            Self::PingSent { number } => Some((Level::Protocol, *number)),
+            Self::ApplicationPingSent { number } => Some((Level::Application, *number)),
+            _ => None,
+        }
+    }
+}
+
 /// One of the gateway's two heartbeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -106,6 +106,14 @@ impl Heartbeat {
         Some(self.last)
     }
 
+    /// Notes that the kernel took a ping at `at`: only from then on the client could answer. The time
+    /// of one that never gets so far, because the client does not read, counts from [`Self::ping`].
+    pub fn sent(&mut self, number: u64, at: Instant) {
+        if let Some((_, sent)) = self.unanswered.iter_mut().find(|(unanswered, _)| *unanswered == number) {
+            *sent = at;
+        }
+    }
+
     /// The newest ping, 0 before the first.
     pub fn last(&self) -> u64 {
         self.last
@@ -187,9 +195,10 @@ mod tests {
         assert_eq!(beat.deadline(), None);
         assert_eq!(beat.ping(start + 20 * SECOND, false), Some(2));
         assert_eq!(beat.deadline(), Some(start + 30 * SECOND));
-        assert_eq!(beat.miss(start + 29 * SECOND), None);
-        assert_eq!(beat.miss(start + 30 * SECOND), Some(2));
-        assert_eq!(beat.miss(start + 31 * SECOND), None);
+        beat.sent(2, start + 21 * SECOND);
+        assert_eq!(beat.miss(start + 30 * SECOND), None);
+        assert_eq!(beat.miss(start + 31 * SECOND), Some(2));
+        assert_eq!(beat.miss(start + 32 * SECOND), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
-use super::event::EventKind;
+use super::event::{EventKind, Level};
 use super::kernel::monotonic_ns;
 use super::peer::Peer;
 
@@ -45,6 +45,8 @@ pub struct Link<'a, S> {
     pub read_at: u64,
     /// Bytes that are to go out.
     pub output: BytesMut,
+    /// The pings that went out, and when; whoever sends pings takes them from here.
+    pub pings_sent: Vec<(Level, u64, Instant)>,
     marks: VecDeque<(u64, EventKind)>,
     flushed: bool,
     written: u64,
@@ -61,6 +63,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
             input: BytesMut::new(),
             read_at: 0,
             output: BytesMut::new(),
+            pings_sent: Vec::new(),
             marks: VecDeque::new(),
             flushed: true,
             written: 0,
@@ -186,6 +189,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
         self.flushed = true;
         let sent_at = monotonic_ns();
         while let Some((_, event)) = self.marks.pop_front_if(|(end, _)| *end <= self.written) {
+            self.pings_sent.extend(event.ping_sent().map(|(level, number)| (level, number, Instant::now())));
             self.peer.log_at(Some(sent_at), event);
         }
         Poll::Ready(Ok(Turn::Wrote))

@@ -108,7 +108,7 @@ impl Metrics {
 fn code_label(code: Option<u16>) -> String {
     match code {
         None => "none".to_owned(),
-        Some(code @ 1000..=1015) => code.to_string(),
+        Some(code @ (1000..=1015 | 4000 | 4001)) => code.to_string(),
         Some(_) => "other".to_owned(),
     }
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::EventKind;
 use super::fault::{Fault, FaultError, FaultKind, FaultSet, lacks};
+use super::kernel::monotonic_ns;
 use super::log::Log;
 use super::metrics::Metrics;
 use super::peer::{Peer, Phase};
@@ -91,9 +92,11 @@ impl Shared {
             self.refuse_counter.store(0, Ordering::Relaxed);
         }
         let text = fault.to_string();
+        // What is counted from the switch begins at the moment that the log tells.
+        let switched = monotonic_ns();
         self.faults.send_modify(|faults| Arc::make_mut(faults).insert(fault, Instant::now()));
         self.metrics.fault(kind, true);
-        self.record(EventKind::FaultSet { fault: text });
+        self.log.push(None, Some(switched), EventKind::FaultSet { fault: text });
         Ok(())
     }
 

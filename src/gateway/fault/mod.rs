@@ -25,8 +25,9 @@ pub fn catalogue() -> String {
     let mut group = "";
     for kind in FaultKind::ALL {
         if kind.group() != group {
+            let gap = if group.is_empty() { "" } else { "\n" };
             group = kind.group();
-            text.push_str(&format!("{group}:\n"));
+            text.push_str(&format!("{gap}{group}:\n"));
         }
         let usage = format!("  {}", kind.usage());
         text.push_str(&format!("{usage:<COLUMN$}{}\n", kind.help()));

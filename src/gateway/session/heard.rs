@@ -16,6 +16,10 @@ use crate::gateway::message::Message;
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
     /// Takes all whole messages that have been read.
     pub(super) fn take_messages(&mut self) {
+        // First of all: a pong can only answer what was sent.
+        for (level, number, at) in self.link.pings_sent.drain(..) {
+            self.vigil.sent(level, number, at);
+        }
         while matches!(self.state, State::Open | State::Closing { .. }) {
             let frame = frame::decode(&mut self.link.input, self.assembler.room());
             let message = match frame {

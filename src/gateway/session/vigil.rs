@@ -78,6 +78,13 @@ impl Vigil {
         self.beat_mut(level)?.ping(now, stuck)
     }
 
+    /// Notes when a ping went out.
+    pub fn sent(&mut self, level: Level, number: u64, at: Instant) {
+        if let Some(beat) = self.beat_mut(level) {
+            beat.sent(number, at);
+        }
+    }
+
     /// When the oldest unanswered ping of a level was sent.
     pub fn waiting_since(&self, level: Level) -> Option<Instant> {
         self.beat(level)?.waiting_since()

@@ -135,6 +135,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
+    /// The next frame that is no ping; pings are answered on the way.
+    pub async fn frame_answering(&mut self) -> Got {
+        loop {
+            let got = self.frame().await;
+            if got.opcode() != PING {
+                return got;
+            }
+            self.send_frame(PONG, &got.payload).await;
+        }
+    }
+
+    /// The next frame that is no ping; pings are left unanswered.
+    pub async fn frame_mute(&mut self) -> Got {
+        loop {
+            let got = self.frame().await;
+            if got.opcode() != PING {
+                return got;
+            }
+        }
+    }
+
+    /// Reads pings, and nothing else, up to this number, answering none.
+    pub async fn pings_until(&mut self, number: u64) {
+        loop {
+            let got = self.frame().await;
+            assert_eq!(got.opcode(), PING, "{got:?}");
+            if got.payload == number.to_be_bytes() {
+                return;
+            }
+        }
+    }
+
     /// Reads what is left until the gateway ends the connection.
     pub async fn rest(&mut self) -> (Vec<u8>, Ended) {
         loop {
@@ -208,6 +240,34 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(&key);
     bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]));
     bytes
+}
+
+/// A gateway that pings each 20 ms, and has nobody wait for long.
+pub fn lively(timeout_ms: u64) -> Settings {
+    Settings {
+        heartbeat_interval: Some(Duration::from_millis(20)),
+        heartbeat_timeout: Duration::from_millis(timeout_ms),
+        close_timeout: Duration::from_millis(200),
+        ..Settings::default()
+    }
+}
+
+/// A healthy gateway with these settings, whose faults are switched on then.
+pub async fn gateway_with(settings: Settings, faults: &[&str]) -> Handle {
+    let gateway = gateway(settings).await;
+    faults.iter().for_each(|fault| set(&gateway, fault));
+    gateway
+}
+
+pub fn set(gateway: &Handle, fault: &str) {
+    gateway.set_fault(fault.parse().unwrap()).unwrap();
+}
+
+/// When the gateway logged the first such event of a connection, in nanoseconds.
+pub fn at(gateway: &Handle, connection: u64, wanted: &EventKind) -> u64 {
+    let events = gateway.events(0);
+    let found = events.iter().find(|event| event.connection == Some(connection) && event.kind == *wanted);
+    found.unwrap_or_else(|| panic!("no {wanted:?} of {connection}: {events:#?}")).monotonic_ns
 }
 
 /// Waits for the first event from number `since` on that `wanted` accepts.

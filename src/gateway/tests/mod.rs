@@ -1,9 +1,15 @@
 //! Tests over real sockets: what a client sees on the wire, byte by byte.
 
 mod accept_faults;
+mod beat_faults;
+mod beats;
 mod client;
 mod control;
 mod healthy;
+mod pong_faults;
 mod session_faults;
+mod stalled;
 mod tls;
 mod upgrade_faults;
+mod zombie_company;
+mod zombie_faults;

@@ -8,6 +8,10 @@ async fn a_moment() {
     tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
+fn unwatched_settings() -> Settings {
+    Settings { heartbeat_interval: None, ..Settings::default() }
+}
+
 /// An open session whose hello has been read.
 async fn greeted(gateway: &Handle) -> Client {
     let mut client = open(gateway).await;
@@ -174,4 +178,31 @@ async fn a_fault_that_cannot_show_is_refused() {
         assert!(error.contains("can have no effect"), "{error}");
     }
     assert!(plain.faults().is_empty());
+    let unwatched = gateway(unwatched_settings()).await;
+    for fault in [
+        "zombies_kept",
+        "zombies_late=1s",
+        "zombies_early=1s",
+        "zombies_half_closed",
+        "zombies_cut",
+        "zombies_reset",
+        "zombies_code=1000",
+        "healthy_evicted",
+        "recovered_evicted",
+        "application_zombies_kept",
+        "stalled_fin",
+        "slow_beside_zombies=1s",
+        "pings_missing",
+        "pings_drift=1s",
+        "pings_early=1s",
+        "application_pings_missing",
+        "application_pings_drift=1s",
+    ] {
+        let error = unwatched.set_fault(fault.parse().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("can have no effect"), "{error}");
+    }
+    let patient = Settings { idle_timeout: Some(Duration::from_secs(60)), ..unwatched_settings() };
+    let patient = gateway(patient).await;
+    assert!(patient.set_fault(Fault::ZombiesKept).is_ok());
+    assert!(patient.set_fault(Fault::RecoveredEvicted).is_err());
 }
