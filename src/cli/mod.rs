@@ -108,7 +108,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => run::run(args).await,
             Command::Check(args) => check::run(args).await,
             Command::Config(args) => Exit::from_code(config::run(&args)),
-            Command::Dialect(args) => Exit::from_code(dialect::run(&args)),
+            Command::Dialect(args) => dialect::run(&args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Gateway(args) => match gateway::run(args).await {
                 Ok(code) => Exit::from_code(code),

@@ -9,8 +9,10 @@ mod jar;
 mod offer;
 mod opened;
 mod pings;
+mod redact;
 mod talk;
 mod target;
+mod trial;
 mod visit;
 
 pub use before::BeforeFault;
@@ -20,8 +22,9 @@ pub use jar::{Cookies, Jar};
 pub use offer::Ask;
 pub use opened::{Heard, Opened};
 pub use pings::{Pings, Tally};
-pub use talk::{Level, Manners, Talk, Word};
+pub use talk::{Level, Line, Manners, Talk, Word};
 pub use target::Target;
+pub use trial::{Told, trial};
 pub use visit::{Refusal, Visit};
 
 /// How long a Close may take to be written where it is no more than a courtesy.

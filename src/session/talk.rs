@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::opened::{Heard, Opened};
 use super::visit::Visit;
 use crate::dialect::{Answer, Dialogue, Meaning, Message, Part, Variables};
-use crate::model::{Cause, Failure, Outcome, Phase, Verdict};
+use crate::model::{Cause, Failure, FrameKind, Outcome, Phase, Side, Verdict};
 use crate::wire::{OutFrame, SendError};
 
 /// What we answer by ourselves.
@@ -61,6 +61,21 @@ pub struct Talk {
     dialogue: Dialogue,
     /// What we owe for the latest ping and the latest beat that we did not answer.
     owed: (Option<Bytes>, Option<Message>),
+    /// What was said, word by word, for whoever wants to read along; a check never does.
+    transcript: Option<Vec<Line>>,
+}
+
+/// A line of a transcript. Holds what was said in full: whoever shows it must redact it.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// When it had been read, or right before it was written.
+    pub at: StdInstant,
+    /// Who said it.
+    pub from: Side,
+    /// What was said; none for a control frame.
+    pub message: Option<Message>,
+    /// What it is, in a word.
+    pub what: &'static str,
 }
 
 /// What was said, and what it means.
@@ -130,17 +145,36 @@ impl Talk {
     ///
     /// # Errors
     /// The verdict, when the gateway does not do its part.
-    pub async fn begin(visit: &Visit, mut opened: Opened, manners: Manners) -> Result<Self, Verdict> {
-        opened.authenticate(visit.target()).await?;
-        let given = std::mem::take(&mut opened.variables);
-        let dialogue = Dialogue::new(Arc::clone(&visit.target().dialect), given);
-        let mut talk = Self { opened, manners: Manners::ATTENTIVE, dialogue, owed: (None, None) };
+    pub async fn begin(visit: &Visit, opened: Opened, manners: Manners) -> Result<Self, Verdict> {
+        let mut talk = Self::new(visit, opened);
         talk.open(visit).await?;
         talk.manners = manners;
         Ok(talk)
     }
 
-    async fn open(&mut self, visit: &Visit) -> Result<(), Verdict> {
+    /// A conversation of which nothing was said yet; attentive.
+    pub fn new(visit: &Visit, mut opened: Opened) -> Self {
+        let given = std::mem::take(&mut opened.variables);
+        let dialogue = Dialogue::new(Arc::clone(&visit.target().dialect), given);
+        Self { opened, manners: Manners::ATTENTIVE, dialogue, owed: (None, None), transcript: None }
+    }
+
+    /// Keeps a transcript from now on, until it is taken.
+    pub fn transcribe(&mut self) {
+        self.transcript.get_or_insert_default();
+    }
+
+    /// What was said since the last time.
+    pub fn take_transcript(&mut self) -> Vec<Line> {
+        self.transcript.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The token where it goes by first message, then the dialect's own opening.
+    ///
+    /// # Errors
+    /// The verdict, when the gateway does not do its part.
+    pub async fn open(&mut self, visit: &Visit) -> Result<(), Verdict> {
+        self.opened.authenticate(visit.target()).await?;
         if !self.dialogue.is_open() {
             self.opened.evidence.enter(Phase::FirstMessage);
         }
@@ -192,6 +226,7 @@ impl Talk {
     }
 
     async fn mind(&mut self, heard: Heard) -> Word {
+        self.transcribe_heard(&heard);
         match heard {
             Heard::Ping { payload, at } => {
                 self.owed.0 = Some(payload);
@@ -229,10 +264,10 @@ impl Talk {
     /// Where an answer can't be sent any more, what is read next tells why.
     async fn answer(&mut self, pong: bool, beat: bool) {
         if let Some(payload) = self.owed.0.take_if(|_| pong) {
-            let _ = self.opened.dialed.socket.send(&OutFrame::pong(payload)).await;
+            let _ = self.deliver(&OutFrame::pong(payload)).await;
         }
         if let Some(reply) = self.owed.1.take_if(|_| beat) {
-            let _ = self.opened.dialed.socket.send(&frame(reply)).await;
+            let _ = self.deliver(&frame(reply)).await;
         }
     }
 
@@ -265,6 +300,11 @@ impl Talk {
         self.dialogue.forget(exchange);
     }
 
+    /// What cleans up after us, in order.
+    pub fn teardown(&self) -> Vec<Message> {
+        self.dialogue.teardown()
+    }
+
     /// What was given to the conversation and what it captured.
     pub fn variables(&self) -> &Variables {
         self.dialogue.variables()
@@ -281,7 +321,7 @@ impl Talk {
     }
 
     async fn send(&mut self, frame: OutFrame) -> Result<StdInstant, Word> {
-        match self.opened.dialed.socket.send(&frame).await {
+        match self.deliver(&frame).await {
             Ok(at) => Ok(at),
             // What the gateway said before it hung up may still be there to be read, and says more.
             Err(error) => loop {
@@ -294,13 +334,39 @@ impl Talk {
         }
     }
 
+    async fn deliver(&mut self, frame: &OutFrame) -> Result<StdInstant, SendError> {
+        let at = self.opened.dialed.socket.send(frame).await?;
+        if let Some(transcript) = &mut self.transcript {
+            let (message, what) = match frame.kind() {
+                FrameKind::Text => {
+                    let text = String::from_utf8_lossy(&frame.payload).into_owned();
+                    (Some(Message::Text(text)), "message")
+                }
+                FrameKind::Binary => (Some(Message::Binary(frame.payload.clone())), "message"),
+                FrameKind::Ping => (None, "ping"),
+                FrameKind::Pong => (None, "pong"),
+                _ => (None, "close"),
+            };
+            transcript.push(Line { at, from: Side::Us, message, what });
+        }
+        Ok(at)
+    }
+
+    fn transcribe_heard(&mut self, heard: &Heard) {
+        let Some(transcript) = &mut self.transcript else { return };
+        let (at, message, what) = match heard {
+            Heard::Message { message, at } => (*at, Some(message.clone()), "message"),
+            Heard::Ping { at, .. } => (*at, None, "ping"),
+            Heard::Pong { at, .. } => (*at, None, "pong"),
+            Heard::Close { at, .. } => (*at, None, "close"),
+            Heard::Ended { at, .. } => (*at, None, "end of TCP"),
+            _ => return,
+        };
+        transcript.push(Line { at, from: Side::Gateway, message, what });
+    }
+
     /// Says goodbye where that is possible at once; how the gateway takes it is not looked at.
     pub async fn leave(mut self, visit: &Visit) {
-        for message in self.dialogue.teardown() {
-            if self.say(message).await.is_err() {
-                return;
-            }
-        }
         self.opened.afford_control().await;
         self.opened.evidence.enter(Phase::Close);
         let _ = self.opened.say_close(1000, visit.until(Some(super::COURTESY))).await;

@@ -1,9 +1,12 @@
 //! `gateprobe dialect`: check a dialect's file, print a preset, print the schema.
 
+mod trial;
+
 use std::io::{self, Write};
 
 use clap::Subcommand;
 
+use super::Exit;
 use crate::config;
 use crate::dialect::{Dialect, preset, presets};
 
@@ -11,7 +14,8 @@ use crate::dialect::{Dialect, preset, presets};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     gateprobe dialect show json > chat.yaml     a start for one's own\n  \
-    gateprobe dialect check chat.yaml           every mistake: file, line, field, what is allowed\n\n\
+    gateprobe dialect check chat.yaml           every mistake: file, line, field, what is allowed\n  \
+    gateprobe dialect try chat.yaml wss://chat.example.com/ws\n\n\
     A target takes it by `dialect: chat.yaml`. Exit codes: 0 in order, 2 mistakes")]
 pub struct Args {
     #[command(subcommand)]
@@ -20,6 +24,15 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Of(Words),
+    /// Hold one conversation with a gateway, part by part, and print it, redacted.
+    Try(trial::Args),
+}
+
+/// What needs no gateway.
+#[derive(Debug, Subcommand)]
+enum Words {
     /// Tell all mistakes in dialects, or which parts they have.
     Check {
         /// Files that end in .yaml or .yml, or names of presets.
@@ -43,9 +56,16 @@ const MISTAKES: u8 = 2;
 const BROKEN: u8 = 4;
 
 /// Runs the subcommand; its exit code: 0, 2 for mistakes, 4 if the output can't be written.
-pub fn run(args: &Args) -> u8 {
+pub async fn run(args: &Args) -> Exit {
+    match &args.command {
+        Command::Try(args) => trial::run(args).await,
+        Command::Of(command) => Exit::from_code(answer(command)),
+    }
+}
+
+fn answer(command: &Words) -> u8 {
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
-    match execute(args, &mut out, &mut err) {
+    match execute(command, &mut out, &mut err) {
         Ok(code) => code,
         // A reader such as `head` has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => OK,
@@ -53,16 +73,16 @@ pub fn run(args: &Args) -> u8 {
     }
 }
 
-fn execute(args: &Args, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
-    let code = match &args.command {
-        Command::Check { files } => {
+fn execute(command: &Words, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
+    let code = match command {
+        Words::Check { files } => {
             let mut code = OK;
             for file in files {
                 code = code.max(check(file, out, err)?);
             }
             code
         }
-        Command::Show { name } => match preset(name) {
+        Words::Show { name } => match preset(name) {
             Some(text) => {
                 write!(out, "{text}")?;
                 OK
@@ -73,7 +93,7 @@ fn execute(args: &Args, out: &mut impl Write, err: &mut impl Write) -> io::Resul
                 MISTAKES
             }
         },
-        Command::Schema => {
+        Words::Schema => {
             writeln!(out, "{:#}", config::dialect_json_schema())?;
             OK
         }
@@ -111,8 +131,8 @@ mod tests {
 
     #[derive(Parser)]
     struct Cli {
-        #[command(flatten)]
-        dialect: Args,
+        #[command(subcommand)]
+        dialect: Words,
     }
 
     fn gateprobe(args: &[&str]) -> (u8, String, String) {
