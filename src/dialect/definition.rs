@@ -141,6 +141,11 @@ impl Dialect {
         self.sent.contains(name)
     }
 
+    /// Whether anything is awaited or sent after the upgrade before the session is open.
+    pub fn opens(&self) -> bool {
+        !self.open.is_empty()
+    }
+
     /// Whether a session can't be opened without this variable.
     pub fn sends_to_open(&self, name: &str) -> bool {
         self.sent_to_open.contains(name)

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::opened::{Heard, Opened};
 use super::visit::Visit;
-use crate::dialect::{Answer, Dialogue, Meaning, Message, Part, Variables};
+use crate::dialect::{Answer, CloseClass, Dialogue, Meaning, Message, Part, Variables};
 use crate::model::{Cause, Failure, FrameKind, Outcome, Phase, Side, Verdict};
 use crate::wire::{OutFrame, SendError};
 
@@ -130,8 +130,8 @@ pub enum Word {
     Error,
     /// Another message.
     Other,
-    /// A Close, an end, or something that breaks the protocol.
-    Over(Heard),
+    /// A Close, an end, or something that breaks the protocol; and what the dialect takes a Close for.
+    Over(Heard, Option<CloseClass>),
     /// Time is up.
     Nothing {
         /// A frame had begun.
@@ -199,7 +199,7 @@ impl Talk {
                     let detail = format!("a message came that is not step {step} of the dialect's `open`");
                     return fail(Failure::DialectMismatch, detail);
                 }
-                over @ (Word::Over(_) | Word::Nothing { .. }) => {
+                over @ (Word::Over(..) | Word::Nothing { .. }) => {
                     return Err(over.unexpected("while the session was opened"));
                 }
                 _ => {}
@@ -251,8 +251,16 @@ impl Talk {
                 Meaning::Other => Word::Other,
             },
             Heard::Nothing { mid_frame } => Word::Nothing { mid_frame },
-            over => Word::Over(over),
+            over => self.over(over),
         }
+    }
+
+    fn over(&self, heard: Heard) -> Word {
+        let class = match heard {
+            Heard::Close { code: Some(code), .. } => self.dialogue.dialect().close_class(code),
+            _ => None,
+        };
+        Word::Over(heard, class)
     }
 
     /// Answers the latest ping and the latest heartbeat that were left unanswered. One pong answers all
@@ -327,8 +335,8 @@ impl Talk {
             Err(error) => loop {
                 match self.opened.hear(Instant::now()).await {
                     Heard::Message { .. } | Heard::Ping { .. } | Heard::Pong { .. } => {}
-                    Heard::Nothing { .. } => return Err(Word::Over(ended(error))),
-                    over => return Err(Word::Over(over)),
+                    Heard::Nothing { .. } => return Err(Word::Over(ended(error), None)),
+                    over => return Err(self.over(over)),
                 }
             },
         }
@@ -391,17 +399,26 @@ impl Word {
     /// The verdict on an end that should not have come; `when` completes the sentence. A gateway that
     /// announces that it is going away is judged by `hold`, not here.
     pub fn unexpected(self, when: &str) -> Verdict {
-        let heard = match self {
-            Self::Over(heard) => heard,
-            Self::Nothing { mid_frame } => Heard::Nothing { mid_frame },
+        let (heard, class) = match self {
+            Self::Over(heard, class) => (heard, class),
+            Self::Nothing { mid_frame } => (Heard::Nothing { mid_frame }, None),
             other => {
                 let detail = format!("the gateway said something else {when} ({other:?})");
                 return Verdict::new(Outcome::Fail(Failure::DialectMismatch), detail);
             }
         };
-        if let Heard::Close { code: Some(code @ (1001 | 1012)), .. } = heard {
-            let detail = format!("the gateway closed with code {code} {when}");
-            return Verdict::new(Outcome::Inconclusive(Cause::Restarting), detail);
+        if let Heard::Close { code: Some(code), .. } = heard {
+            let outcome = match (class, code) {
+                (Some(CloseClass::Throttled), _) => Some(Outcome::Inconclusive(Cause::Throttled)),
+                (Some(CloseClass::Unavailable), _) => Some(Outcome::Fail(Failure::Unavailable)),
+                (Some(CloseClass::Drained), _) | (None, 1001 | 1012) => {
+                    Some(Outcome::Inconclusive(Cause::Restarting))
+                }
+                _ => None,
+            };
+            if let Some(outcome) = outcome {
+                return Verdict::new(outcome, format!("the gateway closed with code {code} {when}"));
+            }
         }
         let mut verdict = heard.unexpected(when);
         if verdict.outcome == Outcome::Fail(Failure::ClosedEarly) {

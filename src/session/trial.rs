@@ -69,7 +69,9 @@ pub async fn trial(visit: &Visit, listen: Duration, tell: &mut impl FnMut(Told))
         course.told();
         said.map_err(|word| word.unexpected("before the teardown was over"))?;
     }
-    course.talk.leave(visit).await;
+    let Course { talk, tell, began, .. } = course;
+    talk.leave(visit).await;
+    tell(Told::Line { at: began.elapsed(), from: Side::Us, text: "close".into() });
     Ok(())
 }
 
@@ -126,7 +128,7 @@ impl<F: FnMut(Told)> Course<'_, F> {
                     let detail = format!("{} was not answered within {} s", part.word(), PATIENCE.as_secs());
                     return Err(Verdict::new(Outcome::Fail(Failure::DialectMismatch), detail));
                 }
-                over @ Word::Over(_) => return Err(over.unexpected("instead of answering")),
+                over @ Word::Over(..) => return Err(over.unexpected("instead of answering")),
                 _ => {}
             }
         }
@@ -153,7 +155,7 @@ impl<F: FnMut(Told)> Course<'_, F> {
                     (self.tell)(Told::Part("none came: listen for longer, or it has none".into()));
                     return Ok(());
                 }
-                over @ Word::Over(_) => return Err(over.unexpected("while we listened")),
+                over @ Word::Over(..) => return Err(over.unexpected("while we listened")),
                 _ => {}
             }
         }

@@ -13,8 +13,8 @@ pub use config::{Expect, Expectation, FirstMessage, Handshake, MessageKind, Thre
 pub use metrics::METRICS;
 
 use crate::metrics::{Descriptor, LabelValue};
-use crate::model::{Failure, Outcome, Span, Verdict, Why};
-use crate::session::{Ask, Opened, Target, Visit};
+use crate::model::{Failure, Outcome, Phase, Span, Verdict, Why};
+use crate::session::{Ask, Opened, Talk, Target, Visit};
 use crate::wire::{Facts, Timings};
 
 /// A step's findings: nothing wrong, or the verdict that ends the run.
@@ -32,7 +32,7 @@ impl Handshake {
 
     /// The series of [`METRICS`] that exist at 0 before the first run.
     pub fn series_at_zero(&self, target: &Target) -> Vec<(&'static Descriptor, Vec<LabelValue>)> {
-        metrics::expected(target, self.first_message.is_some())
+        metrics::expected(target, self.first_message.is_some() || target.dialect.opens())
     }
 
     async fn steps(&self, visit: &Visit) -> Result<String, Verdict> {
@@ -44,8 +44,8 @@ impl Handshake {
         let opened = visit.open(&ask, visit.record()).await;
         let facts = visit.record().facts();
         metrics::dial(visit, &facts);
-        let mut opened = opened.map_err(|refusal| refusal.verdict())?;
-        let greeted = self.greet(visit, &mut opened).await?;
+        let opened = opened.map_err(|refusal| refusal.verdict())?;
+        let (opened, greeted) = self.greet(visit, opened).await?;
         farewell::part(visit, opened, self.close_timeout.get()).await?;
         self.certificate(&facts)?;
         self.thresholds(&facts.timings, greeted)?;
@@ -53,13 +53,23 @@ impl Handshake {
         Ok(describe(&facts.timings))
     }
 
-    /// The token by first message, and the gateway's own first message.
-    async fn greet(&self, visit: &Visit, opened: &mut Opened) -> Result<Option<Duration>, Verdict> {
-        opened.authenticate(visit.target()).await?;
-        match &self.first_message {
-            Some(first) => greeting::first_message(visit, opened, first).await.map(Some),
-            None => Ok(None),
+    /// The token by first message, then what the gateway says first: the dialect's own opening, or the message
+    /// that the config promises.
+    async fn greet(&self, visit: &Visit, mut opened: Opened) -> Result<(Opened, Option<Duration>), Verdict> {
+        let upgraded_at = opened.upgraded_at;
+        if visit.target().dialect.opens() {
+            let mut talk = Talk::new(visit, opened);
+            talk.open(visit).await?;
+            let took = upgraded_at.elapsed();
+            metrics::phase(visit, Phase::FirstMessage.label(), took.as_secs_f64());
+            return Ok((talk.opened, Some(took)));
         }
+        opened.authenticate(visit.target()).await?;
+        let greeted = match &self.first_message {
+            Some(first) => Some(greeting::first_message(visit, &mut opened, first).await?),
+            None => None,
+        };
+        Ok((opened, greeted))
     }
 
     fn certificate(&self, facts: &Facts) -> Step {

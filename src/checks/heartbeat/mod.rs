@@ -9,6 +9,7 @@ mod stats;
 mod watch;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
@@ -104,10 +105,11 @@ impl Heartbeat {
             }
         }
         for beats in seen.iter().take(1).flat_map(|seen| &seen.beats) {
-            let intervals: Vec<String> = beats.intervals().map(millis).collect();
-            if !intervals.is_empty() {
-                let level = beats.level.label();
-                parts.push(format!("the gateway's {level} heartbeat came after {}", intervals.join(", ")));
+            let intervals: Vec<Duration> = beats.intervals().collect();
+            if let (Some(least), Some(most)) = (intervals.iter().min(), intervals.iter().max()) {
+                let (level, least, most) = (beats.level.label(), millis(*least), millis(*most));
+                let every = if least == most { least } else { format!("{least} to {most}") };
+                parts.push(format!("the gateway's {level} heartbeat came every {every}"));
             }
         }
         parts.join("; ")

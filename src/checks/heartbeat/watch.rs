@@ -57,7 +57,7 @@ impl Heartbeat {
                 Word::Stray { part: Part::Heartbeat, repeated, .. } => {
                     note(&mut courses, Level::Application, |pings| pings.stray(repeated));
                 }
-                word @ (Word::Over(_) | Word::Nothing { mid_frame: true }) if is_end(&word, last) => {
+                word @ (Word::Over(..) | Word::Nothing { mid_frame: true }) if is_end(&word, last) => {
                     break Some(word);
                 }
                 _ => {}
@@ -108,7 +108,7 @@ impl Heartbeat {
 
 /// A frame that has begun may go on until the end.
 fn is_end(word: &Word, last: Instant) -> bool {
-    matches!(word, Word::Over(_)) || Instant::now() >= last
+    matches!(word, Word::Over(..)) || Instant::now() >= last
 }
 
 async fn ping(talk: &mut Talk, course: &mut Course, every: Duration) -> Result<(), Word> {

@@ -30,7 +30,7 @@ impl Witness {
             loop {
                 match talk.next(next).await {
                     Word::Nothing { mid_frame: false } => break,
-                    over @ (Word::Over(_) | Word::Nothing { .. }) => {
+                    over @ (Word::Over(..) | Word::Nothing { .. }) => {
                         return Err(over.unexpected("although it had been answered"));
                     }
                     _ => {}
@@ -62,7 +62,7 @@ impl Witness {
             while let Some(word) = talk.next_unless(&scene.settled, next.min(scene.visit.until(None))).await {
                 match word {
                     Word::Nothing { .. } => break,
-                    over @ Word::Over(_) => return Err(over.unexpected("although it had been answered")),
+                    over @ Word::Over(..) => return Err(over.unexpected("although it had been answered")),
                     _ => {}
                 }
             }
@@ -91,7 +91,7 @@ pub(super) async fn attend(scene: &Scene<'_>, mut talk: Talk) -> Result<(), Verd
         }
         match talk.next_unless(&scene.settled, next.min(scene.visit.until(None))).await {
             None => return prove(scene, talk).await,
-            Some(word @ Word::Over(_)) => return Err(word.unexpected("although it had been answered")),
+            Some(word @ Word::Over(..)) => return Err(word.unexpected("although it had been answered")),
             Some(_) if !scene.time_left() => return Ok(()),
             Some(_) => {}
         }

@@ -62,7 +62,7 @@ pub(super) async fn watch(scene: &Scene<'_>, mut talk: Talk, earliest: Duration)
             None => return recovery,
             // Nobody asked it anything: there was nothing to recover from.
             Some(Word::Nothing { .. }) if origin.is_none() || Instant::now() >= last => return recovery,
-            Some(word @ Word::Over(_)) => {
+            Some(word @ Word::Over(..)) => {
                 recovery.ended = Some((!answers, word.unexpected("although it had answered again")));
                 return recovery;
             }

@@ -60,14 +60,14 @@ pub(super) fn note(seen: &mut Observation, window: Option<&Window>, word: Word) 
                 seen.origin.get_or_insert(at);
             }
         }
-        Word::Over(Heard::Close { code, at }) => {
+        Word::Over(Heard::Close { code, at }, _) => {
             seen.evicted.get_or_insert(Eviction { at, by: By::Close(code), censored: false });
         }
-        Word::Over(Heard::Ended { how, at }) => {
+        Word::Over(Heard::Ended { how, at }, _) => {
             seen.evicted.get_or_insert(Eviction { at, by: By::Tcp(how), censored: false });
             seen.released = Some(at);
         }
-        word @ Word::Over(_) => seen.broken = Some(word.unexpected("to a connection that was silent")),
+        word @ Word::Over(..) => seen.broken = Some(word.unexpected("to a connection that was silent")),
         _ => {}
     }
 }
@@ -118,7 +118,7 @@ pub(super) async fn say_something(
                 let detail = format!("a ping was not answered within {}", scene.check.pong_timeout);
                 return Err(Verdict::new(Outcome::Fail(Failure::PongLost), detail));
             }
-            over @ (Word::Over(_) | Word::Nothing { .. }) => return Err(over.unexpected(while_talking)),
+            over @ (Word::Over(..) | Word::Nothing { .. }) => return Err(over.unexpected(while_talking)),
             _ => {}
         }
     }

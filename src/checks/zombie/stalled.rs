@@ -96,7 +96,7 @@ async fn drain(scene: &Scene<'_>, talk: &mut Talk, seen: &mut Observation) {
             Heard::Message { .. } | Heard::Ping { .. } | Heard::Pong { .. } => {}
             Heard::Nothing { .. } => return,
             over => {
-                let word = crate::session::Word::Over(over);
+                let word = crate::session::Word::Over(over, None);
                 seen.broken = Some(word.unexpected("to a connection that did not read"));
                 return;
             }

@@ -35,7 +35,12 @@ pub fn handshake(
         ("close_timeout", Some(check.close_timeout)),
     ];
     super::within(report, path, &spans, ("timeout", check.timeout));
-    if limits.first_message.is_some() && check.first_message.is_none() {
+    let opens = dialect.is_some_and(Dialect::opens);
+    if opens && check.first_message.is_some() {
+        let message = "the dialect's open says already what comes first; remove one of them";
+        report.problem_of(&[path.key("first_message"), target.key("dialect")], message);
+    }
+    if limits.first_message.is_some() && check.first_message.is_none() && !opens {
         let message = "needs first_message, or there is none to wait for";
         report.problem_of(&[path.dotted("thresholds.first_message"), path.key("first_message")], message);
     }
