@@ -220,6 +220,8 @@ async fn each_answer_has_its_reason() {
     let runs = rows.map(|(office, wanted)| async move {
         let (report, requests) = run(office, "", "").await;
         let said = words(&report);
+        let told = format!("{report:?}");
+        assert!(!told.contains(TOKEN) && !told.contains(TICKET), "{told}");
         let asked = if wanted == "pass" { 2 } else { 1 };
         (said != wanted || requests.len() != asked)
             .then(|| format!("{office:?}: {said} ({}) after {requests:?}", report.detail))

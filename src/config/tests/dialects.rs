@@ -84,6 +84,19 @@ fn the_full_dialect_has_every_field() {
 }
 
 #[test]
+fn the_examples_of_the_documentation_are_in_order() {
+    let page = std::fs::read_to_string(folder().join("../../docs/dialects.md")).unwrap();
+    let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let examples: Vec<&str> = blocks.filter(|block| block.starts_with("dialect: ")).collect();
+    assert!(!examples.is_empty());
+    for example in examples {
+        let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+        std::fs::write(file.path(), example).unwrap();
+        read_dialect(file.path().to_str().unwrap()).unwrap_or_else(|problems| panic!("{problems}"));
+    }
+}
+
+#[test]
 fn the_schema_for_editors_is_fresh() {
     let path = folder().with_file_name("dialect.schema.json");
     let fresh = format!("{:#}\n", dialect_json_schema());
