@@ -10,6 +10,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 
 
 def arguments(description, tls=True):
@@ -26,6 +27,9 @@ def add_gateway_options(parser):
     parser.add_argument(
         "--subprotocol", action="append", default=[], metavar="NAME", help="agree to this one; may be repeated"
     )
+    parser.add_argument(
+        "--stamps", action="store_true", help="say on stderr when each client is pinged, told Close, and let go of"
+    )
 
 
 def seconds(text):
@@ -33,9 +37,45 @@ def seconds(text):
     return float(text) or None
 
 
-def listening_socket():
+class StampedSocket(socket.socket):
+    """Says on stderr when the kernel had taken a ping, a Close or the end of TCP, whatever the library above it:
+    the word, the client's port, and nanoseconds of CLOCK_MONOTONIC. Not for TLS.
+    """
+
+    FRAMES = {0x89: "PING", 0x88: "CLOSE"}  # RFC 6455 section 5.2: FIN and the opcode
+
+    client = None
+
+    def accept(self):
+        accepted, address = super().accept()
+        client = StampedSocket(fileno=accepted.detach())
+        client.client = address[1]
+        return client, address
+
+    def send(self, data, *flags):
+        sent = super().send(data, *flags)
+        if word := self.FRAMES.get(data[0]):
+            self.stamp(word)
+        return sent
+
+    def shutdown(self, how):
+        super().shutdown(how)
+        self.stamp("END")
+
+    def close(self):
+        super().close()
+        if self.client:
+            self.stamp("END")
+
+    def stamp(self, word):
+        print(word, self.client, time.monotonic_ns(), file=sys.stderr, flush=True)
+
+
+def listening_socket(args=None):
     """A TCP socket that listens already, so that no other program can get its port."""
     sock = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    if args and args.stamps:
+        sock = StampedSocket(fileno=sock.detach())
     sock.setblocking(False)
     return sock
 

@@ -1,7 +1,10 @@
 #!/usr/bin/env node
 // Echo gateway on npm's `ws`, at any path. The manner is that of common.py.
 //
-//   node tests/gateways/node_ws.mjs [--cert FILE --key FILE] [--subprotocol NAME ...]
+//   node tests/gateways/node_ws.mjs [--cert FILE --key FILE] [--subprotocol NAME ...] [--heartbeat S] [--stamps]
+//
+// The library itself never pings and never cleans up. With --heartbeat, this application does it as the library's
+// README proposes: at each beat, who has not answered the last one is cut off (`terminate`), and the others are pinged.
 
 import { readFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
@@ -16,6 +19,8 @@ const { values: args } = parseArgs({
     cert: { type: "string" },
     key: { type: "string" },
     subprotocol: { type: "string", multiple: true, default: [] },
+    heartbeat: { type: "string", default: "0" },
+    stamps: { type: "boolean", default: false },
   },
 });
 
@@ -30,9 +35,30 @@ const gateway = new WebSocketServer({
   server: http,
   handleProtocols: (offered) => args.subprotocol.find((name) => offered.has(name)) ?? false,
 });
-gateway.on("connection", (socket) => {
+gateway.on("connection", (socket, request) => {
   socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
   socket.on("error", (error) => console.error(error.message));
+  if (Number(args.heartbeat)) watch(socket, request.socket.remotePort);
 });
+
+function watch(socket, port) {
+  let alive = true;
+  socket.on("pong", () => (alive = true));
+  const beat = setInterval(() => {
+    if (!alive) {
+      socket.terminate();
+      return stamp("END", port);
+    }
+    alive = false;
+    socket.ping();
+    stamp("PING", port);
+  }, 1000 * Number(args.heartbeat));
+  socket.on("close", () => clearInterval(beat));
+}
+
+// As common.py does it; hrtime is CLOCK_MONOTONIC.
+function stamp(word, port) {
+  if (args.stamps) console.error(`${word} ${port} ${process.hrtime.bigint()}`);
+}
 
 http.listen(0, "127.0.0.1", () => console.log(`READY ${http.address().port}`));

@@ -34,7 +34,7 @@ async def main():
     app.router.add_get(args.path, echo(args.heartbeat, args.subprotocol))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    sock = common.listening_socket()
+    sock = common.listening_socket(args)
     await web.SockSite(runner, sock, ssl_context=common.tls_context(args)).start()
     common.ready(sock)
     await asyncio.Event().wait()

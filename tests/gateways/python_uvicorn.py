@@ -34,6 +34,9 @@ async def main():
     common.add_gateway_options(parser)
     parser.add_argument("--ping-interval", type=common.seconds, default=20.0, help="seconds; 0 is off")
     parser.add_argument("--ping-timeout", type=common.seconds, default=20.0, help="seconds; 0 is off")
+    parser.add_argument(
+        "--ws", default="auto", choices=["auto", "websockets", "websockets-sansio"], help="uvicorn's own WebSocket protocols"
+    )
     args = parser.parse_args()
 
     common.exit_with_stdin()
@@ -42,12 +45,13 @@ async def main():
         lifespan="off",
         log_level="warning",
         access_log=False,
+        ws=args.ws,
         ws_ping_interval=args.ping_interval,
         ws_ping_timeout=args.ping_timeout,
         ssl_certfile=args.cert,
         ssl_keyfile=args.key,
     )
-    await Server(config).serve(sockets=[common.listening_socket()])
+    await Server(config).serve(sockets=[common.listening_socket(args)])
 
 
 asyncio.run(main())

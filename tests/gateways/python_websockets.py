@@ -29,7 +29,7 @@ async def main():
     args = parser.parse_args()
 
     common.exit_with_stdin()
-    sock = common.listening_socket()
+    sock = common.listening_socket(args)
     async with serve(
         echo,
         sock=sock,

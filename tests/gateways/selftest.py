@@ -80,6 +80,7 @@ async def check_pings():
         "python_websockets.py": ["--ping-interval", 0.1, "--ping-timeout", 0.1],
         "python_uvicorn.py": ["--ping-interval", 0.1, "--ping-timeout", 0.1],
         "python_aiohttp.py": ["--heartbeat", 0.2],
+        "node_ws.mjs": ["--heartbeat", 0.1],
     }.items():
         async with Program(name, *options) as gateway, asyncio.timeout(BOUND):
             reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)

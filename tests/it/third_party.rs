@@ -4,3 +4,4 @@ mod dns;
 mod gateways;
 mod proxy;
 mod text;
+mod zombies;
