@@ -2,6 +2,7 @@
 
 mod dns;
 mod gateways;
+mod heartbeat;
 mod proxy;
 mod text;
 mod zombies;

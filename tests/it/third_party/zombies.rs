@@ -177,3 +177,54 @@ fn assert_how(cleaner: &Cleaner, trial: &Trial) {
 fn median(sorted: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
 }
+
+#[test]
+fn node_ws_leaks_by_any_clock() {
+    let gateway = Program::node("node_ws.mjs", &[]);
+    let leaks = |window: &str, told: &str| {
+        let settings = format!("tolerance: 400ms, beat_within: 600ms, window: {{ {window}, latest: 1s }}");
+        let report = run(&config(&gateway.url("ws"), "zombie", &settings));
+        let detail = &report.detail;
+        assert_eq!(words(&report), "fail zombie_leaked", "{detail}");
+        assert!(detail.contains("was still there") && detail.contains(told), "{detail}");
+        assert!(detail.contains("confirmed by a second run"), "{detail}");
+        assert_eq!(count(&report, "gateprobe_zombies_total", &["mute", "leaked"]), 1.0);
+        assert!(samples(&report, "gateprobe_zombie_cleanup_seconds", &["mute"]).is_empty());
+    };
+    leaks("origin: unanswered_beat", "after it had gone silent; 1s is promised");
+    leaks("origin: last_client_data", "after its last data; 1s is promised");
+}
+
+#[test]
+fn without_a_promise_nobody_is_accused_and_the_time_is_told() {
+    let gateway = Program::node("node_ws.mjs", &[]);
+    let report = run(&config(&gateway.url("ws"), "zombie", "watch: 1500ms"));
+    let detail = &report.detail;
+    assert_eq!(words(&report), "unsupported promise", "{detail}");
+    assert!(detail.contains("0 of 1 mute: still there after 1s5"), "{detail}");
+    assert!(samples(&report, "gateprobe_zombie_cleanup_seconds", &["mute"]).is_empty());
+
+    let gateway = WEBSOCKETS.start();
+    let report = run(&config(&gateway.url("ws"), "zombie", "watch: 4s"));
+    let detail = &report.detail;
+    assert_eq!(words(&report), "unsupported promise", "{detail}");
+    assert!(detail.contains("1 of 1 mute: let go of 1s"), "{detail}");
+    assert!(detail.contains("after the first heartbeat that it left unanswered (Close 1011)"), "{detail}");
+    let times = samples(&report, "gateprobe_zombie_cleanup_seconds", &["mute"]);
+    assert!(matches!(times[..], [time] if (1.15..2.0).contains(&time)), "{times:?}");
+}
+
+#[test]
+fn another_promise_than_the_gateway_keeps_is_told_as_broken() {
+    let gateway = WEBSOCKETS.start();
+    let check = |window: &str| {
+        let settings = format!("tolerance: 200ms, recovery: false, window: {{ {window} }}");
+        run(&config(&gateway.url("ws"), "zombie", &settings))
+    };
+    // It takes 1.2 s.
+    let late = check("latest: 800ms");
+    assert_eq!(words(&late), "fail zombie_leaked", "{}", late.detail);
+    let early = check("earliest: 1600ms, latest: 3s");
+    assert_eq!(words(&early), "fail evicted_early", "{}", early.detail);
+    assert!(early.detail.contains("not before 1s600ms is promised"), "{}", early.detail);
+}
