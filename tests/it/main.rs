@@ -14,5 +14,6 @@ mod matrix;
 mod metrics;
 mod prometheus;
 mod secrets;
+mod stalled;
 mod support;
 mod third_party;

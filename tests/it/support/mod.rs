@@ -6,6 +6,7 @@ pub mod check;
 pub mod neighbour;
 pub mod program;
 pub mod prometheus;
+pub mod raw_server;
 pub mod session;
 
 use std::path::Path;

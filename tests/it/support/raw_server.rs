@@ -1,0 +1,173 @@
+//! A WebSocket server by hand, with blocking sockets, that treats a client which has stopped reading as it is told.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use sha1::{Digest, Sha1};
+use socket2::SockRef;
+
+/// What becomes of a client that has asked for much and takes none of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Treatment {
+    /// It is reset, without a word.
+    Reset,
+    /// It is sent a Close 1011 and a FIN, which wait behind its shut window.
+    CloseAndFin,
+    /// It is sent a FIN without a Close.
+    Fin,
+    /// Nothing.
+    Keep,
+}
+
+/// A client that sends a ping of this size does it to be answered by as many bytes.
+const LARGE: usize = 125;
+/// Who asks no more for so long waits for what becomes of it.
+const QUIET: Duration = Duration::from_millis(1_500);
+
+/// A server on a free port; answers pings and Close, and never pings. It ends with the process.
+pub struct RawServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    treated: Receiver<SystemTime>,
+}
+
+impl RawServer {
+    /// Plain TCP, or TLS with this config. A stalled client is treated so long after its last frame.
+    pub fn start(treatment: Treatment, after: Duration, tls: Option<Arc<ServerConfig>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let (told, treated) = channel();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (stream, told, tls) = (stream.expect("a connection"), told.clone(), tls.clone());
+                thread::spawn(move || {
+                    // An end by the client is none of this server's concern.
+                    let _ = match tls {
+                        None => Client::plain(stream).serve(treatment, after, &told),
+                        Some(config) => Client::secured(stream, config).serve(treatment, after, &told),
+                    };
+                });
+            }
+        });
+        Self { address, treated }
+    }
+
+    /// When each stalled client was treated, so far.
+    pub fn treated(&self) -> Vec<SystemTime> {
+        self.treated.try_iter().collect()
+    }
+}
+
+struct Client<S> {
+    stream: S,
+    /// The same socket.
+    tcp: TcpStream,
+}
+
+impl Client<TcpStream> {
+    fn plain(stream: TcpStream) -> Self {
+        let tcp = stream.try_clone().expect("a descriptor");
+        Self { stream, tcp }
+    }
+}
+
+impl Client<StreamOwned<ServerConnection, TcpStream>> {
+    fn secured(stream: TcpStream, config: Arc<ServerConfig>) -> Self {
+        let tcp = stream.try_clone().expect("a descriptor");
+        let connection = ServerConnection::new(config).expect("a TLS server");
+        Self { stream: StreamOwned::new(connection, stream), tcp }
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    fn serve(
+        mut self,
+        treatment: Treatment,
+        after: Duration,
+        told: &Sender<SystemTime>,
+    ) -> std::io::Result<()> {
+        self.tcp.set_nodelay(true)?;
+        self.upgrade()?;
+        loop {
+            match self.frame() {
+                Ok((9, payload)) => {
+                    if payload.len() == LARGE {
+                        self.tcp.set_read_timeout(Some(after.max(QUIET)))?;
+                    }
+                    self.send(0x8A, &payload)?;
+                }
+                Ok((8, payload)) => {
+                    self.send(0x88, &payload)?;
+                    return self.tcp.shutdown(Shutdown::Both);
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        self.tcp.set_read_timeout(None)?;
+        let now = SystemTime::now();
+        match treatment {
+            Treatment::Reset => SockRef::from(&self.tcp).set_linger(Some(Duration::ZERO))?,
+            Treatment::CloseAndFin => {
+                self.send(0x88, &1011_u16.to_be_bytes())?;
+                self.tcp.shutdown(Shutdown::Write)?;
+            }
+            Treatment::Fin => self.tcp.shutdown(Shutdown::Write)?,
+            Treatment::Keep => {}
+        }
+        told.send(now).map_err(std::io::Error::other)?;
+        if treatment != Treatment::Reset {
+            // Until the client goes.
+            while self.frame().is_ok() {}
+        }
+        Ok(())
+    }
+
+    /// RFC 6455, section 4.2.
+    fn upgrade(&mut self) -> std::io::Result<()> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte)?;
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8_lossy(&head);
+        let key = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim().to_owned())
+        });
+        let key = key.ok_or(ErrorKind::InvalidData)?;
+        let hash = Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {}\r\n\r\n",
+            STANDARD.encode(hash)
+        );
+        self.stream.write_all(answer.as_bytes())?;
+        self.stream.flush()
+    }
+
+    /// The opcode and the payload of a masked frame of less than 126 bytes.
+    fn frame(&mut self) -> std::io::Result<(u8, Vec<u8>)> {
+        let mut head = [0; 6];
+        self.stream.read_exact(&mut head)?;
+        let mut payload = vec![0; usize::from(head[1] & 0x7F)];
+        self.stream.read_exact(&mut payload)?;
+        payload.iter_mut().zip(head[2..].iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
+        Ok((head[0] & 0x0F, payload))
+    }
+
+    fn send(&mut self, first: u8, payload: &[u8]) -> std::io::Result<()> {
+        let length = u8::try_from(payload.len()).map_err(std::io::Error::other)?;
+        self.stream.write_all(&[&[first, length], payload].concat())?;
+        self.stream.flush()
+    }
+}
