@@ -28,6 +28,11 @@ impl Bystander {
         Some((nearest(0.95)? * 3).max(nearest(0.5)? + SLACK))
     }
 
+    /// The slowest round trip of the time before; none without a baseline.
+    pub fn slowest(&self) -> Option<Duration> {
+        self.baseline.last().copied()
+    }
+
     /// Takes a sample, or the age of a ping that still waits; true when it is the third in a row beyond the
     /// limit.
     pub fn trips(&mut self, rtt: Duration) -> bool {
@@ -52,7 +57,7 @@ mod tests {
         for rtt in [22, 20, 21, 25, 20] {
             bystander.learn(ms(rtt));
         }
-        assert_eq!(bystander.limit(), Some(ms(271)));
+        assert_eq!((bystander.limit(), bystander.slowest()), (Some(ms(271)), Some(ms(25))));
         let mut bystander = Bystander { in_a_row: 0, ..bystander };
         let trips: Vec<bool> =
             [325, 325, 216, 325, 325, 325].map(|rtt| bystander.trips(ms(rtt))).into_iter().collect();

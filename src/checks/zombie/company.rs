@@ -41,8 +41,8 @@ impl Witness {
     }
 
     /// Its usual round-trip time, at most.
-    pub(super) fn limit(&self) -> Duration {
-        self.bystander.limit().unwrap_or_default()
+    pub(super) fn rtt(&self) -> Duration {
+        self.bystander.slowest().unwrap_or_default()
     }
 
     /// Goes on until the silent ones are settled; trips where it grows slow, or is not answered at all.

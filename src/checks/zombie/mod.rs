@@ -103,7 +103,7 @@ impl Zombie {
             tripped: AtomicBool::new(false),
         };
         let witness = Witness::learn(&scene, talk).await?;
-        scene.rtt = witness.limit();
+        scene.rtt = witness.rtt();
         let seen = check.hold(&scene, peer, witness).await?;
         check.tell_capabilities(&scene, &seen);
         metrics::keep(&scene, &seen);
