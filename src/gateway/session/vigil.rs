@@ -95,6 +95,13 @@ impl Vigil {
         self.idle_timeout.map(|_| self.last_data)
     }
 
+    /// Whether the client counts as gone at `now`, or would without the faults that are on.
+    pub fn is_overdue(&self, faults: &FaultSet, now: Instant) -> bool {
+        let beats = self.protocol.iter().chain(&self.application);
+        let misses = beats.filter_map(Heartbeat::next_miss).chain(self.next_idle());
+        misses.chain(self.next_end(faults).map(|(at, _)| at)).any(|at| now >= at)
+    }
+
     /// What has been missing for too long, each told once.
     pub fn miss(&mut self, now: Instant) -> Option<EventKind> {
         for level in [Level::Protocol, Level::Application] {

@@ -17,12 +17,12 @@ const LOOKS: usize = 64;
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
     /// Sends the pings that are due, and ends a client that counts as gone.
     pub(super) fn watch(&mut self, now: Instant) -> Option<End> {
-        if self.vigil.zombie(&self.faults, now).is_some() {
-            // A pong may have come while this task waited for its turn: nobody is taken for dead
-            // whose answer is there already.
-            if let Some(end) = self.read_what_came() {
-                return Some(end);
-            }
+        // A pong may have come while this task waited for its turn: nobody is taken for dead whose
+        // answer is there already.
+        if self.vigil.is_overdue(&self.faults, now)
+            && let Some(end) = self.read_what_came()
+        {
+            return Some(end);
         }
         if self.state != State::Open {
             return None;
