@@ -49,7 +49,7 @@ impl Witness {
     pub(super) async fn watch(self, scene: &Scene<'_>) -> Result<(), Verdict> {
         let Self { mut talk, mut bystander } = self;
         while !scene.settled.is_cancelled() && scene.time_left() {
-            let next = Instant::now() + scene.check.bystander_every.get();
+            let next = Instant::now() + scene.check.bystander_every();
             match say_something(scene, &mut talk).await {
                 Ok((_, rtt)) if bystander.trips(rtt) => scene.trip(),
                 Ok(_) => {}

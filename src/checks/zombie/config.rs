@@ -201,6 +201,11 @@ impl Zombie {
         }
     }
 
+    /// The time between two samples of the bystander, which must not look silent either.
+    pub(super) fn bystander_every(&self) -> Duration {
+        self.bystander_every.get().min(self.keep_alive())
+    }
+
     /// The check with what the dialect promises, and with a time-out.
     #[must_use]
     pub fn fit(mut self, around: &Surroundings<'_>) -> Self {
@@ -270,7 +275,7 @@ impl Zombie {
         let connections = u64::from(silent + self.healthy() + u32::from(self.recovery));
         let seconds = self.worst_case().as_secs_f64();
         let rounds = |every: Duration| (seconds / every.as_secs_f64()).ceil() as u64;
-        let bystander = u64::from(BASELINE.0) + rounds(self.bystander_every.get());
+        let bystander = u64::from(BASELINE.0) + rounds(self.bystander_every());
         let kept = u64::from(self.healthy()) * (rounds(self.keep_alive()) + 2);
         let (stalled, stall) = match self.zombies(Mode::Stalled) {
             0 => (0, 0),

@@ -75,6 +75,7 @@ faults! {
     }
     "Pongs" {
         PongDelay(Duration as DURATION) = "pong_delay", "answers each ping so much later";
+        PongJitter(Duration as DURATION) = "pong_jitter", "answers every other ping so much later";
         PongDropped(NonZeroU32 as COUNT) = "pong_dropped", "leaves every K-th ping unanswered";
         PongDuplicated = "pong_duplicated", "answers each ping twice";
         PongWrongPayload = "pong_wrong_payload", "answers each ping with another payload";

@@ -98,7 +98,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         }
         let event = EventKind::PongSent { payload: Payload::new(&payload) };
         for _ in 0..self.pongs.answers(&faults) {
-            self.pongs.push(now, Pong { payload: payload.clone(), event: event.clone() });
+            self.pongs.push(
+                self.pongs.waits_from(&faults, now),
+                Pong { payload: payload.clone(), event: event.clone() },
+            );
         }
         self.send_pongs(now);
     }

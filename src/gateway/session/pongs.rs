@@ -30,6 +30,8 @@ pub struct Pong {
 pub struct PongFaults {
     /// How much later they are sent.
     pub delay: Duration,
+    /// How much later still every other one is sent.
+    pub jitter: Duration,
     /// Every so many pings one is not answered, counted from the moment.
     pub dropped: Option<(NonZeroU32, Instant)>,
     /// They are sent twice.
@@ -53,6 +55,10 @@ impl PongFaults {
         };
         Self {
             delay: faults.duration(delay).unwrap_or_default().min(FAULT_CAP),
+            jitter: match level {
+                Level::Protocol => faults.duration(K::PongJitter).unwrap_or_default().min(FAULT_CAP),
+                Level::Application => Duration::ZERO,
+            },
             dropped: faults.number(dropped).zip(faults.since(dropped)),
             duplicated: faults.has(duplicated),
             wrong: faults.has(wrong),
@@ -67,11 +73,19 @@ pub struct Pongs {
     size: usize,
     counting_since: Option<Instant>,
     asked: u32,
+    /// Whether it is the turn of one that `pong_jitter` delays.
+    odd: bool,
 }
 
 impl Pongs {
-    /// How many times a ping that came at `now` is answered.
+    /// From when the pong to a ping that came at `now` waits.
+    pub fn waits_from(&self, faults: &PongFaults, now: Instant) -> Instant {
+        if self.odd { now + faults.jitter } else { now }
+    }
+
+    /// How many times the next ping is answered.
     pub fn answers(&mut self, faults: &PongFaults) -> usize {
+        self.odd = !self.odd;
         let Some((every, since)) = faults.dropped else {
             return 1 + usize::from(faults.duplicated);
         };
@@ -82,10 +96,10 @@ impl Pongs {
         if self.asked == 0 { 0 } else { 1 + usize::from(faults.duplicated) }
     }
 
-    /// Takes a pong to a ping that came at `now`.
-    pub fn push(&mut self, now: Instant, pong: Pong) {
+    /// Takes a pong that waits from that moment.
+    pub fn push(&mut self, from: Instant, pong: Pong) {
         self.size += pong.payload.len() + OVERHEAD;
-        self.waiting.push_back((now, pong));
+        self.waiting.push_back((from, pong));
         while self.size > WAITING_LIMIT && self.waiting.len() > 1 {
             self.take();
         }

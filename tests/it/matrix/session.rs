@@ -1,11 +1,9 @@
 //! The matrix of an open session: each fault turns exactly the check and the reason meant for it red, and each
 //! assertion is needed.
 
-use std::fmt::Write as _;
-
 use futures_util::StreamExt;
 use gateprobe::checks::{CheckSpec, heartbeat, zombie};
-use gateprobe::gateway::{self, Fault, Handle, Settings};
+use gateprobe::gateway::{self, ApplicationHeartbeat, Fault, Handle, Settings};
 use gateprobe::model::{Cause, Failure, Outcome, RunReport, Span};
 
 use crate::support::{Bench, words};
@@ -97,6 +95,15 @@ fn gateway_like(words: &str) -> Settings {
         match word {
             // Three slow answers in a row must fit into what is left of the time-out.
             "patient" => settings.heartbeat_timeout = ms(3_000),
+            "application" => {
+                let (interval, timeout) = (ms(600), ms(1_200));
+                settings.heartbeat_interval = None;
+                settings.application_heartbeat = Some(ApplicationHeartbeat { interval, timeout });
+            }
+            "idle" => {
+                settings.heartbeat_interval = None;
+                settings.idle_timeout = Some(ms(1_200));
+            }
             other => panic!("no gateway is like {other:?}"),
         }
     }
@@ -113,25 +120,30 @@ fn target(index: usize, row: &Row, gateway: &Handle) -> String {
         true => format!(", {}", row.settings),
         false => String::new(),
     };
-    let timeout = Span::from(gateway_like(row.gateway).heartbeat_timeout);
-    let window = format!("window: {{ earliest: {timeout}, latest: {timeout} }}, beat_within: 600ms");
-    let mut yaml = format!("  row-{index}:\n    url: {}\n", gateway.url());
-    yaml.push_str("    budget: { connections_per_second: 100, messages_per_second: 1000 }\n");
-    yaml.push_str("    checks:\n      handshake: { interval: 60s, timeout: 5s }\n");
-    writeln!(
-        yaml,
-        "      heartbeat: {{ pings: 5, every: 100ms, pong_timeout: 500ms, \
-         server: {{ pings: 600ms, tolerance: 300ms }}{} }}",
-        more("heartbeat")
+    let every = if row.settings.contains("every:") { "" } else { ", every: 100ms" };
+    let settings = gateway_like(row.gateway);
+    let (dialect, server, origin, latest) = match (settings.application_heartbeat, settings.idle_timeout) {
+        (Some(beat), _) => ("json", "beats: 600ms", "unanswered_beat", beat.timeout),
+        (None, Some(idle)) => ("json", "count: 1", "last_client_data", idle),
+        (None, None) => ("websocket", "pings: 600ms", "unanswered_beat", settings.heartbeat_timeout),
+    };
+    let latest = Span::from(latest);
+    let window = format!("{{ origin: {origin}, earliest: {latest}, latest: {latest} }}");
+    let (heartbeat, zombie) = (more("heartbeat"), more("zombie"));
+    format!(
+        "  row-{index}:
+    url: {}
+    dialect: {dialect}
+    budget: {{ connections_per_second: 100, messages_per_second: 1000 }}
+    checks:
+      handshake: {{ interval: 60s, timeout: 5s }}
+      heartbeat: {{ pings: 5, pong_timeout: 500ms, \
+         server: {{ {server}, tolerance: 300ms }}{every}{heartbeat} }}
+      zombie: {{ window: {window}, beat_within: 600ms, tolerance: 400ms, close_timeout: 700ms, \
+         pong_timeout: 3s{zombie} }}
+",
+        gateway.url()
     )
-    .expect("a string");
-    writeln!(
-        yaml,
-        "      zombie: {{ {window}, tolerance: 400ms, close_timeout: 700ms, pong_timeout: 3s{} }}",
-        more("zombie")
-    )
-    .expect("a string");
-    yaml
 }
 
 struct Table {
