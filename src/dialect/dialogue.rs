@@ -42,7 +42,14 @@ struct Found {
 impl Dialogue {
     /// A conversation that has not begun, with what gateprobe gives and what was captured before the upgrade.
     pub fn new(dialect: Arc<Dialect>, given: Variables) -> Self {
-        Self { dialect, variables: given, step: 0, exchanges: Exchanges::default() }
+        Self { dialect, variables: given, step: 0, exchanges: Exchanges::numbered_from(0) }
+    }
+
+    /// The same with exchanges that are numbered from here (never from less than 1000). Connections that are
+    /// numbered apart tell an answer that the gateway gave to the wrong one of them.
+    #[must_use]
+    pub fn numbered_from(self, first: u64) -> Self {
+        Self { exchanges: Exchanges::numbered_from(first), ..self }
     }
 
     /// What an open step sends now; none when there is nothing to send, or not yet.

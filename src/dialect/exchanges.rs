@@ -11,8 +11,8 @@ const MOST_OUTSTANDING: usize = 256;
 /// Answered exchanges that are remembered, at most.
 const MOST_ANSWERED: usize = 256;
 
-/// The first exchange's number. Small numbers are left to a dialect's own fixed ids.
-const FIRST: u64 = 1_000;
+/// The least number of an exchange. Smaller ones are left to a dialect's own fixed ids.
+const LEAST: u64 = 1_000;
 
 /// An exchange that waits for its answer.
 #[derive(Debug)]
@@ -26,18 +26,24 @@ pub struct Outstanding {
 }
 
 /// All exchanges of a connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Exchanges {
-    begun: u64,
+    next: u64,
     outstanding: VecDeque<Outstanding>,
     answered: VecDeque<(Part, u64)>,
 }
 
 impl Exchanges {
+    /// None yet; they are numbered from here, or from the least number where this is less.
+    pub fn numbered_from(first: u64) -> Self {
+        Self { next: first.max(LEAST), outstanding: VecDeque::new(), answered: VecDeque::new() }
+    }
+
     /// The number for one more exchange.
     pub fn number(&mut self) -> u64 {
-        self.begun += 1;
-        FIRST + self.begun - 1
+        let number = self.next;
+        self.next = number.checked_add(1).unwrap_or(LEAST);
+        number
     }
 
     /// Remembers that an answer is owed.
@@ -86,13 +92,13 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let mut exchanges = Exchanges::default();
+        let mut exchanges = Exchanges::numbered_from(0);
         for _ in 0..1_000 {
             let number = exchanges.number();
             exchanges.expect(Outstanding { number, part: Part::Echo, variables: Variables::new() });
         }
         let waiting: Vec<u64> = exchanges.outstanding(Part::Echo).map(|exchange| exchange.number).collect();
-        assert_eq!((waiting.len(), waiting[0]), (256, FIRST + 744));
+        assert_eq!((waiting.len(), waiting[0]), (256, LEAST + 744));
         for number in waiting {
             exchanges.answer(number).expect("it waited");
             let number = exchanges.number();

@@ -2,17 +2,10 @@
 
 use super::pieces::Compiler;
 use crate::dialect::before::Before;
-use crate::dialect::definition::Part;
-use crate::dialect::meaning::Answer;
-use crate::dialect::names::{Known, NONCE, OLD_TOKEN, PAYLOAD, SEQUENCE, TOKEN};
-use crate::dialect::parts::{Beat, Delivery, Exchange, Reply, Sending, Step};
-use crate::dialect::spec::{
-    BeatSpec, BeforeSpec, CaptureSpec, DeliverySpec, MessageSpec, PatternSpec, Spec, StepSpec,
-};
+use crate::dialect::names::{Known, SEQUENCE};
+use crate::dialect::parts::{Beat, Delivery, Sending, Step};
+use crate::dialect::spec::{BeatSpec, BeforeSpec, DeliverySpec, MessageSpec, Spec, StepSpec};
 use crate::dialect::template::escaped;
-
-/// An answer's pattern with its field's name and its meaning.
-type AnswerSpec<'a> = (&'a str, Option<&'a PatternSpec>, Answer);
 
 impl Compiler {
     /// The request before the upgrade, and what is known after it.
@@ -96,102 +89,6 @@ impl Compiler {
         let names = captures.into_iter().flatten().flat_map(|capture| capture.keys().map(String::as_str));
         // The number of a delivery is known as `last_sequence`.
         known.and(names.filter(|name| *name != SEQUENCE))
-    }
-
-    /// All exchanges.
-    pub fn exchanges(&mut self, spec: &Spec, known: &Known) -> Vec<Exchange> {
-        let plain = |answer, refused| {
-            vec![("refused", refused, Answer::Refused), ("answer", answer, Answer::Accepted)]
-        };
-        let mut compiled = Vec::new();
-        let asked = [
-            (Part::Heartbeat, "/heartbeat/client", vec![NONCE], spec.heartbeat.client.as_ref()),
-            (Part::Echo, "/echo", vec![NONCE, PAYLOAD], spec.echo.as_ref()),
-            (Part::Subscribe, "/subscribe", vec![NONCE], spec.subscribe.as_ref()),
-        ];
-        for (part, at, names, exchange) in asked {
-            let Some(exchange) = exchange else { continue };
-            let answers = plain(Some(&exchange.answer), exchange.refused.as_ref());
-            compiled.extend(self.exchange(
-                part,
-                at,
-                &known.and(names),
-                &exchange.send,
-                &answers,
-                &exchange.capture,
-            ));
-        }
-        if let Some(publish) = &spec.publish {
-            let answers = plain(publish.answer.as_ref(), publish.refused.as_ref());
-            let known = known.and([NONCE, SEQUENCE, PAYLOAD]);
-            compiled.extend(self.exchange(
-                Part::Publish,
-                "/publish",
-                &known,
-                &publish.send,
-                &answers,
-                &publish.capture,
-            ));
-        }
-        if let Some(resume) = &spec.resume {
-            let answers = [
-                ("resumed", Some(&resume.resumed), Answer::Resumed),
-                ("fresh", Some(&resume.fresh), Answer::Fresh),
-            ];
-            let known = known.and([NONCE]);
-            compiled.extend(self.exchange(
-                Part::Resume,
-                "/resume",
-                &known,
-                &resume.send,
-                &answers,
-                &resume.capture,
-            ));
-        }
-        if let Some(refresh) = &spec.refresh {
-            let answers = [
-                ("refused", refresh.refused.as_ref(), Answer::Refused),
-                ("accepted", Some(&refresh.accepted), Answer::Accepted),
-            ];
-            let known = known.and([NONCE, OLD_TOKEN]);
-            compiled.extend(self.exchange(
-                Part::Refresh,
-                "/refresh",
-                &known,
-                &refresh.send,
-                &answers,
-                &refresh.capture,
-            ));
-        }
-        compiled
-    }
-
-    fn exchange(
-        &mut self,
-        part: Part,
-        at: &str,
-        known: &Known,
-        send: &MessageSpec,
-        answers: &[AnswerSpec<'_>],
-        capture: &CaptureSpec,
-    ) -> Option<Exchange> {
-        let send = self.message(send, &format!("{at}/send"), known);
-        let patterns: Vec<&PatternSpec> = answers.iter().filter_map(|(_, pattern, _)| *pattern).collect();
-        self.capture_needs_json(capture, &format!("{at}/capture"), &patterns);
-        let capture = self.capture(capture, &format!("{at}/capture"), None);
-        let mut replies = Vec::new();
-        for (field, spec, meaning) in answers {
-            let Some(spec) = spec else { continue };
-            let Some(pattern) = self.pattern(spec, &format!("{at}/{field}"), known) else { continue };
-            let capture = if *meaning == Answer::Refused { Default::default() } else { capture.clone() };
-            replies.push(Reply { meaning: *meaning, pattern, capture });
-        }
-        let names = replies.iter().flat_map(|reply| reply.pattern.form.names());
-        let mut kept: std::collections::BTreeSet<String> = names.map(|(_, name)| name).collect();
-        if part == Part::Refresh {
-            kept.insert(TOKEN.into());
-        }
-        Some(Exchange { part, send: send?, answers: replies, kept })
     }
 
     /// The gateway's heartbeat.

@@ -1,6 +1,7 @@
 //! From a file's shape to a dialect: templates are parsed, names are looked up, all mistakes are collected.
 
 mod conversation;
+mod exchanges;
 mod pieces;
 mod promises;
 

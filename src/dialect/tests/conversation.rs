@@ -91,6 +91,16 @@ fn answers_with_a_nonce_find_their_exchange_in_any_order() {
 }
 
 #[test]
+fn connections_that_are_numbered_apart_tell_whose_answer_it_is() {
+    let mut mine = dialogue(pings(), Variables::new()).numbered_from(5_000);
+    let mut other = dialogue(pings(), Variables::new());
+    assert_eq!(mine.ask(Part::Heartbeat, &Variables::new()).expect("asked").exchange, 5_000);
+    let theirs = other.ask(Part::Heartbeat, &Variables::new()).expect("asked").exchange;
+    let stray = Meaning::Stray { part: Part::Heartbeat, repeated: false };
+    assert_eq!(hear(&mut mine, json!({"type": "pong", "id": theirs})), stray);
+}
+
+#[test]
 fn answers_without_a_nonce_go_to_the_oldest() {
     let parts = json!({"heartbeat": {"client": {"send": {"text": "ping"}, "answer": {"text": "pong"}}}});
     let mut dialogue = dialogue(parts, Variables::new());
