@@ -20,7 +20,7 @@ use crate::runner;
 /// The demo's own arguments.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The fault is any of `gateprobe gateway --help`, such as silent_after_upgrade or bad_accept."
+    after_help = "The fault is any of `gateprobe gateway --help`, such as zombies_kept, pong_dropped=1 or bad_accept."
 )]
 pub struct Args {
     /// Where /metrics is served; a free port when this one is taken
@@ -164,11 +164,16 @@ impl Stage {
     async fn build() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("no temporary folder")?;
         let hello = Some(r#"{"type":"welcome"}"#.to_owned());
-        let chat = gateway::start(Settings { hello, ..Settings::default() }).await?;
-        let secure =
-            gateway::start(Settings { tls: Some(TlsSettings::loopback()), ..Settings::default() }).await?;
+        // Nobody wants to wait long for a demo: what takes a gateway 20 s takes these 2.
+        let quick = Settings {
+            heartbeat_interval: Some(Duration::from_secs(1)),
+            heartbeat_timeout: Duration::from_secs(2),
+            ..Settings::default()
+        };
+        let chat = gateway::start(Settings { hello, ..quick.clone() }).await?;
+        let secure = gateway::start(Settings { tls: Some(TlsSettings::loopback()), ..quick.clone() }).await?;
         let token = "a-token-of-the-demo";
-        let orders = Settings { token: Token::new(token), ..Settings::default() };
+        let orders = Settings { token: Token::new(token), ..quick };
         let orders = gateway::start(orders).await?;
         let ca = secure.ca_pem().ok_or_else(|| anyhow!("the gateway has no authority"))?;
         let (ca_file, token_file) = (folder.path().join("ca.pem"), folder.path().join("token"));
@@ -186,9 +191,16 @@ fn config(chat: &str, secure: &str, orders: &str, ca_file: &Path, token_file: &P
 defaults:
   checks:
     handshake: {{ interval: 2s, timeout: 1500ms, close_timeout: 500ms }}
+    heartbeat:
+      {{ interval: 5s, timeout: 4s, connect_timeout: 1s, pong_timeout: 1s, pings: 5, every: 200ms,
+        server: {{ pings: 1s, tolerance: 500ms }} }}
+    zombie:
+      {{ interval: 10s, timeout: 8s, connect_timeout: 1s, pong_timeout: 1s, close_timeout: 1s, tolerance: 500ms,
+        beat_within: 1s, window: {{ earliest: 2s, latest: 2s }} }}
 targets:
   chat:
     url: {chat}
+    dialect: json
     checks: {{ handshake: {{ first_message: {{ kind: text, contains: welcome }} }} }}
   secure:
     url: {secure}

@@ -93,6 +93,12 @@ impl Dialect {
         resolve(self.pings.as_ref()?, variables)
     }
 
+    /// Whether the gateway tells on the connection how often its application heartbeat comes.
+    pub fn tells_beat_interval(&self) -> bool {
+        let interval = self.beat.as_ref().and_then(|beat| beat.interval.as_ref());
+        interval.is_some_and(|interval| matches!(interval, IntervalSpec::Captured { .. }))
+    }
+
     /// How often the gateway promises its application heartbeat; none where it promises none, or has not told
     /// yet.
     pub fn beat_interval(&self, variables: &Variables) -> Option<Duration> {

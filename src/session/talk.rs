@@ -155,7 +155,9 @@ impl Talk {
     /// A conversation of which nothing was said yet; attentive.
     pub fn new(visit: &Visit, mut opened: Opened) -> Self {
         let given = std::mem::take(&mut opened.variables);
-        let dialogue = Dialogue::new(Arc::clone(&visit.target().dialect), given);
+        // An answer that a gateway gives to the wrong connection must not pass for one of ours.
+        let first = u64::from(rand::random::<u32>());
+        let dialogue = Dialogue::new(Arc::clone(&visit.target().dialect), given).numbered_from(first);
         Self { opened, manners: Manners::ATTENTIVE, dialogue, owed: (None, None), transcript: None }
     }
 

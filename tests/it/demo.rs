@@ -8,7 +8,17 @@ use std::time::{Duration, Instant};
 use crate::support::binary::{gateprobe, get, value};
 use crate::support::folder;
 
-const JOBS: [&str; 3] = ["chat handshake", "orders handshake", "secure handshake"];
+const JOBS: [&str; 9] = [
+    "chat handshake",
+    "chat heartbeat",
+    "chat zombie",
+    "orders handshake",
+    "orders heartbeat",
+    "orders zombie",
+    "secure handshake",
+    "secure heartbeat",
+    "secure zombie",
+];
 
 /// A running demo; killed when dropped.
 struct Demo {

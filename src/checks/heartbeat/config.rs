@@ -12,6 +12,8 @@ use crate::session::Level;
 
 /// Time for the connections, on top of what the pings take, where `timeout` is not given.
 const SLACK: Span = Span::secs(5);
+/// The interval of a gateway that tells it only on the connection, as far as the time-out is concerned.
+const TOLD_LATER: Span = Span::secs(30);
 
 /// Pings the gateway on connections of its own, at each level that the dialect has, and watches the gateway's
 /// own heartbeat.
@@ -154,8 +156,13 @@ impl Heartbeat {
         self.server.pings = self.server.pings.or(around.pings_interval());
         self.server.beats = self.server.beats.or(around.beat_interval());
         if self.timeout.is_none() {
+            let told_later = self.server.beats.is_none()
+                && around.dialect.is_some_and(|dialect| dialect.tells_beat_interval());
+            let beats = self.server.beats.or(told_later.then_some(TOLD_LATER));
+            let server = ServerBeat { beats, ..self.server.clone() };
+            let needed = Self { server, ..self.clone() }.worst_case().get();
             let paced = around.pace(self.connections());
-            self.timeout = Some(Span::from(self.worst_case().get() + paced + SLACK.get()));
+            self.timeout = Some(Span::from(needed + paced + SLACK.get()));
         }
         self
     }

@@ -40,13 +40,16 @@ impl Heartbeat {
 
     async fn steps(&self, visit: &Visit) -> Result<Verdict, Verdict> {
         let levels = self.levels(visit.target());
-        self.tell_capabilities(visit, &levels);
-        if levels.is_empty() && self.server.pings.or(self.server.beats).is_none() {
+        // The first one shows the way: behind one name there may be several gateways.
+        let first = self.connect(visit, None).await?;
+        let promises = self.promised(visit, &first).iter().any(Option::is_some);
+        capability(visit, Capability::ProtocolPing, levels.contains(&Level::Protocol));
+        capability(visit, Capability::ApplicationPing, levels.contains(&Level::Application));
+        capability(visit, Capability::ServerBeat, promises);
+        if levels.is_empty() && !promises {
             let detail = "the dialect has no heartbeat at the wanted level";
             return Err(Verdict::new(Outcome::Unsupported(Why::Promise), detail));
         }
-        // The first one shows the way: behind one name there may be several gateways.
-        let first = self.connect(visit, None).await?;
         let peer = first.opened.dialed.peer.ip();
         let levels = levels.as_slice();
         let others = (1..self.connections()).map(async |number| {
@@ -78,13 +81,6 @@ impl Heartbeat {
         };
         let all = [Level::Protocol, Level::Application].into_iter();
         all.filter(|level| self.pings_at(*level)).filter(has).collect()
-    }
-
-    fn tell_capabilities(&self, visit: &Visit, levels: &[Level]) {
-        capability(visit, Capability::ProtocolPing, levels.contains(&Level::Protocol));
-        capability(visit, Capability::ApplicationPing, levels.contains(&Level::Application));
-        let promised = self.server.pings.or(self.server.beats).is_some();
-        capability(visit, Capability::ServerBeat, promised);
     }
 
     async fn connect(&self, visit: &Visit, peer: Option<IpAddr>) -> Result<Talk, Verdict> {

@@ -8,6 +8,7 @@ use super::beats::Beats;
 use super::config::Heartbeat;
 use super::judge::Seen;
 use crate::dialect::{Part, Variables};
+use crate::model::Span;
 use crate::session::{Level, Pings, Talk, Visit, Word};
 
 /// When the pings of one level go out.
@@ -23,11 +24,10 @@ impl Heartbeat {
     pub(super) async fn watch(&self, visit: &Visit, mut talk: Talk, levels: &[Level], number: u32) -> Seen {
         let mut courses = self.courses(levels, number);
         let opened = talk.opened.upgraded_at;
-        let mut beats = vec![
-            Beats::new(Level::Protocol, self.server.pings, opened),
-            Beats::new(Level::Application, self.server.beats, opened),
-        ];
         let last = visit.until(None);
+        let [pings, beats] = self.promised(visit, &talk);
+        let mut beats =
+            vec![Beats::new(Level::Protocol, pings, opened), Beats::new(Level::Application, beats, opened)];
         let ended = loop {
             let now = Instant::now();
             if let Some(course) = courses.iter_mut().find(|course| course.left > 0 && course.next <= now) {
@@ -73,6 +73,17 @@ impl Heartbeat {
             Some(word) => Some(word.unexpected("although it had been answered")),
         };
         Seen { pings, beats, ended, until }
+    }
+
+    /// How often the gateway promises its pings and its beats, by the config or as it told on this connection. What
+    /// does not fit into the run can't be held against it.
+    pub(super) fn promised(&self, visit: &Visit, talk: &Talk) -> [Option<Span>; 2] {
+        let (dialect, told) = (&visit.target().dialect, talk.variables());
+        let left = visit.until(None).saturating_duration_since(Instant::now());
+        let fits = |interval: &Span| interval.get() + self.server.tolerance.get() < left;
+        let pings = self.server.pings.or_else(|| dialect.pings_interval(told).map(Span::from));
+        let beats = self.server.beats.or_else(|| dialect.beat_interval(told).map(Span::from));
+        [pings, beats].map(|interval| interval.filter(fits))
     }
 
     /// The levels take turns, and so do the connections, so that no two pings wait for each other.

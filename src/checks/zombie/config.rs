@@ -211,8 +211,6 @@ impl Zombie {
     pub fn fit(mut self, around: &Surroundings<'_>) -> Self {
         if let Some(dialect) = around.dialect {
             self = self.promised(dialect, &Variables::default());
-            let interval = if dialect.beats() { around.beat_interval() } else { around.pings_interval() };
-            self.beat_within = self.beat_within.or(interval);
         }
         if self.timeout.is_none() {
             let paced = around.pace(u32::try_from(self.cost().connections).unwrap_or(u32::MAX));
@@ -224,6 +222,11 @@ impl Zombie {
     /// The check with what the dialect promises, in its text or by what it captured on a connection.
     #[must_use]
     pub(super) fn promised(mut self, dialect: &Dialect, captured: &Variables) -> Self {
+        let interval = match dialect.beats() {
+            true => dialect.beat_interval(captured),
+            false => dialect.pings_interval(captured),
+        };
+        self.beat_within = self.beat_within.or(interval.map(Span::from));
         if let Some(promise) = dialect.zombie(captured) {
             self.close_timeout = self.close_timeout.or(promise.release.map(Span::from));
             self.window.get_or_insert(Window {

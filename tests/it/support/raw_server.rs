@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -43,7 +43,7 @@ impl RawServer {
     pub fn start(treatment: Treatment, after: Duration, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let (told, treated) = channel();
+        let (told, treated) = sync_channel(16);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (stream, told, tls) = (stream.expect("a connection"), told.clone(), tls.clone());
@@ -91,7 +91,7 @@ impl<S: Read + Write> Client<S> {
         mut self,
         treatment: Treatment,
         after: Duration,
-        told: &Sender<SystemTime>,
+        told: &SyncSender<SystemTime>,
     ) -> std::io::Result<()> {
         self.tcp.set_nodelay(true)?;
         self.upgrade()?;
