@@ -13,6 +13,9 @@ pub struct Observation {
     pub mode: Mode,
     /// When the silence began, at the latest: the upgrade, or the last frame that we sent.
     pub began: Instant,
+    /// When we stopped to hear heartbeats, at the earliest: before `began` only where a window is shut by asking for
+    /// more than we read.
+    pub deaf_since: Instant,
     /// What the clock counts from: when the heartbeat that we did not answer had been read, or right before our
     /// last frame was written.
     pub origin: Option<Instant>,
@@ -79,13 +82,13 @@ impl Observation {
             return if known { Fate::Leaked(silent) } else { Fate::Unknown };
         };
         let time = self.time();
-        let since_began = eviction.at.saturating_duration_since(self.began);
+        let since = |begin| eviction.at.saturating_duration_since(begin);
         let earliest = window.earliest.map_or(Duration::ZERO, |earliest| earliest.get());
-        if !eviction.censored && time.unwrap_or(since_began) + limits.tolerance < earliest {
+        if !eviction.censored && time.unwrap_or(since(self.deaf_since)) + limits.tolerance < earliest {
             return Fate::Early(time);
         }
         // What was found by the drain came in time: the drain begins when the time is over.
-        let taken = time.unwrap_or(since_began);
+        let taken = time.unwrap_or(since(self.began));
         if !eviction.censored && taken > limits.latest(window, self.origin.is_some()) {
             return Fate::Leaked(taken);
         }
@@ -143,6 +146,7 @@ mod tests {
         Observation {
             mode: Mode::Mute,
             began,
+            deaf_since: began,
             origin: Some(at(3_000)),
             uncertainty: Duration::ZERO,
             evicted: evicted.map(eviction),
@@ -209,5 +213,15 @@ mod tests {
         assert_eq!(fate(&beatless), Fate::Early(None));
         let any_time = Window { earliest: None, ..window(Origin::UnansweredBeat) };
         assert_eq!(beatless.fate(&any_time, &LIMITS), Fate::Cleaned(None));
+    }
+
+    #[test]
+    fn a_heartbeat_that_came_while_the_window_was_being_shut_may_be_the_origin() {
+        let stalled = Observation { origin: None, ..seen(Some(3_000), Some(3_000), 3_000) };
+        assert_eq!(fate(&stalled), Fate::Early(None));
+        let deaf_since = |millis| stalled.began.checked_sub(ms(millis)).expect("a clock that old");
+        let stalled = |millis| Observation { deaf_since: deaf_since(millis), ..stalled.clone() };
+        assert_eq!(fate(&stalled(800)), Fate::Early(None));
+        assert_eq!(fate(&stalled(1_200)), Fate::Cleaned(None));
     }
 }

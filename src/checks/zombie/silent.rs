@@ -32,6 +32,7 @@ pub(super) async fn begin(scene: &Scene<'_>, talk: &mut Talk, mode: Mode) -> Obs
     let mut seen = Observation {
         mode,
         began,
+        deaf_since: began,
         origin: None,
         uncertainty: Duration::ZERO,
         evicted: None,
