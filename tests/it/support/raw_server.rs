@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -22,20 +22,33 @@ pub enum Treatment {
     CloseAndFin,
     /// It is sent a FIN without a Close.
     Fin,
-    /// Nothing.
+    /// It is served as before.
     Keep,
+    /// It is not answered any more, and kept.
+    Ignore,
 }
 
 /// A client that sends a ping of this size does it to be answered by as many bytes.
 const LARGE: usize = 125;
 /// Who asks no more for so long waits for what becomes of it.
 const QUIET: Duration = Duration::from_millis(1_500);
+/// Stalled clients in a test, at most.
+const MOST: usize = 100;
 
 /// A server on a free port; answers pings and Close, and never pings. It ends with the process.
 pub struct RawServer {
-    /// Where it listens.
-    pub address: SocketAddr,
-    treated: Receiver<SystemTime>,
+    address: SocketAddr,
+    secured: bool,
+    treated: Receiver<Treated>,
+}
+
+/// What a stalled client underwent.
+#[derive(Debug, Clone, Copy)]
+pub struct Treated {
+    /// When.
+    pub at: SystemTime,
+    /// How long after its last frame had been read.
+    pub silent_for: Duration,
 }
 
 impl RawServer {
@@ -43,7 +56,7 @@ impl RawServer {
     pub fn start(treatment: Treatment, after: Duration, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let (told, treated) = sync_channel(16);
+        let (secured, (told, treated)) = (tls.is_some(), sync_channel(MOST));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (stream, told, tls) = (stream.expect("a connection"), told.clone(), tls.clone());
@@ -56,12 +69,17 @@ impl RawServer {
                 });
             }
         });
-        Self { address, treated }
+        Self { address, secured, treated }
     }
 
-    /// When each stalled client was treated, so far.
-    pub fn treated(&self) -> Vec<SystemTime> {
-        self.treated.try_iter().collect()
+    /// Where it listens, as a URL.
+    pub fn url(&self) -> String {
+        format!("{}://{}/", if self.secured { "wss" } else { "ws" }, self.address)
+    }
+
+    /// The last stalled client, if there was one since this was asked.
+    pub fn treated(&self) -> Option<Treated> {
+        self.treated.try_iter().last()
     }
 }
 
@@ -91,13 +109,15 @@ impl<S: Read + Write> Client<S> {
         mut self,
         treatment: Treatment,
         after: Duration,
-        told: &SyncSender<SystemTime>,
+        told: &SyncSender<Treated>,
     ) -> std::io::Result<()> {
         self.tcp.set_nodelay(true)?;
         self.upgrade()?;
+        let mut heard_at = Instant::now();
         loop {
             match self.frame() {
                 Ok((9, payload)) => {
+                    heard_at = Instant::now();
                     if payload.len() == LARGE {
                         self.tcp.set_read_timeout(Some(after.max(QUIET)))?;
                     }
@@ -113,7 +133,8 @@ impl<S: Read + Write> Client<S> {
             }
         }
         self.tcp.set_read_timeout(None)?;
-        let now = SystemTime::now();
+        let treated = Treated { at: SystemTime::now(), silent_for: heard_at.elapsed() };
+        told.send(treated).map_err(std::io::Error::other)?;
         match treatment {
             Treatment::Reset => SockRef::from(&self.tcp).set_linger(Some(Duration::ZERO))?,
             Treatment::CloseAndFin => {
@@ -121,14 +142,19 @@ impl<S: Read + Write> Client<S> {
                 self.tcp.shutdown(Shutdown::Write)?;
             }
             Treatment::Fin => self.tcp.shutdown(Shutdown::Write)?,
-            Treatment::Keep => {}
+            Treatment::Keep | Treatment::Ignore => {}
         }
-        told.send(now).map_err(std::io::Error::other)?;
-        if treatment != Treatment::Reset {
-            // Until the client goes.
-            while self.frame().is_ok() {}
+        if treatment == Treatment::Reset {
+            // Dropped, a socket with that setting is reset.
+            return Ok(());
         }
-        Ok(())
+        // Until the client goes.
+        loop {
+            let (opcode, payload) = self.frame()?;
+            if treatment == Treatment::Keep && opcode == 9 {
+                self.send(0x8A, &payload)?;
+            }
+        }
     }
 
     /// RFC 6455, section 4.2.
