@@ -28,13 +28,16 @@ pub(super) async fn watch(scene: &Scene<'_>, mut talk: Talk, earliest: Duration)
     let mut recovery = Recovery::default();
     let mut answers = false;
     let mut says_next = None;
+    // To the gateway, the silence began when it sent its heartbeat, and ends when it has our answer.
+    let on_the_way = if window.origin == Origin::UnansweredBeat { scene.rtt } else { Duration::ZERO };
+    let silence = (earliest / 2).saturating_sub(on_the_way);
     loop {
         let origin = seen.origin.map(later_or_now);
         if let Some(verdict) = seen.broken.take() {
             recovery.ended = Some((!answers, verdict));
             return recovery;
         }
-        let awake = origin.map(|origin| origin + earliest / 2);
+        let awake = origin.map(|origin| origin + silence);
         let safe = origin.map(|origin| origin + scene.limits.latest(&window, true));
         let now = Instant::now();
         if !answers && awake.is_some_and(|awake| awake <= now) {
