@@ -13,6 +13,7 @@ mod lifecycle;
 mod matrix;
 mod metrics;
 mod prometheus;
+mod relay;
 mod secrets;
 mod stalled;
 mod support;
