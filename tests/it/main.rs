@@ -1,5 +1,6 @@
 //! The one integration binary: each file is one subject.
 
+mod accuracy;
 mod agent_log;
 mod before;
 mod causes;

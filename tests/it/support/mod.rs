@@ -7,6 +7,7 @@ pub mod neighbour;
 pub mod program;
 pub mod prometheus;
 pub mod raw_server;
+pub mod reference;
 pub mod relay;
 pub mod session;
 
