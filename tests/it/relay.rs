@@ -22,7 +22,7 @@ const DISTURBED: f64 = 0.02;
 /// up to 100 ms more or less than what came before it.
 fn settings() -> Settings {
     Settings {
-        heartbeat_interval: Duration::from_millis(300),
+        heartbeat_interval: Some(Duration::from_millis(300)),
         heartbeat_timeout: Duration::from_millis(600),
         ..Settings::default()
     }

@@ -20,6 +20,8 @@ const BURST: usize = 2_048;
 const SETTLE: Duration = Duration::from_millis(200);
 /// How long it may take to shut the window.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it takes to see what is there already.
+const A_LOOK: Duration = Duration::from_millis(2);
 /// A legal ping's largest payload (RFC 6455, section 5.5).
 const PING: usize = 125;
 
@@ -50,6 +52,7 @@ pub(super) async fn watch(scene: &Scene<'_>, mut talk: Talk) -> Option<Observati
         Some(window) => scene.limits.latest(window, from_us) + seen.uncertainty,
     };
     let over = later(began + over).min(scene.visit.until(None));
+    let watched = StdInstant::now();
     let gone = tokio::select! {
         biased;
         () = scene.stop.cancelled() => return Some(seen),
@@ -57,7 +60,9 @@ pub(super) async fn watch(scene: &Scene<'_>, mut talk: Talk) -> Option<Observati
     };
     match gone {
         Ok(Ok((at, how))) => {
-            seen.evicted = Some(Eviction { at, by: By::Tcp(how), censored: false });
+            // What was there when we began to look came before, nobody knows when.
+            let censored = at.saturating_duration_since(watched) < A_LOOK;
+            seen.evicted = Some(Eviction { at, by: By::Tcp(how), censored });
             seen.released = Some(at);
             if how == End::Rst {
                 talk.opened.evidence.note_at(at, EventKind::Ended { by: Side::Gateway, how });
@@ -98,7 +103,7 @@ async fn drain(scene: &Scene<'_>, talk: &mut Talk, seen: &mut Observation) -> bo
             Heard::Nothing { .. } => {
                 probed = true;
                 match talk.ping(probe.to_vec()).await {
-                    Err(Word::Over(instead)) => go_on(seen, instead),
+                    Err(Word::Over(instead, _)) => go_on(seen, instead),
                     _ => true,
                 }
             }
@@ -126,7 +131,7 @@ fn go_on(seen: &mut Observation, heard: Heard) -> bool {
             seen.evicted.get_or_insert(Eviction { at, by: By::Tcp(how), censored: true });
             seen.released.get_or_insert(at);
         }
-        over => seen.broken = Some(Word::Over(over).unexpected("to a connection that did not read")),
+        over => seen.broken = Some(Word::Over(over, None).unexpected("to a connection that did not read")),
     }
     false
 }
