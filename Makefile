@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test tools fmt lint doc unit it gateways demo clean-tools
+.PHONY: help test tools fmt lint doc unit it gateways bench demo clean-tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ it: tools ## the integration tests: real sockets, third-party gateways, Promethe
 
 gateways: tools ## the third-party gateways that the tests run start, echo and end
 	.tools/python/bin/python tests/gateways/selftest.py
+
+bench: ## measure what the agent costs against the machine's limits; writes docs/performance.md
+	cargo bench --locked --bench performance -- --write docs/performance.md
 
 demo: ## the agent beside a gateway that breaks after a while and heals
 	cargo run --release --locked -- demo
