@@ -8,9 +8,11 @@ mod weigh;
 mod witness;
 
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::FutureExt;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -141,7 +143,7 @@ impl Runner {
         let visit = Visit::new(&job.target, &self.dialer, &job.budget, peer, deadline);
         let (lag, mut asked) = (Lag::default(), Asked::default());
         let verdict = {
-            let check = job.spec.run(&visit);
+            let check = survived(job.spec.run(&visit));
             let ahead = self.ask_ahead(&visit.evidence, began, deadline);
             tokio::pin!(check, ahead);
             loop {
@@ -297,6 +299,27 @@ fn timed_out(evidence: &Evidence, job: &Job) -> Verdict {
     )
 }
 
+/// A panic in a check ends that run, not the job: it is our fault, and says so.
+async fn survived(check: impl Future<Output = Verdict>) -> Verdict {
+    // What a panic leaves half done is dropped with the future: evidence and samples are written in single steps.
+    let verdict = AssertUnwindSafe(check).catch_unwind().await;
+    verdict.unwrap_or_else(|_| {
+        let detail = "gateprobe panicked; the message is on standard error";
+        Verdict::new(Outcome::Inconclusive(Cause::AgentPanic), detail)
+    })
+}
+
 fn cut_off() -> Verdict {
     Verdict::new(Outcome::Inconclusive(Cause::AgentShutdown), "the run was cut short")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_check_is_the_agents_own_fault() {
+        let verdict = survived(async { panic!("a bug of the test's own") }).await;
+        assert_eq!(verdict.outcome, Outcome::Inconclusive(Cause::AgentPanic));
+    }
 }

@@ -7,6 +7,7 @@ mod causes;
 mod crowd;
 mod demo;
 mod dependencies;
+mod dialect_try;
 mod docs;
 mod flood;
 mod floors;

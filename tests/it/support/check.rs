@@ -29,9 +29,9 @@ impl Checked {
     }
 }
 
-/// Checks a URL without any config.
+/// Checks the handshake with a URL, without any config.
 pub fn check_url(url: &str) -> Checked {
-    checked(gateprobe(&["check", url]))
+    checked(gateprobe(&["check", url, "--check", "handshake"]))
 }
 
 /// Checks every target of a config.

@@ -6,13 +6,13 @@ use crate::support::program::{ClosedPort, Program};
 #[test]
 fn a_pass_is_two_lines_and_more_only_on_demand() {
     let gateway = Program::python("python_websockets.py", &[]);
-    let (exit, text, errors) = run(&["check", &gateway.url("ws")]);
+    let (exit, text, errors) = run(&["check", &gateway.url("ws"), "--check", "handshake"]);
     assert_eq!((exit, errors.as_str()), (0, ""), "{text}");
     let lines: Vec<&str> = text.lines().collect();
     let head = format!("PASS  127-0-0-1-{} handshake  (", gateway.port);
     assert!(lines.len() == 2 && lines[0].starts_with(&head), "{text}");
     assert!(lines[1].contains("tcp ") && lines[1].contains("upgrade "), "{text}");
-    let (exit, text, _) = run(&["check", &gateway.url("ws"), "--verbose"]);
+    let (exit, text, _) = run(&["check", &gateway.url("ws"), "--check", "handshake", "--verbose"]);
     let told = ["-- tcp", "-- upgrade", "<- HTTP 101", "-> close", "<- close", "code 1000", "end: pass"];
     assert_eq!((exit, in_order(&text, &told)), (0, None), "{text}");
 }
@@ -21,7 +21,7 @@ fn a_pass_is_two_lines_and_more_only_on_demand() {
 fn a_failure_says_what_it_means_and_shows_how_it_came_about() {
     let closed = ClosedPort::any();
     let nginx = Program::python("nginx.py", &["--upstream", &closed.address()]);
-    let (exit, text, errors) = run(&["check", &nginx.url("ws")]);
+    let (exit, text, errors) = run(&["check", &nginx.url("ws"), "--check", "handshake"]);
     let address = nginx.address();
     let told = [
         "FAIL unavailable  127-0-0-1-",
@@ -35,7 +35,7 @@ fn a_failure_says_what_it_means_and_shows_how_it_came_about() {
         "end: fail (unavailable)",
     ];
     assert_eq!((exit, errors.as_str(), in_order(&text, &told)), (1, "", None), "{text}");
-    let (exit, text, _) = run(&["check", &format!("ws://{}/", closed.address())]);
+    let (exit, text, _) = run(&["check", &format!("ws://{}/", closed.address()), "--check", "handshake"]);
     let told = ["FAIL connect_refused", "nothing listens", "refused", "end: fail (connect_refused)"];
     assert_eq!((exit, in_order(&text, &told)), (1, None), "{text}");
 }
