@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use gateprobe::agent::Setup;
 use gateprobe::config::Loader;
 use gateprobe::runner::Job;
-use gateprobe::session::{Ask, Budget, Limits, Manners, Talk, Visit};
+use gateprobe::session::{Ask, Budget, Limits, Talk, Visit};
 use gateprobe::wire::{Dialer, Record};
 use jiff::Timestamp;
 use tokio::task::JoinSet;
@@ -132,5 +132,5 @@ pub async fn talk(peer: &Peer, folder: &Path) -> Result<Talk> {
     let visit = Visit::new(target, &dialer, &budget, None, Instant::now() + LONG);
     let opened = visit.open(&Ask::default(), &Record::new()).await;
     let opened = opened.map_err(|refusal| anyhow!("{refusal:?}"))?;
-    Talk::begin(&visit, opened, Manners::ATTENTIVE).await.map_err(|verdict| anyhow!("{}", verdict.detail))
+    Talk::begin(&visit, opened, Duration::from_secs(5)).await.map_err(|verdict| anyhow!("{}", verdict.detail))
 }

@@ -184,12 +184,16 @@ impl CheckSpec {
         }
     }
 
-    /// How late the agent may be in a run whose verdict is to be believed, where that is more than the config's
-    /// `lag_bound`: a check that tolerates seconds is not spoilt by a hiccup.
-    pub fn lag_tolerance(&self) -> Option<Duration> {
+    /// How late the agent may be in a run that ends with this failure, where that is more than the config's
+    /// `lag_bound`: a window that tolerates seconds is not spoilt by a hiccup. Who did not answer in time himself
+    /// is another matter.
+    pub fn lag_tolerance(&self, failure: Failure) -> Option<Duration> {
+        use Failure::{EvictedEarly, HalfClosedLeak, ZombieLeaked};
         match self {
-            Self::Handshake(_) | Self::Heartbeat(_) => None,
-            Self::Zombie(check) => Some(check.tolerance.get() / 2),
+            Self::Zombie(check) if matches!(failure, ZombieLeaked | HalfClosedLeak | EvictedEarly) => {
+                Some(check.tolerance.get() / 2)
+            }
+            _ => None,
         }
     }
 

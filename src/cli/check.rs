@@ -175,6 +175,10 @@ impl Args {
     /// What the command line says of a check, in the shape of the config.
     fn of_check(&self, kind: &str) -> Map<String, Value> {
         let mut settings = Map::new();
+        if self.target.as_ref().is_some_and(|target| target.contains("://")) {
+            // It runs once: no run has to be over before the next one.
+            settings.insert("interval".into(), json!("30d"));
+        }
         if let Some(profile) = self.profile.filter(|_| kind != "handshake") {
             settings.insert("profile".into(), json!(profile));
         }

@@ -17,6 +17,9 @@ pub const SPAN_PATTERN: &str = r"^([0-9]+(\.[0-9]+)?(us|ms|s|m|h|d))+$";
 const UNITS: [(&str, f64); 6] =
     [("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0)];
 
+/// Ten years: longer than anybody waits, and short enough for every sum.
+const LONGEST: f64 = 3_650.0 * 86_400.0;
+
 /// The text is not a length of time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a length of time; write a number with a unit, such as 250ms, 5s, 1m30s, 2h or 21d")]
@@ -66,6 +69,9 @@ impl FromStr for Span {
             rest = &rest[letters..];
         }
         if text.is_empty() {
+            return Err(SpanError);
+        }
+        if total > LONGEST {
             return Err(SpanError);
         }
         Duration::try_from_secs_f64((total * 1e9).round() / 1e9).map(Self).map_err(|_| SpanError)

@@ -162,7 +162,11 @@ impl Runner {
         };
         let condition = self.condition(job, &verdict, (began, deadline), &lag, asked).await;
         let late = condition.late();
-        let bound = job.spec.lag_tolerance().unwrap_or_default().max(self.lag_bound);
+        let tolerated = match verdict.outcome {
+            Outcome::Fail(failure) => job.spec.lag_tolerance(failure).unwrap_or_default(),
+            _ => Duration::ZERO,
+        };
+        let bound = tolerated.max(self.lag_bound);
         let verdict = weigh(verdict, &Condition { bound, ..condition });
         let mut samples = visit.samples();
         if late {

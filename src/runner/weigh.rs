@@ -41,6 +41,11 @@ impl Condition {
 
 /// The verdict that remains. A pass remains a pass: no lateness of ours makes a gateway do the right thing.
 pub fn weigh(verdict: Verdict, condition: &Condition) -> Verdict {
+    if verdict.outcome == Outcome::Inconclusive(Cause::BystanderSlowed) && condition.late() {
+        // Whose slowness it was can't be told.
+        let detail = format!("the agent was late itself; {}", verdict.detail);
+        return Verdict::new(Outcome::Inconclusive(Cause::AgentLag), detail);
+    }
     let Outcome::Fail(failure) = verdict.outcome else { return verdict };
     let Some((cause, evidence)) = excuse(failure, condition) else { return verdict };
     let detail = format!("{evidence}; it looked like {}: {}", failure.reason(), verdict.detail);
@@ -126,6 +131,14 @@ mod tests {
             let lost = Condition { egress, ..FINE };
             assert_eq!(outcome(Failure::ConnectTimeout, lost), Outcome::Inconclusive(Cause::EgressLost));
         }
+    }
+
+    #[test]
+    fn a_late_agent_does_not_blame_a_bystander_for_its_own_lateness() {
+        let slowed = Verdict::new(Outcome::Inconclusive(Cause::BystanderSlowed), "x");
+        assert_eq!(weigh(slowed.clone(), &FINE).outcome, slowed.outcome);
+        let late = Condition { lag: Duration::from_millis(120), ..FINE };
+        assert_eq!(weigh(slowed, &late).outcome, Outcome::Inconclusive(Cause::AgentLag));
     }
 
     #[test]

@@ -86,9 +86,11 @@ impl Visit {
         let url = at(&endpoint.url, &filled.target);
         let cookies = self.jar().and_then(|jar| jar.header(&url));
         let request = request(&endpoint, ask, cookies, filled).map_err(Refusal::Dial)?;
-        let connected = self.dialer().connect_into(&endpoint, &Default::default(), &evidence, record).await;
+        let offer = Default::default();
+        let connecting = self.dialer().connect_into(&endpoint, &offer, &evidence, record);
+        let connected = self.patiently(ask, connecting).await?;
         let mut connected = connected.map_err(|failure| Refusal::Dial(failure.error))?;
-        let response = connected.inquire(&request).await.map_err(refusal)?;
+        let response = self.patiently(ask, connected.inquire(&request)).await?.map_err(refusal)?;
         if let Some(jar) = self.jar() {
             jar.keep(&url, response.set_cookies());
         }

@@ -252,6 +252,11 @@ impl Opened {
         }
     }
 
+    /// The target's budget.
+    pub(super) fn shared_budget(&self) -> Arc<Budget> {
+        Arc::clone(&self.budget)
+    }
+
     /// Waits until one more control frame is within the budget; to wait is no fault of the gateway's.
     pub async fn afford_control(&self) {
         self.afford(2).await;
@@ -262,8 +267,10 @@ impl Opened {
         let mut sending = std::pin::pin!(self.budget.send(bytes));
         let at_once = std::future::poll_fn(|context| Poll::Ready(sending.as_mut().poll(context).is_ready()));
         if !at_once.await {
+            let phase = self.evidence.phase();
             self.evidence.enter(Phase::Budget);
             sending.await;
+            self.evidence.enter(phase);
         }
     }
 }

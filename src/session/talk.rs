@@ -1,18 +1,22 @@
 //! A conversation: a dialect driven over an open WebSocket. The dialect says what is meant; this sends,
 //! stamps, and answers as far as our manners go.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant as StdInstant;
+use std::time::{Duration, Instant as StdInstant};
 
 use bytes::Bytes;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::opened::{Heard, Opened};
 use super::visit::Visit;
 use crate::dialect::{Answer, CloseClass, Dialogue, Meaning, Message, Part, Variables};
 use crate::model::{Cause, Failure, FrameKind, Outcome, Phase, Side, Verdict};
-use crate::wire::{OutFrame, SendError};
+use crate::wire::{Broken, OutFrame, SendError};
+
+/// Words that are kept while we wait for the budget; beyond, the gateway waits too.
+const BACKLOG: usize = 256;
 
 /// What we answer by ourselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +63,12 @@ pub struct Talk {
     /// What we answer by ourselves; may change at any time.
     pub manners: Manners,
     dialogue: Dialogue,
+    /// Does not read, not even while it waits for the budget.
+    pub deaf: bool,
+    /// What was heard while we waited for the budget.
+    backlog: VecDeque<Word>,
+    /// When the run must be over: a gateway that takes nothing is not to hold it longer.
+    last: Instant,
     /// What we owe for the latest ping and the latest beat that we did not answer.
     owed: (Option<Bytes>, Option<Message>),
     /// What was said, word by word, for whoever wants to read along; a check never does.
@@ -140,15 +150,14 @@ pub enum Word {
 }
 
 impl Talk {
-    /// Begins the conversation on a connection: the token where it goes by first message, then the dialect's
-    /// own opening.
+    /// Begins the conversation of a check that is about something else than the opening: `handshake` counts it
+    /// where the gateway does not do its part.
     ///
     /// # Errors
-    /// The verdict, when the gateway does not do its part.
-    pub async fn begin(visit: &Visit, opened: Opened, manners: Manners) -> Result<Self, Verdict> {
+    /// The verdict: inconclusive.
+    pub async fn begin(visit: &Visit, opened: Opened, within: Duration) -> Result<Self, Verdict> {
         let mut talk = Self::new(visit, opened);
-        talk.open(visit).await?;
-        talk.manners = manners;
+        talk.open(visit, Some(within)).await.map_err(precondition)?;
         Ok(talk)
     }
 
@@ -158,7 +167,16 @@ impl Talk {
         // An answer that a gateway gives to the wrong connection must not pass for one of ours.
         let first = u64::from(rand::random::<u32>());
         let dialogue = Dialogue::new(Arc::clone(&visit.target().dialect), given).numbered_from(first);
-        Self { opened, manners: Manners::ATTENTIVE, dialogue, owed: (None, None), transcript: None }
+        Self {
+            opened,
+            manners: Manners::ATTENTIVE,
+            deaf: false,
+            dialogue,
+            owed: (None, None),
+            backlog: VecDeque::new(),
+            last: visit.until(None),
+            transcript: None,
+        }
     }
 
     /// Keeps a transcript from now on, until it is taken.
@@ -171,15 +189,17 @@ impl Talk {
         self.transcript.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// The token where it goes by first message, then the dialect's own opening.
+    /// The token where it goes by first message, then the dialect's own opening; a step for which the dialect names
+    /// no time may take as long as `within`.
     ///
     /// # Errors
     /// The verdict, when the gateway does not do its part.
-    pub async fn open(&mut self, visit: &Visit) -> Result<(), Verdict> {
+    pub async fn open(&mut self, visit: &Visit, within: Option<Duration>) -> Result<(), Verdict> {
         self.opened.authenticate(visit.target()).await?;
         if !self.dialogue.is_open() {
             self.opened.evidence.enter(Phase::FirstMessage);
         }
+        let mut step_until = (usize::MAX, visit.until(None));
         loop {
             while let Some(message) = self.dialogue.poll_send() {
                 self.say(message).await.map_err(|word| word.unexpected("while the session was opened"))?;
@@ -190,7 +210,12 @@ impl Talk {
             }
             let awaited = self.dialogue.awaits();
             let step = awaited.as_ref().map_or(0, |awaited| awaited.step);
-            let until = visit.until(awaited.and_then(|awaited| awaited.within));
+            if step_until.0 != step {
+                // One deadline a step: whatever else comes meanwhile does not move it.
+                let within = awaited.and_then(|awaited| awaited.within).or(within);
+                step_until = (step, visit.until(within));
+            }
+            let until = step_until.1;
             let fail = |failure, detail| Err(Verdict::new(Outcome::Fail(failure), detail));
             match self.next(until).await {
                 Word::Nothing { mid_frame: false } => {
@@ -213,12 +238,18 @@ impl Talk {
     ///
     /// Not to be cancelled: an answer may be half out. See [`Talk::next_unless`].
     pub async fn next(&mut self, until: Instant) -> Word {
+        if let Some(word) = self.backlog.pop_front() {
+            return word;
+        }
         let heard = self.opened.hear(until).await;
         self.mind(heard).await
     }
 
     /// The same; none when `stop` is cancelled first.
     pub async fn next_unless(&mut self, stop: &CancellationToken, until: Instant) -> Option<Word> {
+        if let Some(word) = self.backlog.pop_front().filter(|_| !stop.is_cancelled()) {
+            return Some(word);
+        }
         let heard = tokio::select! {
             biased;
             () = stop.cancelled() => return None,
@@ -286,8 +317,32 @@ impl Talk {
     /// # Errors
     /// What the gateway had said instead, when the connection takes no more.
     pub async fn ping(&mut self, payload: impl Into<Bytes>) -> Result<StdInstant, Word> {
-        self.opened.afford_control().await;
-        self.send(OutFrame::ping(payload)).await
+        let frame = OutFrame::ping(payload);
+        self.afford(frame.payload.len()).await;
+        self.send(frame).await
+    }
+
+    /// Waits until a frame is within the budget. What the gateway says meanwhile is read and answered at once:
+    /// that we have to wait is not its fault.
+    async fn afford(&mut self, bytes: usize) {
+        if self.deaf {
+            return self.opened.afford(bytes).await;
+        }
+        let budget = self.opened.shared_budget();
+        let mut waiting = std::pin::pin!(budget.send(bytes));
+        loop {
+            let heard = tokio::select! {
+                biased;
+                () = &mut waiting => return,
+                heard = self.opened.hear(self.last), if self.backlog.len() < BACKLOG => heard,
+            };
+            let word = self.mind(heard).await;
+            let over = matches!(word, Word::Over(..) | Word::Nothing { .. });
+            self.backlog.push_back(word);
+            if over {
+                return waiting.await;
+            }
+        }
     }
 
     /// Asks by a part of the dialect, within the budget; gives the question's number and the time right
@@ -326,7 +381,7 @@ impl Talk {
     /// As [`Talk::ping`].
     pub async fn say(&mut self, message: Message) -> Result<StdInstant, Word> {
         let frame = frame(message);
-        self.opened.afford(frame.payload.len()).await;
+        self.afford(frame.payload.len()).await;
         self.send(frame).await
     }
 
@@ -345,7 +400,9 @@ impl Talk {
     }
 
     async fn deliver(&mut self, frame: &OutFrame) -> Result<StdInstant, SendError> {
-        let at = self.opened.dialed.socket.send(frame).await?;
+        let sent = timeout_at(self.last, self.opened.dialed.socket.send(frame)).await;
+        // A part of the frame may be out: nothing can be said on this connection any more.
+        let at = sent.unwrap_or(Err(SendError::Broken(Broken::Lost(std::io::ErrorKind::TimedOut))))?;
         if let Some(transcript) = &mut self.transcript {
             let (message, what) = match frame.kind() {
                 FrameKind::Text => {
@@ -380,6 +437,17 @@ impl Talk {
         self.opened.afford_control().await;
         self.opened.evidence.enter(Phase::Close);
         let _ = self.opened.say_close(1000, visit.until(Some(super::COURTESY))).await;
+    }
+}
+
+/// What another check than `handshake` says of an opening that failed.
+fn precondition(verdict: Verdict) -> Verdict {
+    match verdict.outcome {
+        Outcome::Fail(failure) => {
+            let detail = format!("could not open the session ({}): {}", failure.reason(), verdict.detail);
+            Verdict::new(Outcome::Inconclusive(Cause::Precondition), detail)
+        }
+        _ => verdict,
     }
 }
 

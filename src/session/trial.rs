@@ -45,7 +45,7 @@ pub async fn trial(visit: &Visit, listen: Duration, tell: &mut impl FnMut(Told))
     let mut talk = Talk::new(visit, opened);
     talk.transcribe();
     tell(Told::Part("open".into()));
-    let result = talk.open(visit).await;
+    let result = talk.open(visit, None).await;
     let mut course = Course { visit, talk, began, tell };
     course.told();
     result?;

@@ -151,13 +151,7 @@ impl Visit {
         let mut variables = given(ask);
         let before = self.target.dialect.before();
         if let Some(before) = before {
-            let asked = self.before(before, ask, &mut variables, record);
-            match ask.within {
-                Some(within) => {
-                    timeout_at(self.until(ask.within), asked).await.map_err(|_| Refusal::Late(within))??;
-                }
-                None => asked.await?,
-            }
+            self.before(before, ask, &mut variables, record).await?;
         }
         let evidence = self.evidence.connection();
         evidence.enter(Phase::Budget);
@@ -176,10 +170,7 @@ impl Visit {
         let cookies = self.jar.as_ref().and_then(|jar| jar.header(&endpoint.url));
         let offer = offer(&self.target, ask, token.as_ref(), cookies);
         let dial = self.dialer.dial_into(&endpoint, &offer, &evidence, record);
-        let dialed = match ask.within {
-            Some(within) => timeout_at(self.until(ask.within), dial).await.map_err(|_| Refusal::Late(within)),
-            None => Ok(dial.await),
-        };
+        let dialed = self.patiently(ask, dial).await;
         if let (Some(jar), Some(response)) = (&self.jar, record.facts().response) {
             jar.keep(&endpoint.url, response.set_cookies());
         }
@@ -209,6 +200,24 @@ impl Visit {
     /// The endpoint, pinned to the run's peer.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// The address to which further connections of the run go as well; none where a proxy chose it, or a redirect
+    /// led elsewhere.
+    pub fn peer(&self, opened: &Opened) -> Option<IpAddr> {
+        let url = &self.endpoint.url;
+        let port = url.port_or_known_default().unwrap_or_default();
+        let proxy = self.endpoint.proxy.as_ref();
+        let proxied = proxy.is_some_and(|proxy| !proxy.exceptions.covers(self.endpoint.host(), port));
+        (!proxied && opened.dialed.redirects == 0).then(|| opened.dialed.peer.ip())
+    }
+
+    /// Waits as long as the ask allows, counted from when the budget had allowed it.
+    pub(super) async fn patiently<T>(&self, ask: &Ask, what: impl Future<Output = T>) -> Result<T, Refusal> {
+        match ask.within {
+            Some(within) => timeout_at(self.until(ask.within), what).await.map_err(|_| Refusal::Late(within)),
+            None => Ok(what.await),
+        }
     }
 
     /// The target's budget.

@@ -59,7 +59,7 @@ impl Handshake {
         let upgraded_at = opened.upgraded_at;
         if visit.target().dialect.opens() {
             let mut talk = Talk::new(visit, opened);
-            talk.open(visit).await?;
+            talk.open(visit, None).await?;
             let took = upgraded_at.elapsed();
             metrics::phase(visit, Phase::FirstMessage.label(), took.as_secs_f64());
             return Ok((talk.opened, Some(took)));

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 use crate::model::Span;
 use crate::session::Level;
 
+/// Beats that are kept, at most.
+const MOST: usize = 1_000;
+
 /// The beats of one level.
 #[derive(Debug, Clone)]
 pub struct Beats {
@@ -37,9 +40,11 @@ impl Beats {
         Self { level, promised, opened, at: Vec::new() }
     }
 
-    /// One came.
+    /// One came. A gateway that floods us with beats fills no memory.
     pub fn came(&mut self, at: Instant) {
-        self.at.push(at);
+        if self.at.len() < MOST {
+            self.at.push(at);
+        }
     }
 
     /// Whether so many came.

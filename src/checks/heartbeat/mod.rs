@@ -21,7 +21,7 @@ use crate::checks::{Capability, capability};
 use crate::dialect::Part;
 use crate::metrics::{Descriptor, LabelValue};
 use crate::model::{Outcome, Verdict, Why};
-use crate::session::{Ask, Level, Manners, Refusal, Talk, Target, Visit};
+use crate::session::{Ask, Level, Refusal, Talk, Target, Visit};
 use crate::wire::Record;
 use judge::{Seen, findings, millis, stats};
 
@@ -50,16 +50,22 @@ impl Heartbeat {
             let detail = "the dialect has no heartbeat at the wanted level";
             return Err(Verdict::new(Outcome::Unsupported(Why::Promise), detail));
         }
-        let peer = first.opened.dialed.peer.ip();
+        let peer = visit.peer(&first.opened);
         let levels = levels.as_slice();
         let others = (1..self.connections()).map(async |number| {
-            let talk = self.connect(visit, Some(peer)).await?;
+            let talk = self.connect(visit, peer).await?;
             Ok(self.watch(visit, talk, levels, number).await)
         });
         let (first, others) = tokio::join!(self.watch(visit, first, levels, 0), join_all(others));
-        let seen: Vec<Seen> = std::iter::once(Ok(first)).chain(others).collect::<Result<_, Verdict>>()?;
+        let (others, refused): (Vec<_>, Vec<_>) = others.into_iter().partition(Result::is_ok);
+        let seen: Vec<Seen> = std::iter::once(first).chain(others.into_iter().flatten()).collect();
         metrics::keep(visit, self, levels, &seen);
-        Ok(self.verdict(visit, levels, &seen))
+        let verdict = self.verdict(visit, levels, &seen);
+        // Who was not let in says nothing of those who were; but a pass it is not.
+        match refused.into_iter().find_map(Result::err) {
+            Some(refusal) if verdict.outcome == Outcome::Pass => Err(refusal),
+            _ => Ok(verdict),
+        }
     }
 
     fn verdict(&self, visit: &Visit, levels: &[Level], seen: &[Seen]) -> Verdict {
@@ -87,7 +93,7 @@ impl Heartbeat {
         let ask = Ask { peer, within: Some(self.connect_timeout.get()), ..Ask::default() };
         let opened =
             visit.open(&ask, &Record::new()).await.map_err(|refusal: Refusal| refusal.precondition())?;
-        Talk::begin(visit, opened, Manners::ATTENTIVE).await
+        Talk::begin(visit, opened, self.connect_timeout.get()).await
     }
 
     fn describe(&self, levels: &[Level], seen: &[Seen]) -> String {

@@ -23,7 +23,8 @@ impl Heartbeat {
     /// Pings until all pings are answered or lost and the gateway's own beat is known, then says goodbye.
     pub(super) async fn watch(&self, visit: &Visit, mut talk: Talk, levels: &[Level], number: u32) -> Seen {
         let mut courses = self.courses(levels, number);
-        let opened = talk.opened.upgraded_at;
+        // What came while the session was being opened has been answered; the clock of the rest starts here.
+        let opened = StdInstant::now();
         let last = visit.until(None);
         let [pings, beats] = self.promised(visit, &talk);
         let mut beats =

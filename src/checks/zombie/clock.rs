@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::config::{Mode, Window};
 use crate::dialect::Origin;
 use crate::model::{End, Verdict};
+use crate::session::Level;
 
 /// What was seen of one silent connection.
 #[derive(Debug, Clone)]
@@ -16,8 +17,10 @@ pub struct Observation {
     /// When we stopped to hear heartbeats, at the earliest: before `began` only where a window is shut by asking for
     /// more than we read.
     pub deaf_since: Instant,
+    /// The first heartbeat of each level that we did not answer.
+    pub unanswered: [Option<Instant>; 2],
     /// What the clock counts from: when the heartbeat that we did not answer had been read, or right before our
-    /// last frame was written.
+    /// last frame was written. Where heartbeats of both levels were left unanswered, [`Observation::settle`] chooses.
     pub origin: Option<Instant>,
     /// By how much the time from `origin` reads too long: one round trip where it counts from our own frame.
     pub uncertainty: Duration,
@@ -64,9 +67,34 @@ pub enum Fate {
     HalfClosed(Duration),
     /// We had to stop looking before anything could be known.
     Unknown,
+    /// The gateway never sent the heartbeat that this connection would have left unanswered.
+    Unasked,
 }
 
 impl Observation {
+    /// Takes down a heartbeat that will not be answered.
+    pub fn left_unanswered(&mut self, level: Level, at: Instant) {
+        self.unanswered[usize::from(level == Level::Application)].get_or_insert(at);
+        self.origin = self.unanswered.iter().flatten().max().copied();
+    }
+
+    /// When the first heartbeat came that we did not answer.
+    pub fn first_unanswered(&self) -> Option<Instant> {
+        self.unanswered.iter().flatten().min().copied()
+    }
+
+    /// A gateway may beat at both levels and promise to clean up by one of them, without saying which: the clock
+    /// counts from that which the promise fits, or else from the later one.
+    pub fn settle(&mut self, window: &Window, limits: &Limits) {
+        let Some(eviction) = self.evicted.filter(|eviction| !eviction.censored) else { return };
+        let earliest = window.earliest.map_or(Duration::ZERO, |earliest| earliest.get());
+        let fits = |origin: &&Instant| {
+            let time = eviction.at.saturating_duration_since(**origin);
+            time + limits.tolerance >= earliest && time <= limits.latest(window, true)
+        };
+        self.origin = self.unanswered.iter().flatten().find(fits).copied().or(self.origin);
+    }
+
     /// The clean-up time, where both its ends are known.
     pub fn time(&self) -> Option<Duration> {
         let evicted = self.evicted.filter(|eviction| !eviction.censored)?;
@@ -75,6 +103,9 @@ impl Observation {
 
     /// What became of it, by the window that is promised. `beat_within` is how long the first heartbeat may take.
     pub fn fate(&self, window: &Window, limits: &Limits) -> Fate {
+        if self.mode == Mode::HalfDead && self.origin.is_none() {
+            return Fate::Unasked;
+        }
         let Some(eviction) = self.evicted else {
             let silent = self.until.saturating_duration_since(self.origin.unwrap_or(self.began));
             let silent = silent.saturating_sub(self.uncertainty);
@@ -84,7 +115,9 @@ impl Observation {
         let time = self.time();
         let since = |begin| eviction.at.saturating_duration_since(begin);
         let earliest = window.earliest.map_or(Duration::ZERO, |earliest| earliest.get());
-        if !eviction.censored && time.unwrap_or(since(self.deaf_since)) + limits.tolerance < earliest {
+        // The time reads too long by at most the uncertainty: what may be right is not accused.
+        let longest = time.map_or(since(self.deaf_since), |time| time + self.uncertainty);
+        if !eviction.censored && longest + limits.tolerance < earliest {
             return Fate::Early(time);
         }
         // What was found by the drain came in time: the drain begins when the time is over.
@@ -147,6 +180,7 @@ mod tests {
             mode: Mode::Mute,
             began,
             deaf_since: began,
+            unanswered: [Some(at(3_000)), None],
             origin: Some(at(3_000)),
             uncertainty: Duration::ZERO,
             evicted: evicted.map(eviction),
@@ -205,6 +239,35 @@ mod tests {
         let mut seen = seen(Some(9_100), Some(9_100), 9_100);
         seen.evicted = seen.evicted.map(|eviction| Eviction { censored: true, ..eviction });
         assert_eq!(fate(&seen), Fate::Cleaned(None));
+    }
+
+    #[test]
+    fn of_two_levels_the_one_that_the_promise_fits_counts() {
+        let window = window(Origin::UnansweredBeat);
+        let both = |evicted: u64| {
+            let mut seen = seen(Some(evicted), Some(evicted), evicted);
+            let beat = |millis| seen.began + ms(millis);
+            (seen.unanswered, seen.origin) = ([Some(beat(3_000)), Some(beat(7_000))], Some(beat(7_000)));
+            seen.settle(&window, &LIMITS);
+            seen.fate(&window, &LIMITS)
+        };
+        assert_eq!(both(8_000), Fate::Cleaned(Some(ms(5_000))), "by its pings");
+        assert_eq!(both(12_000), Fate::Cleaned(Some(ms(5_000))), "by the dialect's heartbeat");
+        assert_eq!(both(14_000), Fate::Leaked(ms(7_000)), "by neither");
+        assert_eq!(both(6_900), Fate::Early(Some(Duration::ZERO)));
+    }
+
+    #[test]
+    fn what_may_be_right_within_the_uncertainty_is_not_early() {
+        let mut seen = seen(Some(9_000), Some(9_000), 9_000);
+        seen.uncertainty = ms(3_000);
+        assert_eq!(seen.fate(&window(Origin::LastClientData), &LIMITS), Fate::Cleaned(Some(ms(3_000))));
+    }
+
+    #[test]
+    fn who_was_never_asked_is_not_leaked() {
+        let half_dead = Observation { mode: Mode::HalfDead, origin: None, ..seen(None, None, 90_000) };
+        assert_eq!(fate(&half_dead), Fate::Unasked);
     }
 
     #[test]

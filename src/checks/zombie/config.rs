@@ -17,6 +17,8 @@ const UNKNOWN_BEAT: Span = Span::secs(30);
 const SLACK: Span = Span::secs(5);
 /// Pings of the bystander before the mistreatment begins, and the time between them.
 pub(super) const BASELINE: (u32, Duration) = (5, Duration::from_millis(200));
+/// The least time between two words of a well-behaved client.
+const LEAST_EVERY: Duration = Duration::from_millis(50);
 /// How often a well-behaved client says something, where nothing else is promised.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -183,8 +185,8 @@ impl Zombie {
 
     /// How long after its goodbye the gateway may take to end TCP.
     pub fn close_timeout(&self) -> Duration {
-        // The common libraries give the other side 10 s to answer their Close.
-        self.close_timeout.unwrap_or(Span::secs(15)).get()
+        // The most patient of the common libraries (npm ws) gives the other side 30 s to answer its Close.
+        self.close_timeout.unwrap_or(Span::secs(35)).get()
     }
 
     pub(super) fn beat_within(&self) -> Duration {
@@ -195,7 +197,8 @@ impl Zombie {
     pub(super) fn keep_alive(&self) -> Duration {
         match &self.window {
             Some(window) if window.origin == Origin::LastClientData => {
-                KEEP_ALIVE.min(window.earliest.unwrap_or(window.latest).get() / 3)
+                let silent = window.earliest.unwrap_or(window.latest).get();
+                KEEP_ALIVE.min(silent / 3).max(LEAST_EVERY)
             }
             _ => KEEP_ALIVE,
         }
@@ -203,7 +206,7 @@ impl Zombie {
 
     /// The time between two samples of the bystander, which must not look silent either.
     pub(super) fn bystander_every(&self) -> Duration {
-        self.bystander_every.get().min(self.keep_alive())
+        self.bystander_every.get().min(self.keep_alive()).max(LEAST_EVERY)
     }
 
     /// The check with what the dialect promises, and with a time-out.

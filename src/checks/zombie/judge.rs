@@ -81,8 +81,13 @@ pub(super) fn verdict(scene: &Scene<'_>, seen: &Seen) -> Verdict {
         return Verdict::new(Outcome::Unsupported(Why::Promise), detail);
     }
     let unknown = |seen: &&Observation| seen.fate(window, &scene.limits) == Fate::Unknown;
-    let recovering =
-        seen.recovery.as_ref().is_some_and(|recovery| !recovery.kept && recovery.ended.is_none());
+    let unsure = |recovery: &Recovery| !recovery.kept && !recovery.unasked && recovery.ended.is_none();
+    let recovering = seen.recovery.as_ref().is_some_and(unsure);
+    let unasked = |seen: &Observation| seen.fate(window, &scene.limits) == Fate::Unasked;
+    if seen.silent.iter().all(unasked) {
+        let detail = format!("the gateway never sent the heartbeat that was to stay unanswered; {story}");
+        return Verdict::new(Outcome::Unsupported(Why::Promise), detail);
+    }
     if seen.silent.iter().any(|seen| unknown(&seen)) || recovering {
         let detail = format!("the time-out of the check came before the end of the promised window; {story}");
         return Verdict::new(Outcome::Inconclusive(Cause::Budget), detail);
@@ -130,7 +135,7 @@ fn findings(scene: &Scene<'_>, seen: &Seen) -> Vec<(Assertion, Verdict)> {
                 };
                 (Assertion::NotEarly, Failure::EvictedEarly, detail)
             }
-            Fate::Cleaned(_) | Fate::Unknown => continue,
+            Fate::Cleaned(_) | Fate::Unknown | Fate::Unasked => continue,
         };
         found.push((assertion, Verdict::new(Outcome::Fail(failure), detail)));
     }

@@ -126,7 +126,7 @@ pub(super) fn keep(scene: &Scene<'_>, seen: &Seen) {
                 Fate::Leaked(_) => Some("leaked"),
                 Fate::Early(_) => Some("evicted_early"),
                 Fate::HalfClosed(_) => Some("half_closed"),
-                Fate::Unknown => None,
+                Fate::Unknown | Fate::Unasked => None,
             };
             if let Some(result) = result.filter(|_| silent.broken.is_none()) {
                 visit.measure(Sample::labelled(&ZOMBIES, [mode, result], 1.0));

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{OptionFuture, join, join_all};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +26,7 @@ pub use metrics::METRICS;
 use crate::checks::{Capability, capability};
 use crate::metrics::{Descriptor, LabelValue};
 use crate::model::Verdict;
-use crate::session::{Ask, Manners, Talk, Target, Visit};
+use crate::session::{Ask, Talk, Target, Visit};
 use crate::wire::Record;
 use clock::{Limits, Observation};
 use company::Witness;
@@ -43,6 +44,8 @@ struct Scene<'a> {
     /// Cancelled when the fate of all silent connections is known.
     settled: CancellationToken,
     tripped: AtomicBool,
+    /// One for each healthy connection that is open.
+    present: Semaphore,
 }
 
 impl Scene<'_> {
@@ -63,6 +66,16 @@ impl Scene<'_> {
 
     fn tripped(&self) -> bool {
         self.tripped.load(Ordering::Relaxed)
+    }
+
+    /// Waits until all healthy connections are open: silence is not to begin before; false where it never comes
+    /// to that.
+    async fn everybody_is_present(&self) -> bool {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => false,
+            present = self.present.acquire_many(self.check.healthy() - 1) => present.is_ok(),
+        }
     }
 
     /// Whether a ping can still be answered before the run must end.
@@ -87,7 +100,7 @@ impl Zombie {
 
     async fn steps(&self, visit: &Visit) -> Result<Verdict, Verdict> {
         let talk = self.connect(visit, None, None).await?;
-        let peer = talk.opened.dialed.peer.ip();
+        let peer = visit.peer(&talk.opened);
         let check = self.clone().promised(&visit.target().dialect, talk.variables());
         let mut scene = Scene {
             check: &check,
@@ -101,6 +114,7 @@ impl Zombie {
             stop: CancellationToken::new(),
             settled: CancellationToken::new(),
             tripped: AtomicBool::new(false),
+            present: Semaphore::new(0),
         };
         let witness = Witness::learn(&scene, talk).await?;
         scene.rtt = witness.rtt();
@@ -111,12 +125,15 @@ impl Zombie {
     }
 
     /// Holds all connections together until the fate of the silent ones is known.
-    async fn hold(&self, scene: &Scene<'_>, peer: IpAddr, witness: Witness) -> Result<Seen, Verdict> {
+    async fn hold(&self, scene: &Scene<'_>, peer: Option<IpAddr>, witness: Witness) -> Result<Seen, Verdict> {
         let has = |mode: &&Mode| Self::has(&scene.visit.target().dialect, **mode);
         let modes = Mode::ALL.iter().filter(has);
         let silent = modes.flat_map(|mode| (0..self.zombies(*mode)).map(|_| *mode));
         let silent = join_all(silent.map(|mode| self.silent(scene, peer, mode)));
         let recovery = OptionFuture::from(self.earliest().map(|earliest| async move {
+            if !scene.everybody_is_present().await {
+                return Ok(recovery::Recovery::default());
+            }
             let talk = self.join(scene, peer, None).await?;
             Ok::<_, Verdict>(recovery::watch(scene, talk, earliest).await)
         }));
@@ -127,6 +144,7 @@ impl Zombie {
         };
         let healthy = join_all((1..self.healthy()).map(async |_| {
             let talk = self.join(scene, peer, None).await?;
+            scene.present.add_permits(1);
             // Whoever was connected and then let down is told of apart.
             Ok::<_, Verdict>(company::attend(scene, talk).await)
         }));
@@ -147,9 +165,12 @@ impl Zombie {
     async fn silent(
         &self,
         scene: &Scene<'_>,
-        peer: IpAddr,
+        peer: Option<IpAddr>,
         mode: Mode,
     ) -> Result<Option<Observation>, Verdict> {
+        if !scene.everybody_is_present().await {
+            return Ok(None);
+        }
         match mode {
             Mode::Stalled => {
                 let talk = self.join(scene, peer, Some(stalled::RECEIVE_BUFFER)).await?;
@@ -170,8 +191,13 @@ impl Zombie {
     }
 
     /// One more connection; without it the run is over.
-    async fn join(&self, scene: &Scene<'_>, peer: IpAddr, buffer: Option<u32>) -> Result<Talk, Verdict> {
-        let talk = self.connect(scene.visit, Some(peer), buffer).await;
+    async fn join(
+        &self,
+        scene: &Scene<'_>,
+        peer: Option<IpAddr>,
+        buffer: Option<u32>,
+    ) -> Result<Talk, Verdict> {
+        let talk = self.connect(scene.visit, peer, buffer).await;
         talk.inspect_err(|_| scene.stop.cancel())
     }
 
@@ -184,7 +210,7 @@ impl Zombie {
         let within = Some(self.connect_timeout.get());
         let ask = Ask { peer, receive_buffer, within, ..Ask::default() };
         let opened = visit.open(&ask, &Record::new()).await.map_err(|refusal| refusal.precondition())?;
-        Talk::begin(visit, opened, Manners::ATTENTIVE).await
+        Talk::begin(visit, opened, self.connect_timeout.get()).await
     }
 
     fn tell_capabilities(&self, scene: &Scene<'_>, seen: &Seen) {
@@ -194,7 +220,10 @@ impl Zombie {
         for mode in self.modes() {
             let (what, can) = match mode {
                 Mode::Mute => (Capability::Mute, true),
-                Mode::HalfDead => (Capability::HalfDead, Self::has(&visit.target().dialect, mode)),
+                Mode::HalfDead => {
+                    let asked = seen.silent.iter().any(|seen| seen.mode == mode && seen.origin.is_some());
+                    (Capability::HalfDead, asked || self.window.is_none())
+                }
                 Mode::Stalled => (Capability::Stalled, seen.unshut == 0),
             };
             capability(visit, what, can);

@@ -18,6 +18,8 @@ pub(super) struct Recovery {
     pub ended: Option<(bool, Verdict)>,
     /// It outlived the time at which a silent one is cleaned up.
     pub kept: bool,
+    /// Nothing was ever left unanswered, so that there was nothing to recover from.
+    pub unasked: bool,
 }
 
 /// Is silent for half of the time, answers what it owes, and behaves from then on.
@@ -32,12 +34,14 @@ pub(super) async fn watch(scene: &Scene<'_>, mut talk: Talk, earliest: Duration)
     let on_the_way = if window.origin == Origin::UnansweredBeat { scene.rtt } else { Duration::ZERO };
     let silence = (earliest / 2).saturating_sub(on_the_way);
     loop {
+        // Everything is answered at once when half of the time is over for the first.
+        let first = seen.first_unanswered().or(seen.origin).map(later_or_now);
         let origin = seen.origin.map(later_or_now);
         if let Some(verdict) = seen.broken.take() {
             recovery.ended = Some((!answers, verdict));
             return recovery;
         }
-        let awake = origin.map(|origin| origin + silence);
+        let awake = first.map(|first| first + silence);
         let safe = origin.map(|origin| origin + scene.limits.latest(&window, true));
         let now = Instant::now();
         if !answers && awake.is_some_and(|awake| awake <= now) {
@@ -64,7 +68,10 @@ pub(super) async fn watch(scene: &Scene<'_>, mut talk: Talk, earliest: Duration)
         match talk.next_unless(&scene.stop, until).await {
             None => return recovery,
             // Nobody asked it anything: there was nothing to recover from.
-            Some(Word::Nothing { .. }) if origin.is_none() || Instant::now() >= last => return recovery,
+            Some(Word::Nothing { .. } | Word::Over(..)) if origin.is_none() => {
+                return Recovery { unasked: true, ..recovery };
+            }
+            Some(Word::Nothing { .. }) if Instant::now() >= last => return recovery,
             Some(word @ Word::Over(..)) => {
                 recovery.ended = Some((!answers, word.unexpected("although it had answered again")));
                 return recovery;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::Scene;
 use super::clock::{By, Eviction, Observation};
 use super::config::{Mode, Window};
-use crate::dialect::{Origin, Part, Variables};
+use crate::dialect::{CloseClass, Origin, Part, Variables};
 use crate::model::{Failure, Outcome, Verdict};
 use crate::session::{Heard, Level, Talk, Word};
 
@@ -23,6 +23,9 @@ pub(super) async fn watch(scene: &Scene<'_>, mut talk: Talk, mode: Mode) -> Obse
         }
     }
     seen.until = StdInstant::now();
+    if let Some(window) = scene.window() {
+        seen.settle(window, &scene.limits);
+    }
     seen
 }
 
@@ -33,6 +36,7 @@ pub(super) async fn begin(scene: &Scene<'_>, talk: &mut Talk, mode: Mode) -> Obs
         mode,
         began,
         deaf_since: began,
+        unanswered: [None; 2],
         origin: None,
         uncertainty: Duration::ZERO,
         evicted: None,
@@ -53,13 +57,20 @@ pub(super) async fn begin(scene: &Scene<'_>, talk: &mut Talk, mode: Mode) -> Obs
 /// Takes down what was said to a silent connection.
 pub(super) fn note(seen: &mut Observation, window: Option<&Window>, word: Word) {
     match word {
-        // Of all that we owe, the oldest counts; a half-dead client answers pings, and owes none.
+        Word::Beat { .. } if seen.evicted.is_some() => {}
         Word::Beat { level, at } => {
-            let owed = level == Level::Application || seen.mode != Mode::HalfDead;
-            let counts = window.is_none_or(|window| window.origin == Origin::UnansweredBeat);
-            if owed && counts && seen.evicted.is_none() {
-                seen.origin.get_or_insert(at);
+            let from_us = window.is_some_and(|window| window.origin == Origin::LastClientData);
+            match (from_us, seen.mode, level) {
+                // A half-dead client answers pings, and owes none; where its own frames count, that was one.
+                (true, Mode::HalfDead, Level::Protocol) => seen.origin = Some(at),
+                (true, ..) | (false, Mode::HalfDead, Level::Protocol) => {}
+                (false, ..) => seen.left_unanswered(level, at),
             }
+        }
+        // Whoever restarts, or has no capacity, closes everybody; 1001 is said to the idle too.
+        word @ Word::Over(Heard::Close { code: Some(1012 | 1013), .. }, _)
+        | word @ Word::Over(_, Some(CloseClass::Throttled | CloseClass::Unavailable)) => {
+            seen.broken = Some(word.unexpected("to a connection that was silent"));
         }
         Word::Over(Heard::Close { code, at }, _) => {
             seen.evicted.get_or_insert(Eviction { at, by: By::Close(code), censored: false });

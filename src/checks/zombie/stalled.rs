@@ -30,6 +30,7 @@ const PING: usize = 125;
 /// While the window is shut a RST can arrive, a FIN or a Close can not. So when the time is over the connection is
 /// read on: what is found then came in time, nobody knows when.
 pub(super) async fn watch(scene: &Scene<'_>, mut talk: Talk) -> Option<Observation> {
+    talk.deaf = true;
     // A gateway that takes nothing while it can't send is not to hold us here.
     let shut = timeout_at(scene.visit.until(Some(PATIENCE)), shut(scene, &mut talk)).await;
     let began = shut.ok().flatten()?;
@@ -39,6 +40,7 @@ pub(super) async fn watch(scene: &Scene<'_>, mut talk: Talk) -> Option<Observati
         mode: Mode::Stalled,
         began,
         deaf_since: talk.opened.upgraded_at,
+        unanswered: [None; 2],
         // We can't see the heartbeat that we leave unanswered.
         origin: from_us.then_some(began),
         uncertainty: if from_us { scene.rtt } else { Duration::ZERO },
@@ -85,6 +87,7 @@ pub(super) async fn watch(scene: &Scene<'_>, mut talk: Talk) -> Option<Observati
 /// The gateway's kernel may not notice at once that the window is open again: it looks at intervals that double
 /// (RFC 9293, section 3.8.6.1). So where nothing comes, a ping asks for an answer behind all the rest.
 async fn drain(scene: &Scene<'_>, talk: &mut Talk, seen: &mut Observation) -> bool {
+    talk.deaf = false;
     let began = StdInstant::now();
     let shut_for = began.saturating_duration_since(seen.began);
     let probe: [u8; 8] = rand::random();

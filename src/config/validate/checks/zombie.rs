@@ -3,7 +3,7 @@
 use super::{Path, Report, within};
 use crate::checks::Zombie;
 use crate::checks::zombie::Mode;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Origin, Part};
 use crate::model::Span;
 
 const LEAST_EVERY: Span = Span::millis(10);
@@ -41,6 +41,28 @@ pub fn zombie(
     let at = path.key("window");
     if window.latest == Span::default() {
         report.problem(&at.key("latest"), "0s can't be met; write more");
+    }
+    if let Some(earliest) = window.earliest {
+        if earliest == Span::default() {
+            report.problem(&at.key("earliest"), "0s promises nothing; remove the field");
+        } else if check.tolerance >= earliest {
+            let message = format!(
+                "{} is not less than the window's earliest, {earliest}; nothing would be early",
+                check.tolerance
+            );
+            report.problem_of(&[path.key("tolerance"), at.key("earliest"), path.clone()], message);
+        }
+    } else if check.tolerance > window.latest {
+        let message = format!("{} is more than the window's latest, {}", check.tolerance, window.latest);
+        report.problem_of(&[path.key("tolerance"), at.key("latest"), path.clone()], message);
+    }
+    let speaks = |dialect: &Dialect| dialect.has(Part::Heartbeat) || dialect.has(Part::Echo);
+    if let (Origin::LastClientData, Some(dialect)) =
+        (window.origin, dialect.filter(|dialect| !speaks(dialect)))
+    {
+        let message =
+            format!("the dialect {} has neither a heartbeat nor an echo: no data to send", dialect.name());
+        report.problem_of(&[at.key("origin"), target.key("dialect"), path.clone()], message);
     }
     if let Some(earliest) = window.earliest.filter(|earliest| *earliest > window.latest) {
         let message = format!("{earliest} is after latest {}; swap them", window.latest);
