@@ -29,8 +29,8 @@ const MAX_OVERTIME: u16 = 256;
 /// An open WebSocket, with its place in the budget.
 #[derive(Debug)]
 pub struct Opened {
-    /// The connection.
-    pub dialed: Dialed,
+    /// The connection; boxed, since futures keep what they hold several times over.
+    pub dialed: Box<Dialed>,
     /// What is written down of this connection.
     pub evidence: Evidence,
     /// When the response's header was complete.
@@ -146,7 +146,7 @@ impl Opened {
         permit: Permit,
     ) -> Self {
         Self {
-            dialed,
+            dialed: Box::new(dialed),
             evidence,
             upgraded_at: StdInstant::now(),
             variables,

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default, Clone)]
 pub struct Pings {
     sent: Vec<Ping>,
+    /// So many of the first ones wait for nothing any more, and are not looked at again.
+    settled: usize,
     duplicated: u64,
     mismatched: u64,
 }
@@ -55,18 +57,23 @@ impl Pings {
 
     /// An answer came.
     pub fn answered(&mut self, id: u64, at: Instant) {
-        match self.sent.iter_mut().find(|ping| ping.id == id) {
+        // The latest ones are the likeliest.
+        match self.sent.iter_mut().rfind(|ping| ping.id == id) {
             None => self.mismatched += 1,
             Some(Ping { answer: Some(_), .. }) => self.duplicated += 1,
             Some(ping) => ping.answer = Some(at),
         }
+        let waiting = self.sent[self.settled..].iter().take_while(|ping| !ping.waits());
+        self.settled += waiting.count();
     }
 
     /// An answer came that speaks for all earlier pings as well, as a pong does.
     pub fn answered_up_to(&mut self, id: u64, at: Instant) {
         self.answered(id, at);
-        if let Some(index) = self.sent.iter().position(|ping| ping.id == id) {
-            self.sent[..index].iter_mut().for_each(|ping| ping.superseded = true);
+        if let Some(later) = self.sent[self.settled..].iter().rposition(|ping| ping.id == id) {
+            let answered = self.settled + later;
+            self.sent[self.settled..answered].iter_mut().for_each(|ping| ping.superseded = true);
+            self.settled = answered + 1;
         }
     }
 
@@ -81,7 +88,7 @@ impl Pings {
 
     /// When the oldest ping that still waits for its answer went out.
     pub fn waiting_since(&self) -> Option<Instant> {
-        self.sent.iter().find(|ping| ping.answer.is_none() && !ping.superseded).map(|ping| ping.at)
+        self.sent[self.settled..].iter().find(|ping| ping.waits()).map(|ping| ping.at)
     }
 
     /// When the last ping went out.
@@ -109,6 +116,12 @@ impl Pings {
             }
         }
         tally
+    }
+}
+
+impl Ping {
+    fn waits(&self) -> bool {
+        self.answer.is_none() && !self.superseded
     }
 }
 

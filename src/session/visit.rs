@@ -169,7 +169,8 @@ impl Visit {
         }
         let cookies = self.jar.as_ref().and_then(|jar| jar.header(&endpoint.url));
         let offer = offer(&self.target, ask, token.as_ref(), cookies);
-        let dial = self.dialer.dial_into(&endpoint, &offer, &evidence, record);
+        // Boxed, so that its state, which is large, goes when it is over, and not with the connection.
+        let dial = Box::pin(self.dialer.dial_into(&endpoint, &offer, &evidence, record));
         let dialed = self.patiently(ask, dial).await;
         if let (Some(jar), Some(response)) = (&self.jar, record.facts().response) {
             jar.keep(&endpoint.url, response.set_cookies());

@@ -5,8 +5,8 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::model::FrameKind;
 
-/// The first buffer of a connection, in bytes; it grows only for the frame that is being read.
-const BUFFER: usize = 4096;
+/// What one read takes at least, in bytes; more only for the frame that is being read.
+pub(super) const BUFFER: usize = 4096;
 
 /// The most that is reserved ahead of the bytes that truly came, so that a lie about the length costs nothing.
 const AHEAD: usize = 16 * 1024;
@@ -93,7 +93,8 @@ pub struct Oversized {
     pub length: u64,
 }
 
-/// Splits a byte stream into frames. Memory is bounded by the largest frame allowed and what was pushed.
+/// Splits a byte stream into frames. Memory is bounded by the largest frame allowed and what was pushed; between
+/// frames there is none.
 #[derive(Debug)]
 pub struct Reader {
     buffer: BytesMut,
@@ -176,16 +177,21 @@ impl Reader {
     }
 
     fn payload(&mut self, length: usize, mask: Option<[u8; 4]>) -> Bytes {
-        let mut payload = self.buffer.split_to(length);
+        // A small payload must not keep a large buffer alive, nor a large frame its buffer.
+        let mut payload = if length <= BUFFER {
+            let payload = BytesMut::from(&self.buffer[..length]);
+            self.buffer.advance(length);
+            payload
+        } else {
+            self.buffer.split_to(length)
+        };
         if let Some(mask) = mask {
             payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
         }
-        // A small payload must not keep a large buffer alive, nor a large frame its buffer.
-        let bytes = if length <= BUFFER { Bytes::copy_from_slice(&payload) } else { payload.freeze() };
-        if self.buffer.is_empty() && length > BUFFER {
+        if self.buffer.is_empty() {
             self.buffer = BytesMut::new();
         }
-        bytes
+        payload.freeze()
     }
 }
 
@@ -292,6 +298,16 @@ mod tests {
         let oversized = Oversized { opcode: 2, length: 1 << 63 };
         assert_eq!(reader.next_frame(), Some(Err(oversized)));
         assert_eq!(reader.next_frame(), Some(Err(oversized)));
+    }
+
+    #[test]
+    fn between_frames_there_is_no_buffer() {
+        let mut reader = Reader::new(1 << 20);
+        for frame in [OutFrame::ping("a ping"), OutFrame::text("x".repeat(3_000)), OutFrame::text("")] {
+            reader.space().extend_from_slice(&frame.encode());
+            assert!(reader.next_frame().is_some());
+            assert_eq!(reader.buffer.capacity(), 0);
+        }
     }
 
     #[test]

@@ -1,18 +1,22 @@
 //! A WebSocket in our hands: every frame as it came, every frame as we like it, nothing done by itself.
 
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::task::{Poll, ready};
 use std::time::Instant;
 
 use socket2::SockRef;
 use thiserror::Error;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::connected::{Connected, sever};
 use super::error::ended;
-use super::frame::{Frame, Oversized, Reader};
+use super::frame::{BUFFER, Frame, Oversized, Reader};
 use super::stream::Transport;
 use super::tls_error;
 use super::validate::{Validator, Violation};
@@ -189,7 +193,7 @@ impl Socket {
             if let Some(over) = &self.over {
                 return Received { at: self.read_at, what: over.clone() };
             }
-            let read = self.transport.read_buf(self.reader.space()).await;
+            let read = self.read().await;
             self.read_at = Instant::now();
             let over = match read {
                 Ok(1..) => continue,
@@ -201,6 +205,22 @@ impl Socket {
             };
             self.end(over);
         }
+    }
+
+    /// Hands what comes to the reader. Between frames it waits without a buffer: thousands of idle connections
+    /// would each keep one for nothing.
+    async fn read(&mut self) -> io::Result<usize> {
+        if self.reader.mid_frame() {
+            return self.transport.read_buf(self.reader.space()).await;
+        }
+        poll_fn(|context| {
+            let mut space = [MaybeUninit::uninit(); BUFFER];
+            let mut space = ReadBuf::uninit(&mut space);
+            ready!(Pin::new(&mut self.transport).poll_read(context, &mut space))?;
+            self.reader.push(space.filled());
+            Poll::Ready(Ok(space.filled().len()))
+        })
+        .await
     }
 
     /// Ends the connection without a Close frame, and without TLS's own goodbye.
@@ -238,7 +258,7 @@ impl Socket {
 
     /// How many bytes the kernel holds that were not read, up to 64 KiB; to look does not open the window.
     pub fn unread(&self) -> usize {
-        let mut space = [std::mem::MaybeUninit::uninit(); 65_536];
+        let mut space = [MaybeUninit::uninit(); 65_536];
         // Nothing there is an error here, and so is a connection that is gone; either way there is nothing to read.
         SockRef::from(self.transport.tcp()).peek(&mut space).unwrap_or(0)
     }
