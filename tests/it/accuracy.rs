@@ -1,21 +1,25 @@
 //! The times that the checks measure, held against what the gateway itself wrote down: a process of its own, with the
-//! same clock (CLOCK_MONOTONIC).
+//! same clock (CLOCK_MONOTONIC). A client by hand beside them tells what this machine lets anybody measure.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use gateprobe::model::RunReport;
 
+use crate::support::raw_client::RawClient;
 use crate::support::reference::{Entry, Reference, connections_from};
-use crate::support::session::{AMPLE, samples};
+use crate::support::session::{AMPLE, disturbed, samples};
 use crate::support::{Bench, words};
 
+/// Runs in a round.
+const AT_ONCE: u8 = 25;
 /// A busy machine may spoil a round, but hardly so many in a row.
 const ROUNDS: usize = 5;
 /// Runs begin one after another: the next one must not find the clocks of all others at one moment.
 const APART: Duration = Duration::from_millis(37);
-/// What half of the times of any round may be off by, at most, in seconds.
+/// What half of the times may be off by, at most, in seconds.
 const MEDIAN: f64 = 0.002;
 /// What hardly any may be off by on an idle machine.
 const P99: f64 = 0.005;
@@ -27,46 +31,57 @@ const ZOMBIE: &str = "zombie: { recovery: false, tolerance: 400ms, window: { ear
 async fn the_time_to_clean_up_is_the_gateways_own() {
     let mut told = Vec::new();
     for _ in 0..ROUNDS {
-        let errors = cleanup_errors(25).await;
-        told.push(tell(&errors));
-        if percentile(&errors, 50) < MEDIAN {
-            println!("zombies: {}", told.join("; "));
+        let (errors, by_hand) = cleanup_errors().await;
+        told.push(tell(&errors, &by_hand));
+        // What a busy machine does to anybody is not our error.
+        if percentile(&errors, 50) < MEDIAN + percentile(&by_hand, 50) {
+            println!("clean-up: {}", told.join("; "));
             return;
         }
     }
     panic!("{told:#?}");
 }
 
-/// Needs an idle machine: `make accuracy`.
+/// By `make accuracy`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 #[ignore = "needs an idle machine: make accuracy"]
 async fn a_hundred_clean_ups_are_timed_to_five_milliseconds() {
-    let errors = cleanup_errors(100).await;
-    println!("zombies: {}", tell(&errors));
-    assert!(percentile(&errors, 50) < MEDIAN && percentile(&errors, 99) < P99, "{}", tell(&errors));
+    let (mut errors, mut by_hand) = (Vec::new(), Vec::new());
+    for _ in 0..100 / AT_ONCE {
+        let round = cleanup_errors().await;
+        errors = sorted([errors, round.0].concat());
+        by_hand = sorted([by_hand, round.1].concat());
+    }
+    println!("clean-up: {}", tell(&errors, &by_hand));
+    assert!(errors.len() >= 98 && percentile(&errors, 50) < MEDIAN && percentile(&errors, 99) < P99);
 }
 
-/// By how much each measured time is off; sorted. The runs come from addresses of their own, by which the gateway's
-/// log tells them apart.
-async fn cleanup_errors(count: u8) -> Vec<f64> {
+/// By how much each time to clean up is off, ours and those taken by hand; sorted. Each run comes from an address of
+/// its own, by which the gateway's log tells them apart.
+async fn cleanup_errors() -> (Vec<f64>, Vec<f64>) {
     let gateway = Reference::start(&OPTIONS);
-    let reports = run_from_each(&gateway, count, ZOMBIE).await;
+    let by_hand = clients_by_hand(&gateway);
+    let reports = run_from_each(&gateway, ZOMBIE).await;
+    let by_hand = tokio::task::spawn_blocking(move || {
+        by_hand.into_iter().map(|thread| thread.join().expect("a time")).collect::<Vec<_>>()
+    });
+    let by_hand = by_hand.await.expect("threads");
     let log = gateway.log();
-    let mut errors = Vec::new();
-    for (address, report) in reports {
-        assert_eq!(words(&report), "pass", "{}", report.detail);
+    let own = |address| {
         let connections = connections_from(&log, address);
         let own: Vec<f64> = connections.iter().filter_map(|events| own_cleanup(events)).collect();
+        assert_eq!(own.len(), 1, "{address}: {connections:#?}");
+        own[0]
+    };
+    let mut errors = Vec::new();
+    for (address, report) in reports {
+        assert!(words(&report) == "pass" || disturbed(&report), "{}", report.detail);
+        // None where the machine was late, and the run knows it.
         let measured = samples(&report, "gateprobe_zombie_cleanup_seconds", &["mute"]);
-        match (&own[..], &measured[..]) {
-            ([own], [measured]) => errors.push((measured - own).abs()),
-            // The machine was late, and the run knows it.
-            ([_], []) => {}
-            _ => panic!("{own:?} {measured:?}; {log:#?}"),
-        }
+        errors.extend(measured.iter().map(|measured| (measured - own(address)).abs()));
     }
-    errors.sort_by(f64::total_cmp);
-    errors
+    let by_hand = by_hand.iter().map(|(address, time)| (time.as_secs_f64() - own(*address)).abs());
+    (sorted(errors), sorted(by_hand.collect()))
 }
 
 /// From the first ping to the Close, where the gateway cleaned up.
@@ -76,9 +91,23 @@ fn own_cleanup(events: &[&Entry]) -> Option<f64> {
     Some((closed.monotonic_ns - pinged.monotonic_ns) as f64 / 1e9)
 }
 
-/// Runs a check once from each of so many addresses.
-async fn run_from_each(gateway: &Reference, count: u8, check: &str) -> Vec<(IpAddr, RunReport)> {
-    let sources: Vec<Ipv4Addr> = (1..=count).map(|number| Ipv4Addr::new(127, 0, 1, number)).collect();
+/// As many silent clients, in the same rhythm, without anything of ours.
+fn clients_by_hand(gateway: &Reference) -> Vec<JoinHandle<(IpAddr, Duration)>> {
+    let to = gateway.address();
+    let client = |number: u8| {
+        let from = IpAddr::V4(Ipv4Addr::new(127, 0, 2, number));
+        std::thread::spawn(move || {
+            std::thread::park_timeout(APART * u32::from(number));
+            let client = RawClient::connect(from, to).expect("a connection");
+            (from, client.ping_to_close().expect("a Close"))
+        })
+    };
+    (1..=AT_ONCE).map(client).collect()
+}
+
+/// Runs a check once from each address.
+async fn run_from_each(gateway: &Reference, check: &str) -> Vec<(IpAddr, RunReport)> {
+    let sources: Vec<Ipv4Addr> = (1..=AT_ONCE).map(|number| Ipv4Addr::new(127, 0, 1, number)).collect();
     let targets: String = sources
         .iter()
         .map(|source| {
@@ -100,9 +129,17 @@ async fn run_from_each(gateway: &Reference, count: u8, check: &str) -> Vec<(IpAd
     join_all(runs).await
 }
 
-fn tell(errors: &[f64]) -> String {
-    let [median, p99] = [50, 99].map(|percent| 1e3 * percentile(errors, percent));
-    format!("{} times off by p50 {median:.2} ms, p99 {p99:.2} ms", errors.len())
+fn tell(errors: &[f64], by_hand: &[f64]) -> String {
+    let figures = |errors: &[f64]| {
+        let [median, p99] = [50, 99].map(|percent| 1e3 * percentile(errors, percent));
+        format!("p50 {median:.2} ms, p99 {p99:.2} ms")
+    };
+    format!("{} times off by {} (by hand: {})", errors.len(), figures(errors), figures(by_hand))
+}
+
+fn sorted(mut errors: Vec<f64>) -> Vec<f64> {
+    errors.sort_by(f64::total_cmp);
+    errors
 }
 
 /// By nearest rank; without bound where there is nothing.

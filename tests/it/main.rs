@@ -16,6 +16,7 @@ mod matrix;
 mod metrics;
 mod prometheus;
 mod relay;
+mod scale;
 mod secrets;
 mod stalled;
 mod support;

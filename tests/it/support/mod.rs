@@ -6,6 +6,7 @@ pub mod check;
 pub mod neighbour;
 pub mod program;
 pub mod prometheus;
+pub mod raw_client;
 pub mod raw_server;
 pub mod reference;
 pub mod relay;

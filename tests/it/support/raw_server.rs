@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -46,7 +46,7 @@ pub struct RawServer {
 #[derive(Debug, Clone, Copy)]
 pub struct Treated {
     /// When.
-    pub at: SystemTime,
+    pub at: Instant,
     /// How long after its last frame had been read.
     pub silent_for: Duration,
 }
@@ -133,7 +133,7 @@ impl<S: Read + Write> Client<S> {
             }
         }
         self.tcp.set_read_timeout(None)?;
-        let treated = Treated { at: SystemTime::now(), silent_for: heard_at.elapsed() };
+        let treated = Treated { at: Instant::now(), silent_for: heard_at.elapsed() };
         told.send(treated).map_err(std::io::Error::other)?;
         match treatment {
             Treatment::Reset => SockRef::from(&self.tcp).set_linger(Some(Duration::ZERO))?,

@@ -10,7 +10,7 @@ use super::binary::{gateprobe, get};
 
 /// A running `gateprobe gateway`; killed when dropped.
 pub struct Reference {
-    /// Where clients connect.
+    /// Where clients connect, as a URL.
     pub url: String,
     control: String,
     child: Child,
@@ -46,6 +46,12 @@ impl Reference {
         reference.url = told("gateway ");
         reference.control = told("control ");
         reference
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        let address = self.url.trim_start_matches("ws://").trim_end_matches('/');
+        address.parse().expect("an address")
     }
 
     /// All that it has written down so far.

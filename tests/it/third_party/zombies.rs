@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use gateprobe::model::RunReport;
 
 use crate::support::program::Program;
-use crate::support::session::{config, count, run, samples};
+use crate::support::session::{config, count, disturbed, run, run_once, samples};
 use crate::support::words;
 
 /// How far a measured time may be from the promise.
@@ -101,7 +101,7 @@ impl Cleaner {
 
     fn trial(&self, settings: &str) -> Trial {
         let gateway = self.start();
-        let report = run(&config(&gateway.url("ws"), "zombie", settings));
+        let report = run_once(&config(&gateway.url("ws"), "zombie", settings));
         let mut measured = samples(&report, "gateprobe_zombie_cleanup_seconds", &["mute"]);
         measured.sort_by(f64::total_cmp);
         Trial { report, measured, own: self.own_times(&gateway.end()) }
@@ -137,8 +137,10 @@ fn cleans(cleaner: &Cleaner) {
     let mut told = Vec::new();
     for _ in 0..ATTEMPTS {
         let trial = cleaner.trial(&settings);
-        let detail = &trial.report.detail;
-        assert_eq!(words(&trial.report), "pass", "{detail}");
+        if disturbed(&trial.report) {
+            told.push(trial.report.detail.clone());
+            continue;
+        }
         assert_how(cleaner, &trial);
         let lateness = median(&trial.own) - cleaner.promise;
         assert!(lateness > -0.002, "the gateway itself was early: {:?}", trial.own);
@@ -162,6 +164,7 @@ fn cleans(cleaner: &Cleaner) {
 fn assert_how(cleaner: &Cleaner, trial: &Trial) {
     let (report, (by, told)) = (&trial.report, cleaner.by);
     let detail = &report.detail;
+    assert_eq!(words(report), "pass", "{detail}; its own times: {:?}", trial.own);
     assert_eq!(trial.own.len(), ZOMBIES, "the gateway's own stamps: {:?}", trial.own);
     assert_eq!(count(report, "gateprobe_zombies_total", &["mute", "cleaned"]), ZOMBIES as f64);
     assert_eq!(count(report, "gateprobe_zombie_evictions_total", &["mute", by]), ZOMBIES as f64, "{detail}");
