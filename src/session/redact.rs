@@ -105,7 +105,8 @@ fn mask_pairs(text: &str) -> String {
             let lead = rest.len() - rest.trim_start_matches([' ', '"', '\'']).len();
             let value = rest[lead..].find(|c: char| c.is_whitespace() || "&;,\"'}])".contains(c));
             let end = value.map_or(rest.len(), |length| lead + length);
-            if end > lead {
+            // What is structured has been masked inside.
+            if end > lead && !rest[lead..].starts_with(['{', '[']) {
                 masked.push_str(&rest[..lead]);
                 masked.push_str(MASK);
                 rest = &rest[end..];
