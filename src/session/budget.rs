@@ -74,14 +74,18 @@ impl Budget {
                 break permit;
             }
         };
-        self.connects.take(1.0).await;
+        let now = Instant::now();
+        if let Some(at) = self.connects.book(now, 1.0) {
+            tokio::time::sleep_until(at).await;
+        }
         Permit(permit)
     }
 
-    /// Waits until one more message of so many payload bytes is within the budget.
-    pub async fn send(&self, bytes: usize) {
-        self.messages.take(1.0).await;
-        self.bytes.take(bytes as f64).await;
+    /// Books one more message of so many payload bytes, and tells until when it must wait; none where it may go
+    /// at once, since even a sleep of no length takes a tick of the timer.
+    pub fn book(&self, bytes: usize) -> Option<Instant> {
+        let now = Instant::now();
+        self.messages.book(now, 1.0).max(self.bytes.book(now, bytes as f64))
     }
 }
 
@@ -102,23 +106,13 @@ impl Pace {
         Self { seconds_per_unit, burst: Duration::from_secs_f64(spare), due: Mutex::new(None) }
     }
 
-    async fn take(&self, units: f64) {
-        if let Some(each) = self.seconds_per_unit {
-            let at = self.reserve(Duration::from_secs_f64(each * units));
-            // Even a sleep of no length takes a tick of the timer.
-            if at > Instant::now() {
-                tokio::time::sleep_until(at).await;
-            }
-        }
-    }
-
-    /// Books the units and tells when they may be used.
-    fn reserve(&self, worth: Duration) -> Instant {
-        let now = Instant::now();
+    /// Books the units and tells when they may be used, where that is later than now.
+    fn book(&self, now: Instant, units: f64) -> Option<Instant> {
+        let worth = Duration::from_secs_f64(self.seconds_per_unit? * units);
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         let booked = due.map_or(now, |due| due.max(now));
         *due = Some(booked + worth);
-        booked.checked_sub(self.burst).map_or(now, |at| at.max(now))
+        booked.checked_sub(self.burst).filter(|at| *at > now)
     }
 }
 
@@ -171,7 +165,9 @@ mod tests {
         let budget = Budget::new(limits);
         let began = Instant::now();
         for _ in 0..4 {
-            budget.send(100).await;
+            if let Some(at) = budget.book(100) {
+                tokio::time::sleep_until(at).await;
+            }
         }
         // tokio's timer ticks once a millisecond.
         let took = began.elapsed().as_millis();

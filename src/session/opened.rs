@@ -1,11 +1,10 @@
 //! An open WebSocket: what a check hears on it, already held against RFC 6455.
 
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Instant as StdInstant;
 
 use bytes::{Bytes, BytesMut};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::budget::{Budget, Permit};
 use super::target::Target;
@@ -252,9 +251,9 @@ impl Opened {
         }
     }
 
-    /// The target's budget.
-    pub(super) fn shared_budget(&self) -> Arc<Budget> {
-        Arc::clone(&self.budget)
+    /// Books a message of so many payload bytes; tells until when it must wait, none where it may go at once.
+    pub(super) fn book(&self, bytes: usize) -> Option<Instant> {
+        self.budget.book(bytes)
     }
 
     /// Waits until one more control frame is within the budget; to wait is no fault of the gateway's.
@@ -264,12 +263,10 @@ impl Opened {
 
     /// Waits until a message of so many payload bytes is within the budget.
     pub async fn afford(&self, bytes: usize) {
-        let mut sending = std::pin::pin!(self.budget.send(bytes));
-        let at_once = std::future::poll_fn(|context| Poll::Ready(sending.as_mut().poll(context).is_ready()));
-        if !at_once.await {
+        if let Some(at) = self.book(bytes) {
             let phase = self.evidence.phase();
             self.evidence.enter(Phase::Budget);
-            sending.await;
+            sleep_until(at).await;
             self.evidence.enter(phase);
         }
     }

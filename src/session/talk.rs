@@ -328,19 +328,18 @@ impl Talk {
         if self.deaf {
             return self.opened.afford(bytes).await;
         }
-        let budget = self.opened.shared_budget();
-        let mut waiting = std::pin::pin!(budget.send(bytes));
+        let Some(at) = self.opened.book(bytes) else { return };
         loop {
             let heard = tokio::select! {
                 biased;
-                () = &mut waiting => return,
+                () = sleep_until(at) => return,
                 heard = self.opened.hear(self.last), if self.backlog.len() < BACKLOG => heard,
             };
             let word = self.mind(heard).await;
             let over = matches!(word, Word::Over(..) | Word::Nothing { .. });
             self.backlog.push_back(word);
             if over {
-                return waiting.await;
+                return sleep_until(at).await;
             }
         }
     }
