@@ -2,6 +2,7 @@
 //! measured in the same run. Writes `docs/performance.md`.
 
 mod agent;
+mod awake;
 mod bare;
 mod conversation;
 mod machine;
@@ -47,6 +48,8 @@ enum Part {
     Peer { manner: String, folder: PathBuf },
     /// Measures one thing.
     Measure { subject: String },
+    /// Keeps a processor awake.
+    Spin,
 }
 
 fn main() -> Result<()> {
@@ -54,6 +57,7 @@ fn main() -> Result<()> {
     match arguments.part {
         Some(Part::Peer { manner, folder }) => peer::run(&manner, &folder),
         Some(Part::Measure { subject }) => Subject::named(&subject).context("no such subject")?.measure(),
+        Some(Part::Spin) => awake::spin(),
         None => run(arguments.write),
     }
 }

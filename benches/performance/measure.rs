@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::agent::{self, Checks, Rhythm};
+use super::awake::Awake;
 use super::bare::{Blocking, Tasks, Tokio};
 use super::machine::{Load, Watch, cpu_seconds, private_memory};
 use super::peer::{Manner, Peer};
@@ -23,6 +24,8 @@ const ROUND_TRIP_WINDOWS: (usize, usize) = (9, 20);
 const CPU_WINDOWS: (usize, usize) = (1, 3);
 
 const ROUND_TRIPS: u64 = 1_000;
+/// Every order of three: what went before leaves its traces, in the caches and with the scheduler.
+const ORDERS: [[u8; 3]; 6] = [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1], [2, 0, 1], [1, 0, 2]];
 /// Connections that are there before memory is looked at: what is needed once is not theirs.
 const FIRST: u64 = 1_000;
 const HELD_WS: u64 = 2_000;
@@ -94,14 +97,16 @@ impl Subject {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let manner = if self == Self::RoundTrip { Manner::Threads } else { Manner::Tasks };
         let mut peer = Peer::start(manner, folder.path())?;
+        let awake = self.is_time().then(Awake::keep).transpose()?;
+        let ours: Vec<u32> = awake.iter().flat_map(Awake::processes).chain([peer.process()]).collect();
         runtime.block_on(async {
             let path = folder.path().to_owned();
             // In a task, as checks are: the thread that drives the runtime is none of its workers.
             tokio::spawn(async move {
                 match self {
-                    Self::RoundTrip => round_trips(&peer, &path).await,
-                    Self::Memory { secure, bare } => memory(&mut peer, secure, bare, &path).await,
-                    Self::Cpu { bare } => cpu(&mut peer, bare, &path).await,
+                    Self::RoundTrip => round_trips(&peer, &ours, &path).await,
+                    Self::Memory { secure, bare } => memory(&mut peer, &ours, secure, bare, &path).await,
+                    Self::Cpu { bare } => cpu(&mut peer, &ours, bare, &path).await,
                 }
             })
             .await?
@@ -114,7 +119,7 @@ fn tell(figures: Vec<f64>, load: Load) -> Result<bool> {
     Ok(load.steal <= STEAL)
 }
 
-async fn round_trips(peer: &Peer, folder: &Path) -> Result<()> {
+async fn round_trips(peer: &Peer, ours: &[u32], folder: &Path) -> Result<()> {
     let mut talk = agent::talk(peer, folder).await?;
     let mut blocking = Blocking::connect(peer.plain)?;
     let mut bare = Tokio::connect(peer.plain).await?;
@@ -122,12 +127,16 @@ async fn round_trips(peer: &Peer, folder: &Path) -> Result<()> {
     let mut good = 0;
     // The first one is for the caches.
     for window in 0..=most {
-        let watch = Watch::begin(&[peer.process()])?;
+        let watch = Watch::begin(ours)?;
         let (mut pings, mut raw, mut runtime) = (Pings::default(), Vec::new(), Vec::new());
         for turn in 0..ROUND_TRIPS {
-            ping(&mut talk, &mut pings, turn).await?;
-            raw.push(blocking.exchange()?);
-            runtime.push(bare.exchange().await?);
+            for which in ORDERS[turn as usize % ORDERS.len()] {
+                match which {
+                    0 => ping(&mut talk, &mut pings, turn).await?,
+                    1 => raw.push(blocking.exchange()?),
+                    _ => runtime.push(bare.exchange().await?),
+                }
+            }
         }
         let reported: Vec<Duration> = pings.rtts().collect();
         ensure!(reported.len() as u64 == ROUND_TRIPS, "{} pings were answered", reported.len());
@@ -204,7 +213,7 @@ fn beating(peer: &Peer, secure: bool, bare: bool, folder: &Path, rhythm: Rhythm)
     })
 }
 
-async fn memory(peer: &mut Peer, secure: bool, bare: bool, folder: &Path) -> Result<()> {
+async fn memory(peer: &mut Peer, ours: &[u32], secure: bool, bare: bool, folder: &Path) -> Result<()> {
     let held = if secure { HELD_WSS } else { HELD_WS };
     let mut beating = beating(peer, secure, bare, folder, Rhythm::Once)?;
     // The upgrade is an answer as well.
@@ -212,7 +221,7 @@ async fn memory(peer: &mut Peer, secure: bool, bare: bool, folder: &Path) -> Res
     beating.add(peer, secure, folder, Rhythm::Once, FIRST).await?;
     peer.reaches(FIRST, FIRST * answers).await?;
     let before = settled_memory().await?;
-    let watch = Watch::begin(&[peer.process()])?;
+    let watch = Watch::begin(ours)?;
     beating.add(peer, secure, folder, Rhythm::Once, held).await?;
     let all = FIRST + held;
     peer.reaches(all, all * answers).await?;
@@ -238,7 +247,7 @@ async fn settled_memory() -> Result<f64> {
     Ok(last)
 }
 
-async fn cpu(peer: &mut Peer, bare: bool, folder: &Path) -> Result<()> {
+async fn cpu(peer: &mut Peer, ours: &[u32], bare: bool, folder: &Path) -> Result<()> {
     let mut beating = beating(peer, false, bare, folder, Rhythm::EverySecond)?;
     beating.add(peer, false, folder, Rhythm::EverySecond, BEATING).await?;
     // Each has beaten twice at least.
@@ -246,7 +255,7 @@ async fn cpu(peer: &mut Peer, bare: bool, folder: &Path) -> Result<()> {
     let (wanted, most) = CPU_WINDOWS;
     let mut good = 0;
     for _ in 0..most {
-        let watch = Watch::begin(&[peer.process()])?;
+        let watch = Watch::begin(ours)?;
         let (first, spent) = (peer.count()?.answered, cpu_seconds()?);
         tokio::time::sleep(BEAT_WINDOW).await;
         let beats = peer.count()?.answered - first;
