@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test tools fmt lint doc unit it gateways bench demo clean-tools
+.PHONY: help test tools fmt lint doc unit it gateways bench accuracy demo clean-tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ gateways: tools ## the third-party gateways that the tests run start, echo and e
 
 bench: ## measure what the agent costs against the machine's limits; writes docs/performance.md
 	cargo bench --locked --bench performance -- --write docs/performance.md
+
+accuracy: ## the zombie clock against the reference gateway's log: 100 clean-ups, on an idle machine
+	cargo test --locked --test it -- --ignored --nocapture accuracy::
 
 demo: ## the agent beside a gateway that breaks after a while and heals
 	cargo run --release --locked -- demo

@@ -56,6 +56,47 @@ async fn a_hundred_clean_ups_are_timed_to_five_milliseconds() {
     assert!(errors.len() >= 98 && percentile(&errors, 50) < MEDIAN && percentile(&errors, 99) < P99);
 }
 
+/// A round-trip time is what the gateway kept the ping for, by its own stamps, and the way: never less.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_round_trip_time_is_what_the_gateway_took_and_the_way() {
+    let mut told = Vec::new();
+    for _ in 0..ROUNDS {
+        let excess = rtt_excess().await;
+        assert!(excess.iter().all(|excess| *excess > 0.0), "less than the gateway took: {excess:?}");
+        told.push(tell(&excess, &[]));
+        if percentile(&excess, 50) < MEDIAN {
+            println!("round trip: {}", told.join("; "));
+            return;
+        }
+    }
+    panic!("{told:#?}");
+}
+
+/// By how much the mean round-trip time of each run is longer than what the gateway took; sorted.
+async fn rtt_excess() -> Vec<f64> {
+    let gateway = Reference::start(&["--fault", "pong_delay=20ms"]);
+    let reports = run_from_each(&gateway, "heartbeat: { pings: 10, every: 50ms }").await;
+    let log = gateway.log();
+    let mut excess = Vec::new();
+    for (address, report) in reports {
+        assert!(words(&report) == "pass" || disturbed(&report), "{}", report.detail);
+        // None where the machine was late, and the run knows it.
+        let measured = samples(&report, "gateprobe_heartbeat_rtt_seconds", &["protocol"]);
+        let connections = connections_from(&log, address);
+        let of = |event: &str| -> Vec<f64> {
+            let events = connections.iter().flatten().filter(|entry| entry.event == event);
+            events.map(|entry| entry.monotonic_ns as f64 / 1e9).collect()
+        };
+        let (came, answered) = (of("ping_received"), of("pong_sent"));
+        assert_eq!((came.len(), answered.len()), (10, 10), "{address}");
+        let took = answered.iter().zip(&came).map(|(answered, came)| answered - came).sum::<f64>() / 10.0;
+        if measured.len() == 10 {
+            excess.push(measured.iter().sum::<f64>() / 10.0 - took);
+        }
+    }
+    sorted(excess)
+}
+
 /// By how much each time to clean up is off, ours and those taken by hand; sorted. Each run comes from an address of
 /// its own, by which the gateway's log tells them apart.
 async fn cleanup_errors() -> (Vec<f64>, Vec<f64>) {
@@ -134,7 +175,8 @@ fn tell(errors: &[f64], by_hand: &[f64]) -> String {
         let [median, p99] = [50, 99].map(|percent| 1e3 * percentile(errors, percent));
         format!("p50 {median:.2} ms, p99 {p99:.2} ms")
     };
-    format!("{} times off by {} (by hand: {})", errors.len(), figures(errors), figures(by_hand))
+    let beside = if by_hand.is_empty() { String::new() } else { format!(" (by hand: {})", figures(by_hand)) };
+    format!("{} times off by {}{beside}", errors.len(), figures(errors))
 }
 
 fn sorted(mut errors: Vec<f64>) -> Vec<f64> {
