@@ -6,26 +6,32 @@ mod before;
 mod budget;
 mod bystander;
 mod jar;
+mod manners;
 mod offer;
 mod opened;
 mod pings;
 mod redact;
 mod talk;
 mod target;
+mod transcript;
 mod trial;
 mod visit;
+mod word;
 
 pub use before::BeforeFault;
 pub use budget::{Budget, Limits, Permit};
 pub use bystander::Bystander;
 pub use jar::{Cookies, Jar};
+pub use manners::{Level, Manners};
 pub use offer::Ask;
 pub use opened::{Heard, Opened};
 pub use pings::{Pings, Tally};
-pub use talk::{Level, Line, Manners, Talk, Word};
+pub use talk::Talk;
 pub use target::Target;
+pub use transcript::Line;
 pub use trial::{Told, trial};
 pub use visit::{Refusal, Visit};
+pub use word::Word;
 
 /// How long a Close may take to be written where it is no more than a courtesy.
 pub const COURTESY: Duration = Duration::from_millis(100);

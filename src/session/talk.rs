@@ -9,51 +9,17 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::manners::{Level, Manners};
 use super::opened::{Heard, Opened};
+use super::transcript::Line;
 use super::visit::Visit;
-use crate::dialect::{Answer, CloseClass, Dialogue, Meaning, Message, Part, Variables};
-use crate::model::{Cause, Failure, FrameKind, Outcome, Phase, Side, Verdict};
+use super::word::Word;
+use crate::dialect::{Dialogue, Meaning, Message, Part, Variables};
+use crate::model::{Cause, Failure, Outcome, Phase, Verdict};
 use crate::wire::{Broken, OutFrame, SendError};
 
 /// Words that are kept while we wait for the budget; beyond, the gateway waits too.
 const BACKLOG: usize = 256;
-
-/// What we answer by ourselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manners {
-    /// Pings of the protocol, by pongs.
-    pub pongs: bool,
-    /// Heartbeats of the dialect, by its reply.
-    pub beats: bool,
-}
-
-impl Manners {
-    /// Answers everything.
-    pub const ATTENTIVE: Self = Self { pongs: true, beats: true };
-    /// Answers pings of the protocol, as a library does, while the application behind it is dead.
-    pub const HALF_DEAD: Self = Self { pongs: true, beats: false };
-    /// Answers nothing.
-    pub const MUTE: Self = Self { pongs: false, beats: false };
-}
-
-/// Of which heartbeat we speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// Ping and pong frames (RFC 6455, section 5.5).
-    Protocol,
-    /// Messages of the dialect.
-    Application,
-}
-
-impl Level {
-    /// The value of the label `level`.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Protocol => "protocol",
-            Self::Application => "application",
-        }
-    }
-}
 
 /// A conversation on one connection.
 #[derive(Debug)]
@@ -73,80 +39,6 @@ pub struct Talk {
     owed: (Option<Bytes>, Option<Message>),
     /// What was said, word by word, for whoever wants to read along; a check never does.
     transcript: Option<Vec<Line>>,
-}
-
-/// A line of a transcript. Holds what was said in full: whoever shows it must redact it.
-#[derive(Debug, Clone)]
-pub struct Line {
-    /// When it had been read, or right before it was written.
-    pub at: StdInstant,
-    /// Who said it.
-    pub from: Side,
-    /// What was said; none for a control frame.
-    pub message: Option<Message>,
-    /// What it is, in a word.
-    pub what: &'static str,
-}
-
-/// What was said, and what it means.
-#[derive(Debug)]
-pub enum Word {
-    /// The gateway's heartbeat.
-    Beat {
-        /// Of which level.
-        level: Level,
-        /// When it had been read.
-        at: StdInstant,
-    },
-    /// A pong.
-    Pong {
-        /// Its payload.
-        payload: Bytes,
-        /// When it had been read.
-        at: StdInstant,
-    },
-    /// An answer to what we had asked.
-    Answer {
-        /// To which question.
-        exchange: u64,
-        /// Of which kind.
-        part: Part,
-        /// What it says.
-        answer: Answer,
-        /// When it had been read.
-        at: StdInstant,
-    },
-    /// What looks like an answer, but answers nothing that we asked.
-    Stray {
-        /// To what it would be one.
-        part: Part,
-        /// It answers what was answered already.
-        repeated: bool,
-        /// When it had been read.
-        at: StdInstant,
-    },
-    /// A message of the stream that we subscribed to.
-    Delivery {
-        /// Its sequence number, where the dialect has one.
-        sequence: Option<u64>,
-        /// When it had been read.
-        at: StdInstant,
-    },
-    /// A step of the opening was met.
-    Step,
-    /// While opening: a message that the dialect does not know of.
-    WrongStep,
-    /// An error reply of the dialect.
-    Error,
-    /// Another message.
-    Other,
-    /// A Close, an end, or something that breaks the protocol; and what the dialect takes a Close for.
-    Over(Heard, Option<CloseClass>),
-    /// Time is up.
-    Nothing {
-        /// A frame had begun.
-        mid_frame: bool,
-    },
 }
 
 impl Talk {
@@ -259,7 +151,9 @@ impl Talk {
     }
 
     async fn mind(&mut self, heard: Heard) -> Word {
-        self.transcribe_heard(&heard);
+        if let Some(transcript) = &mut self.transcript {
+            transcript.extend(Line::heard(&heard));
+        }
         match heard {
             Heard::Ping { payload, at } => {
                 self.owed.0 = Some(payload);
@@ -403,32 +297,9 @@ impl Talk {
         // A part of the frame may be out: nothing can be said on this connection any more.
         let at = sent.unwrap_or(Err(SendError::Broken(Broken::Lost(std::io::ErrorKind::TimedOut))))?;
         if let Some(transcript) = &mut self.transcript {
-            let (message, what) = match frame.kind() {
-                FrameKind::Text => {
-                    let text = String::from_utf8_lossy(&frame.payload).into_owned();
-                    (Some(Message::Text(text)), "message")
-                }
-                FrameKind::Binary => (Some(Message::Binary(frame.payload.clone())), "message"),
-                FrameKind::Ping => (None, "ping"),
-                FrameKind::Pong => (None, "pong"),
-                _ => (None, "close"),
-            };
-            transcript.push(Line { at, from: Side::Us, message, what });
+            transcript.push(Line::sent(at, frame));
         }
         Ok(at)
-    }
-
-    fn transcribe_heard(&mut self, heard: &Heard) {
-        let Some(transcript) = &mut self.transcript else { return };
-        let (at, message, what) = match heard {
-            Heard::Message { message, at } => (*at, Some(message.clone()), "message"),
-            Heard::Ping { at, .. } => (*at, None, "ping"),
-            Heard::Pong { at, .. } => (*at, None, "pong"),
-            Heard::Close { at, .. } => (*at, None, "close"),
-            Heard::Ended { at, .. } => (*at, None, "end of TCP"),
-            _ => return,
-        };
-        transcript.push(Line { at, from: Side::Gateway, message, what });
     }
 
     /// Says goodbye where that is possible at once; how the gateway takes it is not looked at.
@@ -461,38 +332,5 @@ fn frame(message: Message) -> OutFrame {
     match message {
         Message::Text(text) => OutFrame::text(text),
         Message::Binary(bytes) => OutFrame::binary(bytes),
-    }
-}
-
-impl Word {
-    /// The verdict on an end that should not have come; `when` completes the sentence. A gateway that
-    /// announces that it is going away is judged by `hold`, not here.
-    pub fn unexpected(self, when: &str) -> Verdict {
-        let (heard, class) = match self {
-            Self::Over(heard, class) => (heard, class),
-            Self::Nothing { mid_frame } => (Heard::Nothing { mid_frame }, None),
-            other => {
-                let detail = format!("the gateway said something else {when} ({other:?})");
-                return Verdict::new(Outcome::Fail(Failure::DialectMismatch), detail);
-            }
-        };
-        if let Heard::Close { code: Some(code), .. } = heard {
-            let outcome = match (class, code) {
-                (Some(CloseClass::Throttled), _) => Some(Outcome::Inconclusive(Cause::Throttled)),
-                (Some(CloseClass::Unavailable), _) => Some(Outcome::Fail(Failure::Unavailable)),
-                (Some(CloseClass::Drained), _) | (None, 1001 | 1012) => {
-                    Some(Outcome::Inconclusive(Cause::Restarting))
-                }
-                _ => None,
-            };
-            if let Some(outcome) = outcome {
-                return Verdict::new(outcome, format!("the gateway closed with code {code} {when}"));
-            }
-        }
-        let mut verdict = heard.unexpected(when);
-        if verdict.outcome == Outcome::Fail(Failure::ClosedEarly) {
-            verdict.outcome = Outcome::Fail(Failure::SessionClosed);
-        }
-        verdict
     }
 }

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant as StdInstant};
 
+use super::manners::Level;
 use super::offer::Ask;
 use super::redact::redacted;
-use super::talk::{Level, Talk, Word};
+use super::talk::Talk;
 use super::visit::Visit;
+use super::word::Word;
 use crate::dialect::{Answer, Part, Variables};
 use crate::model::{Failure, Outcome, Side, Verdict};
 use crate::wire::Record;
