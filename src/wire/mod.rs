@@ -18,6 +18,7 @@ mod frame;
 mod guard;
 mod hop;
 mod identity;
+mod kernel;
 mod path;
 mod proxy;
 mod record;

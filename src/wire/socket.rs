@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use super::connected::{Connected, sever};
 use super::error::ended;
 use super::frame::{BUFFER, Frame, Oversized, Reader};
+use super::kernel;
 use super::stream::Transport;
 use super::tls_error;
 use super::validate::{Validator, Violation};
@@ -261,6 +262,16 @@ impl Socket {
         let mut space = [MaybeUninit::uninit(); 65_536];
         // Nothing there is an error here, and so is a connection that is gone; either way there is nothing to read.
         SockRef::from(self.transport.tcp()).peek(&mut space).unwrap_or(0)
+    }
+
+    /// How many of the bytes that we sent the peer's kernel has not acknowledged, as far as we know.
+    pub fn unacknowledged(&self) -> usize {
+        kernel::unacknowledged(self.transport.tcp())
+    }
+
+    /// Changes `SO_RCVBUF`, in bytes; without effect on a connection that is gone.
+    pub fn set_receive_buffer(&self, bytes: usize) {
+        let _ = SockRef::from(self.transport.tcp()).set_recv_buffer_size(bytes);
     }
 
     fn received(&mut self, next: Result<Frame, Oversized>) -> Received {

@@ -16,6 +16,8 @@ use crate::session::{Heard, Talk, Word};
 pub(super) const RECEIVE_BUFFER: u32 = 4_096;
 /// How much is asked for before it is looked whether more still arrives, in bytes.
 const BURST: usize = 2_048;
+/// By how much it grows where that was too small for what had been allowed to come, in bytes.
+const ROOM: usize = 1_024;
 /// How long bytes that are on their way get to arrive.
 const SETTLE: Duration = Duration::from_millis(200);
 /// How long it may take to shut the window.
@@ -142,20 +144,26 @@ fn go_on(seen: &mut Observation, heard: Heard) -> bool {
 /// Asks for bytes, without reading, until no more arrive: the window is shut then, and some wait before it. Gives
 /// the time of the last frame that asked.
 async fn shut(scene: &Scene<'_>, talk: &mut Talk) -> Option<StdInstant> {
-    let (mut asked, mut arrived) = (0, 0);
-    let mut last = None;
-    while asked < scene.check.stall_bytes as usize {
-        let burst = asked + BURST;
+    let (mut asked, mut burst, mut arrived, mut last) = (0, BURST, 0, None);
+    let mut room = RECEIVE_BUFFER as usize;
+    while burst <= scene.check.stall_bytes as usize {
         while asked < burst {
             let (at, bytes) = ask_for_bytes(talk).await?;
             (asked, last) = (asked + bytes, Some(at));
         }
         sleep_until(Instant::now() + SETTLE + scene.rtt).await;
-        let now = talk.opened.dialed.socket.unread();
-        if now == arrived && now > 0 {
+        let socket = &talk.opened.dialed.socket;
+        let before = std::mem::replace(&mut arrived, socket.unread());
+        if arrived == 0 || arrived != before {
+            burst = asked + BURST;
+        } else if socket.unacknowledged() == 0 {
             return last;
+        } else {
+            // What comes inside the window, but finds no memory, is dropped. Its sender goes on behind it, where all
+            // that it says, be it a RST, is beyond the window and dropped too: a little more room lets it come again.
+            room += ROOM;
+            socket.set_receive_buffer(room);
         }
-        arrived = now;
     }
     None
 }
