@@ -77,18 +77,25 @@ fn a_reset_is_seen_at_once_below_tls() {
 }
 
 fn at_once(secured: bool) {
-    let Stall { report, treated, began } = stall(Treatment::Reset, secured, FROM_A_BEAT);
-    assert_eq!(words(&report), "pass", "{}", report.detail);
-    // From which heartbeat it counts can't be known.
-    assert_eq!(seen(&report), (vec!["rst"], Vec::new()), "{}", report.detail);
-    let told = "after it began to be silent (RST without a Close";
-    assert!(report.detail.contains(told), "{}", report.detail);
-    let reset = EventKind::Ended { by: Side::Gateway, how: End::Rst };
-    let reset = report.timeline.events.iter().find(|event| event.kind == reset).expect("on the timeline");
-    let late = (began + reset.at()).saturating_duration_since(treated.at);
-    println!("seen {late:?} after the reset");
-    // Nothing else happens before the window is over, seconds later.
-    assert!(late < Duration::from_millis(500), "{late:?}");
+    let mut told = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let Stall { report, treated, began } = stall(Treatment::Reset, secured, FROM_A_BEAT);
+        assert_eq!(words(&report), "pass", "{}", report.detail);
+        // From which heartbeat it counts can't be known.
+        assert_eq!(seen(&report), (vec!["rst"], Vec::new()), "{}", report.detail);
+        let silent = "after it began to be silent (RST without a Close";
+        assert!(report.detail.contains(silent), "{}", report.detail);
+        let reset = EventKind::Ended { by: Side::Gateway, how: End::Rst };
+        let reset = report.timeline.events.iter().find(|event| event.kind == reset).expect("on the timeline");
+        let late = (began + reset.at()).saturating_duration_since(treated.at);
+        told.push(late);
+        // Nothing else happens before the window is over, seconds later.
+        if late < Duration::from_millis(50) {
+            println!("seen {told:?} after the reset");
+            return;
+        }
+    }
+    panic!("seen {told:?} after the reset");
 }
 
 #[test]
