@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // Echo gateway on npm's `ws`, at any path. The manner is that of common.py.
 //
-//   node tests/gateways/node_ws.mjs [--cert FILE --key FILE] [--subprotocol NAME ...] [--heartbeat S] [--stamps]
+//   node tests/gateways/node_ws.mjs [--cert FILE --key FILE] [--subprotocol NAME ...] [--heartbeat S [--keep]] [--stamps]
 //
 // The library itself never pings and never cleans up. With --heartbeat, this application does it as the library's
-// README proposes: at each beat, who has not answered the last one is cut off (`terminate`), and the others are pinged.
+// README proposes: at each beat, who has not answered the last one is cut off (`terminate`), and the others are pinged;
+// with --keep, it pings and cuts off nobody.
 
 import { readFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
@@ -20,6 +21,7 @@ const { values: args } = parseArgs({
     key: { type: "string" },
     subprotocol: { type: "string", multiple: true, default: [] },
     heartbeat: { type: "string", default: "0" },
+    keep: { type: "boolean", default: false },
     stamps: { type: "boolean", default: false },
   },
 });
@@ -45,7 +47,7 @@ function watch(socket, port) {
   let alive = true;
   socket.on("pong", () => (alive = true));
   const beat = setInterval(() => {
-    if (!alive) {
+    if (!alive && !args.keep) {
       socket.terminate();
       return stamp("END", port);
     }

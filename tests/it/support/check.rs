@@ -34,6 +34,13 @@ pub fn check_url(url: &str) -> Checked {
     checked(gateprobe(&["check", url, "--check", "handshake"]))
 }
 
+/// The same, with further arguments.
+pub fn check_url_with(url: &str, arguments: &[&str]) -> Checked {
+    let mut command = gateprobe(&["check", url]);
+    command.args(arguments);
+    checked(command)
+}
+
 /// Checks every target of a config.
 pub fn check_config(yaml: &str) -> Checked {
     check_config_with(yaml, &[])

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use gateprobe::model::RunReport;
 
+use crate::support::check::check_url_with;
 use crate::support::program::Program;
 use crate::support::session::{config, count, disturbed, run, run_once, samples};
 use crate::support::words;
@@ -196,6 +197,18 @@ fn node_ws_leaks_by_any_clock() {
     };
     leaks("origin: unanswered_beat", "after it had gone silent; 1s is promised");
     leaks("origin: last_client_data", "after its last data; 1s is promised");
+}
+
+#[test]
+fn node_ws_leaks_by_the_promise_of_the_command_line() {
+    let gateway = Program::node("node_ws.mjs", &["--heartbeat", "0.5", "--keep"]);
+    let told = check_url_with(&gateway.url("ws"), &["--check", "zombie", "--zombie-window", "2s"]);
+    let run = told.expect(1, "fail zombie_leaked");
+    let detail = run["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("after the first heartbeat that it left unanswered; 2s is promised"), "{detail}");
+    let gateway = WEBSOCKETS.start();
+    let told = check_url_with(&gateway.url("ws"), &["--check", "zombie", "--zombie-window", "2s"]);
+    told.expect(0, "pass");
 }
 
 #[test]
