@@ -70,17 +70,18 @@ fn is_empty(folder: &Path) -> bool {
 }
 
 #[test]
-fn a_healthy_demo_is_green_within_15_seconds_and_never_red() {
+fn a_healthy_demo_is_green_soon_and_never_red() {
     let folder = folder();
-    let mut demo = Demo::start(folder.path(), &["--listen", "127.0.0.1:0", "--no-fault", "--seconds", "10"]);
+    let mut demo = Demo::start(folder.path(), &["--listen", "127.0.0.1:0", "--no-fault", "--seconds", "40"]);
     let url = demo.metrics();
     let mut said = Vec::new();
     let passed = |said: &[String]| JOBS.iter().all(|job| said.contains(&format!("{job}: pass")));
     while !passed(&said) {
         said.push(demo.line().unwrap_or_else(|| panic!("ended before all jobs passed: {said:#?}")));
     }
+    // A zombie has to be silent for some seconds, and begins within its interval of 7 s.
     let took = demo.began.elapsed();
-    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert!(took < Duration::from_secs(30), "{took:?}");
     let (status, metrics) = get(&url);
     let series = "gateprobe_check_runs_total{check=\"handshake\",outcome=\"pass\",target=\"orders\",location=\"demo\"}";
     assert_eq!(status, 200);
