@@ -93,7 +93,7 @@ impl Bench {
         };
         let (limit, ours) = (self.one(limit)?, self.one(ours)?);
         let remark = format!("processors of others: {}", percent(ours.load.others));
-        Ok(Finding { row, ours: ours.figures[0], limit: limit.figures[0], remark })
+        Ok(Finding::new(row, ours.figures[0], limit.figures[0], remark))
     }
 
     fn round_trip(&mut self, row: Row) -> Result<Finding> {
@@ -103,13 +103,13 @@ impl Bench {
         let (least, most) = (above(&windows[0]), above(&windows[windows.len() - 1]));
         let Window { figures, load } = &windows[windows.len() / 2];
         let remark = format!(
-            "{} windows of 1,000 pings differ by {least:+.1} to {most:+.1} µs; a bare socket of the runtime needs \
+            "{} windows of 5,000 pings differ by {least:+.1} to {most:+.1} µs; a bare socket of the runtime needs \
              {:.1} µs; processors of others: {}",
             windows.len(),
             figures[2],
             percent(load.others)
         );
-        Ok(Finding { row, ours: figures[0], limit: figures[1], remark })
+        Ok(Finding::new(row, figures[0], figures[1], remark))
     }
 
     fn one(&mut self, subject: Subject) -> Result<Window> {

