@@ -87,7 +87,7 @@ impl Visit {
         let cookies = self.jar().and_then(|jar| jar.header(&url));
         let request = request(&endpoint, ask, cookies, filled).map_err(Refusal::Dial)?;
         let offer = Default::default();
-        let connecting = self.dialer().connect_into(&endpoint, &offer, &evidence, record);
+        let connecting = Box::pin(self.dialer().connect_into(&endpoint, &offer, &evidence, record));
         let connected = self.patiently(ask, connecting).await?;
         let mut connected = connected.map_err(|failure| Refusal::Dial(failure.error))?;
         let response = self.patiently(ask, connected.inquire(&request)).await?.map_err(refusal)?;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
 
 use super::before::BeforeFault;
-use super::budget::Budget;
+use super::budget::{Budget, Permit};
 use super::jar::{Cookies, Jar};
 use super::offer::{Ask, offer};
 use super::opened::Opened;
@@ -149,13 +149,25 @@ impl Visit {
     /// When our credential is unusable or the gateway, or the way to it, fails.
     pub async fn open(&self, ask: &Ask, record: &Record) -> Result<Opened, Refusal> {
         let mut variables = given(ask);
-        let before = self.target.dialect.before();
-        if let Some(before) = before {
-            self.before(before, ask, &mut variables, record).await?;
+        if let Some(before) = self.target.dialect.before() {
+            Box::pin(self.before(before, ask, &mut variables, record)).await?;
         }
         let evidence = self.evidence.connection();
         evidence.enter(Phase::Budget);
         let permit = self.budget.connect().await;
+        // Boxed, so that the state of a dial, which is large, is there neither while many wait for the budget, nor
+        // as long as the connection.
+        Box::pin(self.dial(ask, record, variables, evidence, permit)).await
+    }
+
+    async fn dial(
+        &self,
+        ask: &Ask,
+        record: &Record,
+        mut variables: Variables,
+        evidence: Evidence,
+        permit: Permit,
+    ) -> Result<Opened, Refusal> {
         let token = self.token(ask, &evidence).await?;
         if let Some(token) = &token {
             variables.set("token", token.expose());
@@ -164,13 +176,12 @@ impl Visit {
         endpoint.subprotocol_required |= ask.require_subprotocol;
         endpoint.path.peer = endpoint.path.peer.or(ask.peer);
         endpoint.path.receive_buffer = ask.receive_buffer.or(endpoint.path.receive_buffer);
-        for (name, value) in before.iter().flat_map(|before| before.query(&variables)) {
+        for (name, value) in self.target.dialect.before().iter().flat_map(|before| before.query(&variables)) {
             endpoint.url.query_pairs_mut().append_pair(&name, &value);
         }
         let cookies = self.jar.as_ref().and_then(|jar| jar.header(&endpoint.url));
         let offer = offer(&self.target, ask, token.as_ref(), cookies);
-        // Boxed, so that its state, which is large, goes when it is over, and not with the connection.
-        let dial = Box::pin(self.dialer.dial_into(&endpoint, &offer, &evidence, record));
+        let dial = self.dialer.dial_into(&endpoint, &offer, &evidence, record);
         let dialed = self.patiently(ask, dial).await;
         if let (Some(jar), Some(response)) = (&self.jar, record.facts().response) {
             jar.keep(&endpoint.url, response.set_cookies());

@@ -194,9 +194,7 @@ impl Socket {
             if let Some(over) = &self.over {
                 return Received { at: self.read_at, what: over.clone() };
             }
-            let read = self.read().await;
-            self.read_at = Instant::now();
-            let over = match read {
+            let over = match self.read().await {
                 Ok(1..) => continue,
                 Ok(0) => Incoming::End(End::Fin),
                 Err(error) => match ended(&error) {
@@ -208,18 +206,21 @@ impl Socket {
         }
     }
 
-    /// Hands what comes to the reader. Between frames it waits without a buffer: thousands of idle connections
-    /// would each keep one for nothing.
+    /// Hands what comes to the reader, and stamps it. Between frames it waits without a buffer: thousands of idle
+    /// connections would each keep one for nothing.
     async fn read(&mut self) -> io::Result<usize> {
         if self.reader.mid_frame() {
-            return self.transport.read_buf(self.reader.space()).await;
+            let read = self.transport.read_buf(self.reader.space()).await;
+            self.read_at = Instant::now();
+            return read;
         }
         poll_fn(|context| {
             let mut space = [MaybeUninit::uninit(); BUFFER];
             let mut space = ReadBuf::uninit(&mut space);
-            ready!(Pin::new(&mut self.transport).poll_read(context, &mut space))?;
+            let read = ready!(Pin::new(&mut self.transport).poll_read(context, &mut space));
+            self.read_at = Instant::now();
             self.reader.push(space.filled());
-            Poll::Ready(Ok(space.filled().len()))
+            Poll::Ready(read.map(|()| space.filled().len()))
         })
         .await
     }
