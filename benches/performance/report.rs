@@ -35,6 +35,8 @@ const HOW_TO_READ: &str = "\
   are not in it. Memory that the TLS handshakes had and gave back to the allocator is.
 - CPU: user and system time of the whole process, the kernel's work for its system calls with it, divided by the
   pings that the peer counted.
+- While a time is measured, a process of the idle scheduling class keeps each processor awake: a virtual processor
+  that halts must be woken by the hypervisor, which takes longer than what is measured and counts as steal.
 - Times: a window in which the hypervisor took more than 5 % of the processors for others is thrown away and
   repeated, at most so often; of several windows the one with the median difference is shown.
 

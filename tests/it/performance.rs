@@ -1,12 +1,21 @@
 //! `docs/performance.md` is what the bench wrote: every row that it has, and no verdict that the figures don't bear.
+//! And what makes a held connection large is seen before the next bench.
 
 #[path = "../../benches/performance/rows.rs"]
 mod rows;
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use gateprobe::agent::Setup;
+use gateprobe::checks::Heartbeat;
+use gateprobe::runner::Throttle;
+use gateprobe::session::{Ask, Budget, Limits, Visit};
+use gateprobe::wire::{Dialer, Record};
 use rows::ROWS;
+
+use crate::support;
 
 /// The number before the unit.
 fn figure(cell: &str, unit: &str, digits: usize) -> f64 {
@@ -29,4 +38,18 @@ fn the_page_has_every_row_of_the_bench() {
         assert_eq!(met.trim_end_matches([' ', '|']) == "yes", row.goal.is_met(ours, limit), "{table}");
         assert!(words.contains(row.ours) && words.contains(row.limit), "stale: {words}");
     }
+}
+
+/// A future keeps the largest of its states for as long as it lives; a connection's lives as long as the connection.
+#[tokio::test]
+async fn no_connection_carries_the_state_of_its_dial() {
+    let plan = support::plan("targets: {a: {url: 'ws://127.0.0.1:1/'}}");
+    let dialer = Dialer::new(&plan.resolver()).expect("a dialer");
+    let setup = Setup::new(plan, Throttle::default()).expect("a setup");
+    let (target, budget) = (setup.target("a").expect("a target"), Arc::new(Budget::new(Limits::default())));
+    let visit = Visit::new(target, &dialer, &budget, None, tokio::time::Instant::now());
+    let (ask, record, heartbeat) = (Ask::default(), Record::new(), Heartbeat::default());
+    let (open, run) = (size_of_val(&visit.open(&ask, &record)), size_of_val(&heartbeat.run(&visit)));
+    assert!(open <= 1_024, "{open} bytes; box what is over before the connection is");
+    assert!(run <= 4_096, "{run} bytes with one connection");
 }
