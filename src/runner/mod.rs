@@ -143,7 +143,8 @@ impl Runner {
         let visit = Visit::new(&job.target, &self.dialer, &job.budget, peer, deadline);
         let (lag, mut asked) = (Lag::default(), Asked::default());
         let verdict = {
-            let check = survived(job.spec.run(&visit));
+            // Boxed, so that a job that waits for its next run does not keep room for the state of one.
+            let check = survived(Box::pin(job.spec.run(&visit)));
             let ahead = self.ask_ahead(&visit.evidence, began, deadline);
             tokio::pin!(check, ahead);
             loop {

@@ -212,28 +212,29 @@ impl Talk {
     /// What the gateway had said instead, when the connection takes no more.
     pub async fn ping(&mut self, payload: impl Into<Bytes>) -> Result<StdInstant, Word> {
         let frame = OutFrame::ping(payload);
-        self.afford(frame.payload.len()).await;
+        self.afford(frame.payload.len()).await?;
         self.send(frame).await
     }
 
     /// Waits until a frame is within the budget. What the gateway says meanwhile is read and answered at once:
-    /// that we have to wait is not its fault.
-    async fn afford(&mut self, bytes: usize) {
-        if self.deaf {
-            return self.opened.afford(bytes).await;
+    /// that we have to wait is not its fault. Where the wait is longer than the run may be, there is no use in it.
+    async fn afford(&mut self, bytes: usize) -> Result<(), Word> {
+        let Some(at) = self.opened.book(bytes) else { return Ok(()) };
+        if at > self.last {
+            return Err(Word::Unaffordable);
         }
-        let Some(at) = self.opened.book(bytes) else { return };
         loop {
             let heard = tokio::select! {
                 biased;
-                () = sleep_until(at) => return,
-                heard = self.opened.hear(self.last), if self.backlog.len() < BACKLOG => heard,
+                () = sleep_until(at) => return Ok(()),
+                heard = self.opened.hear(self.last), if !self.deaf && self.backlog.len() < BACKLOG => heard,
             };
             let word = self.mind(heard).await;
             let over = matches!(word, Word::Over(..) | Word::Nothing { .. });
             self.backlog.push_back(word);
             if over {
-                return sleep_until(at).await;
+                sleep_until(at).await;
+                return Ok(());
             }
         }
     }
@@ -274,7 +275,7 @@ impl Talk {
     /// As [`Talk::ping`].
     pub async fn say(&mut self, message: Message) -> Result<StdInstant, Word> {
         let frame = frame(message);
-        self.afford(frame.payload.len()).await;
+        self.afford(frame.payload.len()).await?;
         self.send(frame).await
     }
 

@@ -63,6 +63,8 @@ pub enum Word {
     Other,
     /// A Close, an end, or something that breaks the protocol; and what the dialect takes a Close for.
     Over(Heard, Option<CloseClass>),
+    /// Nothing was said by us: the target's budget does not let us before the run is over.
+    Unaffordable,
     /// Time is up.
     Nothing {
         /// A frame had begun.
@@ -75,6 +77,10 @@ impl Word {
     /// announces that it is going away is judged by `hold`, not here.
     pub fn unexpected(self, when: &str) -> Verdict {
         let (heard, class) = match self {
+            Self::Unaffordable => {
+                let detail = "the target's budget of messages did not let us speak before the time-out";
+                return Verdict::new(Outcome::Inconclusive(Cause::Budget), detail);
+            }
             Self::Over(heard, class) => (heard, class),
             Self::Nothing { mid_frame } => (Heard::Nothing { mid_frame }, None),
             other => {

@@ -9,6 +9,7 @@ mod demo;
 mod dependencies;
 mod dialect_try;
 mod docs;
+mod fairness;
 mod flood;
 mod floors;
 mod lifecycle;

@@ -20,20 +20,20 @@ const ENOUGH: usize = TRIALS - 20;
 /// Rounds, at most.
 const ROUNDS: usize = 3;
 
-/// A gateway that beats each 300 ms, and waits 600 ms for the answer. What comes over such a way has been delayed by
+/// A gateway that beats each 600 ms, and waits 1.2 s for the answer. What comes over such a way has been delayed by
 /// up to 100 ms more or less than what came before it.
 fn settings() -> Settings {
     Settings {
-        heartbeat_interval: Some(Duration::from_millis(300)),
-        heartbeat_timeout: Duration::from_millis(600),
+        heartbeat_interval: Some(Duration::from_millis(600)),
+        heartbeat_timeout: Duration::from_millis(1_200),
         ..Settings::default()
     }
 }
 
-const HEARTBEAT: &str = "pings: 4, every: 300ms, pong_timeout: 600ms, \
-                         server: { pings: 300ms, tolerance: 200ms }";
-const ZOMBIE: &str = "beat_within: 300ms, pong_timeout: 600ms, tolerance: 200ms, \
-                      window: { earliest: 600ms, latest: 600ms }";
+const HEARTBEAT: &str = "pings: 4, every: 300ms, pong_timeout: 1200ms, \
+                         server: { pings: 600ms, tolerance: 400ms }";
+const ZOMBIE: &str = "beat_within: 600ms, pong_timeout: 1200ms, tolerance: 400ms, \
+                      window: { earliest: 1200ms, latest: 1200ms }";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_runs_over_a_slow_way_accuse_nobody() {

@@ -48,6 +48,9 @@ pub struct Heartbeat {
     pub server: ServerBeat,
     /// What is tolerated.
     pub thresholds: Thresholds,
+    /// The dialect tells how often the gateway's heartbeat comes, but only on the connection.
+    #[serde(skip)]
+    pub(in crate::checks) told_later: bool,
     /// An assertion that is left out: the tests' way to show that each is needed. No config can set it.
     #[serde(skip)]
     pub without: Option<Assertion>,
@@ -114,6 +117,7 @@ impl Default for Heartbeat {
             levels: None,
             server: ServerBeat::default(),
             thresholds: Thresholds::default(),
+            told_later: false,
             without: None,
         }
     }
@@ -155,13 +159,13 @@ impl Heartbeat {
     pub fn fit(mut self, around: &Surroundings<'_>) -> Self {
         self.server.pings = self.server.pings.or(around.pings_interval());
         self.server.beats = self.server.beats.or(around.beat_interval());
+        let tells = around.dialect.is_some_and(|dialect| dialect.tells_beat_interval());
+        self.told_later = self.server.beats.is_none() && tells;
         if self.timeout.is_none() {
-            let told_later = self.server.beats.is_none()
-                && around.dialect.is_some_and(|dialect| dialect.tells_beat_interval());
-            let beats = self.server.beats.or(told_later.then_some(TOLD_LATER));
+            let beats = self.server.beats.or(self.told_later.then_some(TOLD_LATER));
             let server = ServerBeat { beats, ..self.server.clone() };
             let needed = Self { server, ..self.clone() }.worst_case().get();
-            let paced = around.pace(self.connections());
+            let paced = around.pace(u32::try_from(self.cost().connections).unwrap_or(u32::MAX));
             self.timeout = Some(Span::from(needed + paced + SLACK.get()));
         }
         self
@@ -186,7 +190,8 @@ impl Heartbeat {
 
     /// Its connections, with pings at both levels, and the answers to the gateway's beats.
     pub fn cost(&self) -> Cost {
-        let connections = u64::from(self.connections());
+        let listens = self.told_later || self.server.pings.or(self.server.beats).is_some();
+        let connections = u64::from(self.connections()) + u64::from(listens);
         // Ping and application heartbeat, each with its answer to be read; Close; some beats answered.
         let messages = connections * (2 * u64::from(self.pings) + 1);
         let bytes = connections * 1_024 + messages * 150;

@@ -55,6 +55,8 @@ pub struct Seen {
     pub ended: Option<Verdict>,
     /// When we stopped looking.
     pub until: Instant,
+    /// We had to stop before all was known.
+    pub cut: bool,
 }
 
 /// What was wrong, the most telling first.

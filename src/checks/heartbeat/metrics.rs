@@ -107,7 +107,8 @@ pub(super) fn keep(visit: &Visit, check: &Heartbeat, levels: &[Level], seen: &[S
             visit.measure(Sample::labelled(&PINGS, [label, result], count as f64));
         }
     }
-    for beats in seen.iter().flat_map(|seen| &seen.beats) {
+    // The first one is the one that listens, where there is something to listen to.
+    for beats in seen.iter().take(1).flat_map(|seen| &seen.beats) {
         if let Some(interval) = beats.intervals().last() {
             visit.measure(Sample::labelled(&LAST_BEAT, [beats.level.label()], interval.as_secs_f64()));
         }

@@ -20,7 +20,7 @@ pub use metrics::METRICS;
 use crate::checks::{Capability, capability};
 use crate::dialect::Part;
 use crate::metrics::{Descriptor, LabelValue};
-use crate::model::{Outcome, Verdict, Why};
+use crate::model::{Cause, Outcome, Verdict, Why};
 use crate::session::{Ask, Level, Refusal, Talk, Target, Visit};
 use crate::wire::Record;
 use judge::{Seen, findings, millis, stats};
@@ -52,11 +52,20 @@ impl Heartbeat {
         }
         let peer = visit.peer(&first.opened);
         let levels = levels.as_slice();
-        let others = (1..self.connections()).map(async |number| {
+        // The first one listens, where there is something to listen to; else it pings as well.
+        let pinging = if levels.is_empty() { 0 } else { self.connections() };
+        let more = if promises { 0..pinging } else { 1..pinging };
+        let others = more.map(async |number| {
             let talk = self.connect(visit, peer).await?;
             Ok(self.watch(visit, talk, levels, number).await)
         });
-        let (first, others) = tokio::join!(self.watch(visit, first, levels, 0), join_all(others));
+        let first = async {
+            match promises {
+                true => self.listen(visit, first).await,
+                false => self.watch(visit, first, levels, 0).await,
+            }
+        };
+        let (first, others) = tokio::join!(first, join_all(others));
         let (others, refused): (Vec<_>, Vec<_>) = others.into_iter().partition(Result::is_ok);
         let seen: Vec<Seen> = std::iter::once(first).chain(others.into_iter().flatten()).collect();
         metrics::keep(visit, self, levels, &seen);
@@ -71,6 +80,11 @@ impl Heartbeat {
     fn verdict(&self, visit: &Visit, levels: &[Level], seen: &[Seen]) -> Verdict {
         let mut findings = findings(self, seen).into_iter().filter(|(what, _)| Some(*what) != self.without);
         let Some((_, verdict)) = findings.next() else {
+            if seen.iter().any(|seen| seen.cut) {
+                let detail =
+                    "the time-out, or the target's budget, came before all pings were answered or lost";
+                return Verdict::new(Outcome::Inconclusive(Cause::Budget), detail);
+            }
             return Verdict::new(Outcome::Pass, self.describe(levels, seen));
         };
         for (_, further) in findings {

@@ -20,25 +20,46 @@ struct Course {
 }
 
 impl Heartbeat {
-    /// Pings until all pings are answered or lost and the gateway's own beat is known, then says goodbye.
-    pub(super) async fn watch(&self, visit: &Visit, mut talk: Talk, levels: &[Level], number: u32) -> Seen {
-        let mut courses = self.courses(levels, number);
+    /// Pings until all pings are answered or lost, then says goodbye.
+    pub(super) async fn watch(&self, visit: &Visit, talk: Talk, levels: &[Level], number: u32) -> Seen {
+        self.hold(visit, talk, self.courses(levels, number), [None; 2]).await
+    }
+
+    /// Listens until the gateway's own beat is known, then says goodbye. It does not ping: a gateway may beat only
+    /// where it has heard nothing for so long (as aiohttp does), and what we say would put off its beat.
+    pub(super) async fn listen(&self, visit: &Visit, talk: Talk) -> Seen {
+        let promised = self.promised(visit, &talk);
+        self.hold(visit, talk, Vec::new(), promised).await
+    }
+
+    async fn hold(
+        &self,
+        visit: &Visit,
+        mut talk: Talk,
+        mut courses: Vec<Course>,
+        [pings, beats]: [Option<Span>; 2],
+    ) -> Seen {
         // What came while the session was being opened has been answered; the clock of the rest starts here.
         let opened = StdInstant::now();
         let last = visit.until(None);
-        let [pings, beats] = self.promised(visit, &talk);
         let mut beats =
             vec![Beats::new(Level::Protocol, pings, opened), Beats::new(Level::Application, beats, opened)];
+        let mut cut = false;
         let ended = loop {
             let now = Instant::now();
             if let Some(course) = courses.iter_mut().find(|course| course.left > 0 && course.next <= now) {
                 match ping(&mut talk, course, self.every.get()).await {
                     Ok(()) => continue,
+                    Err(Word::Unaffordable) => {
+                        cut = true;
+                        break None;
+                    }
                     Err(word) => break Some(word),
                 }
             }
             let Some(until) = self.next_look(&courses, &beats, now) else { break None };
             if now >= last {
+                cut = true;
                 break None;
             }
             match talk.next(until.min(last)).await {
@@ -73,7 +94,7 @@ impl Heartbeat {
             }
             Some(word) => Some(word.unexpected("although it had been answered")),
         };
-        Seen { pings, beats, ended, until }
+        Seen { pings, beats, ended, until, cut }
     }
 
     /// How often the gateway promises its pings and its beats, by the config or as it told on this connection. What

@@ -11,6 +11,15 @@ use super::silent::say_something;
 use crate::model::{Cause, Failure, Outcome, Verdict};
 use crate::session::{Bystander, Talk, Word};
 
+/// Whether a healthy connection was seen to be served to the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// It answered after the silent ones were settled.
+    Served,
+    /// The run was over before that could be seen.
+    Missing,
+}
+
 /// The bystander's connection, with what it is used to.
 pub(super) struct Witness {
     talk: Talk,
@@ -46,7 +55,7 @@ impl Witness {
     }
 
     /// Goes on until the silent ones are settled; trips where it grows slow, or is not answered at all.
-    pub(super) async fn watch(self, scene: &Scene<'_>) -> Result<(), Verdict> {
+    pub(super) async fn watch(self, scene: &Scene<'_>) -> Result<Proof, Verdict> {
         let Self { mut talk, mut bystander } = self;
         while !scene.settled.is_cancelled() && scene.time_left() {
             let next = Instant::now() + scene.check.bystander_every();
@@ -55,7 +64,7 @@ impl Witness {
                 Ok(_) => {}
                 Err(Verdict { outcome: Outcome::Fail(Failure::PongLost), .. }) if scene.may_trip() => {
                     scene.trip();
-                    return Ok(());
+                    return Ok(Proof::Missing);
                 }
                 Err(verdict) => return Err(verdict),
             }
@@ -82,7 +91,7 @@ fn precondition(verdict: Verdict) -> Verdict {
 }
 
 /// A healthy connection: answers everything, and says something from time to time.
-pub(super) async fn attend(scene: &Scene<'_>, mut talk: Talk) -> Result<(), Verdict> {
+pub(super) async fn attend(scene: &Scene<'_>, mut talk: Talk) -> Result<Proof, Verdict> {
     let mut next = Instant::now() + scene.check.keep_alive();
     loop {
         if Instant::now() >= next {
@@ -92,17 +101,18 @@ pub(super) async fn attend(scene: &Scene<'_>, mut talk: Talk) -> Result<(), Verd
         match talk.next_unless(&scene.settled, next.min(scene.visit.until(None))).await {
             None => return prove(scene, talk).await,
             Some(word @ Word::Over(..)) => return Err(word.unexpected("although it had been answered")),
-            Some(_) if !scene.time_left() => return Ok(()),
+            Some(_) if !scene.time_left() => return Ok(Proof::Missing),
             Some(_) => {}
         }
     }
 }
 
 /// To be open is not enough: it must still be served.
-async fn prove(scene: &Scene<'_>, mut talk: Talk) -> Result<(), Verdict> {
-    if !scene.tripped() && scene.time_left() {
-        say_something(scene, &mut talk).await?;
-        talk.leave(scene.visit).await;
+async fn prove(scene: &Scene<'_>, mut talk: Talk) -> Result<Proof, Verdict> {
+    if scene.tripped() || !scene.time_left() {
+        return Ok(Proof::Missing);
     }
-    Ok(())
+    say_something(scene, &mut talk).await?;
+    talk.leave(scene.visit).await;
+    Ok(Proof::Served)
 }

@@ -268,11 +268,12 @@ impl Zombie {
         }
     }
 
-    /// The time that a healthy gateway may take: the dial, the bystander's baseline, the silence, its goodbye.
+    /// The time that a healthy gateway may take: the dial, the bystander's baseline, the silence, its goodbye, and a
+    /// last word of the healthy connections.
     pub fn worst_case(&self) -> Span {
         let (pings, every) = BASELINE;
         let before = self.connect_timeout.get() + every * pings;
-        Span::from(before + self.longest_silence() + self.close_timeout())
+        Span::from(before + self.longest_silence() + self.close_timeout() + self.pong_timeout.get())
     }
 
     /// Its connections with the few messages of the healthy ones, and what shuts the window of a stalled one.

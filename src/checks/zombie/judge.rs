@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Scene;
 use super::clock::{By, Fate, Observation};
+use super::company::Proof;
 use super::recovery::Recovery;
 use crate::model::{Cause, End, Failure, Outcome, Span, Verdict, Why};
 
@@ -41,7 +42,7 @@ pub(super) struct Seen {
     /// The one that answered again.
     pub recovery: Option<Recovery>,
     /// The healthy ones.
-    pub healthy: Vec<Result<(), Verdict>>,
+    pub healthy: Vec<Result<Proof, Verdict>>,
 }
 
 impl Seen {
@@ -88,7 +89,8 @@ pub(super) fn verdict(scene: &Scene<'_>, seen: &Seen) -> Verdict {
         let detail = format!("the gateway never sent the heartbeat that was to stay unanswered; {story}");
         return Verdict::new(Outcome::Unsupported(Why::Promise), detail);
     }
-    if seen.silent.iter().any(|seen| unknown(&seen)) || recovering {
+    let unproven = seen.healthy.contains(&Ok(Proof::Missing));
+    if unproven || seen.silent.iter().any(|seen| unknown(&seen)) || recovering {
         let detail = format!("the time-out of the check came before the end of the promised window; {story}");
         return Verdict::new(Outcome::Inconclusive(Cause::Budget), detail);
     }
@@ -186,6 +188,9 @@ fn describe(seen: &Seen) -> String {
                 let after = eviction.at.saturating_duration_since(first.began);
                 format!("let go of {} after it began to be silent ({})", seconds(after), by(first))
             }
+            (None, _) if first.mode == super::Mode::HalfDead && first.origin.is_none() => {
+                "unsupported, the dialect's heartbeat never came".to_owned()
+            }
             (None, _) => {
                 let held = first.until.saturating_duration_since(first.began);
                 format!("still there after {}", seconds(held))
@@ -199,7 +204,10 @@ fn describe(seen: &Seen) -> String {
     if seen.recovery.as_ref().is_some_and(|recovery| recovery.kept) {
         parts.push("one that answered again was kept".to_owned());
     }
-    parts.push(format!("{} healthy", seen.healthy.iter().filter(|result| result.is_ok()).count()));
+    parts.push(format!(
+        "{} healthy",
+        seen.healthy.iter().filter(|result| **result == Ok(Proof::Served)).count()
+    ));
     parts.join("; ")
 }
 

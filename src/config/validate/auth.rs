@@ -77,14 +77,8 @@ pub fn secret_source(report: &mut Report<'_>, path: &Path, source: &SecretSource
 /// Checks that the token goes to exactly one place, and can go there.
 pub fn token_place(report: &mut Report<'_>, path: &Path, place: &TokenPlace) {
     let TokenPlace { header, query, subprotocol, cookie, first_message } = place;
-    let given = [
-        ("header", header.is_some()),
-        ("query", query.is_some()),
-        ("subprotocol", subprotocol.is_some()),
-        ("cookie", cookie.is_some()),
-        ("first_message", first_message.is_some()),
-    ];
-    let given: Vec<&str> = given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
+    let given: Vec<&str> =
+        place.places().into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
     match given.as_slice() {
         [_] => {}
         [] => report.problem(path, "needs one of header, query, subprotocol, cookie, first_message"),

@@ -84,15 +84,8 @@ impl Compiler {
 
     /// Exactly one place for the token.
     pub fn credential(&mut self, place: Option<&TokenPlace>) {
-        let Some(TokenPlace { header, query, subprotocol, cookie, first_message }) = place else { return };
-        let given = [
-            ("header", header.is_some()),
-            ("query", query.is_some()),
-            ("subprotocol", subprotocol.is_some()),
-            ("cookie", cookie.is_some()),
-            ("first_message", first_message.is_some()),
-        ];
-        self.exactly_one("/credential", &given);
+        let Some(place) = place else { return };
+        self.exactly_one("/credential", &place.places());
     }
 }
 

@@ -77,3 +77,16 @@ impl Default for QueryPlace {
         Self { name: "access_token".into() }
     }
 }
+
+impl TokenPlace {
+    /// The places that there are, by their names, and whether each is given.
+    pub fn places(&self) -> [(&'static str, bool); 5] {
+        [
+            ("header", self.header.is_some()),
+            ("query", self.query.is_some()),
+            ("subprotocol", self.subprotocol.is_some()),
+            ("cookie", self.cookie.is_some()),
+            ("first_message", self.first_message.is_some()),
+        ]
+    }
+}

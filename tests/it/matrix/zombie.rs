@@ -43,5 +43,9 @@ pub const ROWS: &[Row] = &[
     zombie("zombies_reset", "", "pass", None),
     zombie("zombies_reset", STALLED, "pass", None),
     zombie("zombies_code=1006", "", "pass", None),
+    zombie("zombies_code=1001", "", "pass", None),
+    // But whoever restarts, or has no capacity, closes everybody.
+    zombie("zombies_code=1012", "", "inconclusive restarting", None),
+    zombie("zombies_code=1013", "", "fail unavailable", None),
     zombie("stalled_fin", STALLED, "pass", None),
 ];

@@ -69,6 +69,13 @@ impl Bench {
         self.jobs.iter_mut().for_each(|job| change(&job.key.target, &mut job.spec));
     }
 
+    /// Books so many messages of a target's budget, as its other checks would.
+    pub fn spend(&self, target: &str, messages: usize) {
+        for job in self.jobs.iter().filter(|job| &*job.key.target == target) {
+            (0..messages).for_each(|_| _ = job.budget.book(1));
+        }
+    }
+
     /// Runs every job of a target once.
     pub async fn run(&self, target: &str) -> Vec<RunReport> {
         self.run_jobs(|job| &*job.key.target == target).await
