@@ -305,7 +305,9 @@ impl Talk {
 
     /// Says goodbye where that is possible at once; how the gateway takes it is not looked at.
     pub async fn leave(mut self, visit: &Visit) {
-        self.opened.afford_control().await;
+        if self.afford(2).await.is_err() {
+            return;
+        }
         self.opened.evidence.enter(Phase::Close);
         let _ = self.opened.say_close(1000, visit.until(Some(super::COURTESY))).await;
     }

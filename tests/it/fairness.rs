@@ -67,7 +67,8 @@ async fn an_open_step_has_one_deadline_whatever_else_comes() {
     let reports = Bench::new(&yaml).run("chat").await;
     let said: Vec<String> = reports.iter().map(words).collect();
     assert_eq!(said, ["fail first_message_timeout", "inconclusive precondition"], "{reports:#?}");
-    assert!(reports[0].detail.contains("step 0"), "by the step's deadline: {}", reports[0].detail);
+    // By the deadline of the step, not by that of the run: half a second, not twenty.
+    assert!(reports[0].duration < Duration::from_secs(10), "{:?}", reports[0].duration);
 }
 
 #[tokio::test]
