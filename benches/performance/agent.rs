@@ -28,8 +28,8 @@ const LONG: Duration = Duration::from_secs(3_600);
 /// Which heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rhythm {
-    /// One ping, and then patience.
-    Once,
+    /// One each ten seconds: nearly always idle.
+    Seldom,
     /// One a second.
     EverySecond,
 }
@@ -37,8 +37,7 @@ pub enum Rhythm {
 impl Rhythm {
     fn settings(self) -> &'static str {
         match self {
-            // It waits for the gateway's own heartbeat, which never comes.
-            Self::Once => "pings: 1, server: { pings: 20m }",
+            Self::Seldom => "pings: 100, every: 10s",
             Self::EverySecond => "pings: 1000",
         }
     }
@@ -123,7 +122,7 @@ fn plan(
 
 /// A conversation as a check begins it.
 pub async fn talk(peer: &Peer, folder: &Path) -> Result<Talk> {
-    let setup = Setup::new(plan("ws", peer.plain, folder, Rhythm::Once, 1_000)?, Default::default())
+    let setup = Setup::new(plan("ws", peer.plain, folder, Rhythm::Seldom, 1_000)?, Default::default())
         .map_err(|error| anyhow!("{error}"))?;
     let target = setup.target("peer").context("no target")?;
     let settings = &setup.plan.targets.first().context("no target")?.settings;

@@ -118,7 +118,7 @@ async fn beat(mut stream: impl AsyncRead + AsyncWrite + Unpin, rhythm: Rhythm) -
         stream.flush().await?;
         stream.read_exact(&mut pong).await?;
         match rhythm {
-            Rhythm::Once => {
+            Rhythm::Seldom => {
                 let more = stream.read(&mut pong).await?;
                 return (more > 0).then_some(()).context("the peer has ended");
             }

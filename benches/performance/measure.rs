@@ -215,14 +215,14 @@ fn beating(peer: &Peer, secure: bool, bare: bool, folder: &Path, rhythm: Rhythm)
 
 async fn memory(peer: &mut Peer, ours: &[u32], secure: bool, bare: bool, folder: &Path) -> Result<()> {
     let held = if secure { HELD_WSS } else { HELD_WS };
-    let mut beating = beating(peer, secure, bare, folder, Rhythm::Once)?;
+    let mut beating = beating(peer, secure, bare, folder, Rhythm::Seldom)?;
     // The upgrade is an answer as well.
     let answers = if bare { 1 } else { 2 };
-    beating.add(peer, secure, folder, Rhythm::Once, FIRST).await?;
+    beating.add(peer, secure, folder, Rhythm::Seldom, FIRST).await?;
     peer.reaches(FIRST, FIRST * answers).await?;
     let before = settled_memory().await?;
     let watch = Watch::begin(ours)?;
-    beating.add(peer, secure, folder, Rhythm::Once, held).await?;
+    beating.add(peer, secure, folder, Rhythm::Seldom, held).await?;
     let all = FIRST + held;
     peer.reaches(all, all * answers).await?;
     let after = settled_memory().await?;
