@@ -211,10 +211,15 @@ impl CheckSpec {
                 || matches!(failure, TooSlow | TooJittery);
         let of_zombie = matches!(failure, ZombieLeaked | HalfClosedLeak | EvictedEarly | RecoveredEvicted)
             || matches!(failure, FalseEviction | CollateralDamage);
+        let of_flapping = matches!(failure, ReconnectFailed | ReconnectSlowed | UnstableAfterFlapping)
+            || matches!(failure, SessionsLeaked | MemoryGrew);
+        let of_malformed = matches!(failure, MalformedAccepted | MalformedReaction | MalformedError)
+            || matches!(failure, MalformedHang | MalformedCrash);
         match self {
             Self::Handshake(_) => {
-                let other = of_heartbeat && failure != TooSlow;
-                !(other || of_zombie || matches!(failure, TcpNotEnded | SessionClosed))
+                let of_others =
+                    of_heartbeat && failure != TooSlow || of_zombie || of_flapping || of_malformed;
+                !(of_others || matches!(failure, TcpNotEnded | SessionClosed))
             }
             Self::Heartbeat(_) => of_session || of_heartbeat,
             Self::Zombie(_) => of_session || of_zombie,

@@ -167,6 +167,16 @@ reasons! {
         RecoveredEvicted = "recovered_evicted": "the gateway closed a connection that had answered again in time",
         FalseEviction = "false_eviction": "the gateway closed a connection that answered everything, while it cleaned up silent ones",
         CollateralDamage = "collateral_damage": "a well-behaved connection beside the check grew slow, twice",
+        ReconnectFailed = "reconnect_failed": "the gateway did not let a client in again that had come and gone before",
+        ReconnectSlowed = "reconnect_slowed": "the gateway took longer and longer to let a client in that came and went",
+        UnstableAfterFlapping = "unstable_after_flapping": "a connection did not work as it should after clients had come and gone",
+        SessionsLeaked = "sessions_leaked": "the gateway still counts sessions of clients that have left",
+        MemoryGrew = "memory_grew": "the gateway's memory grew by more than the check's threshold, and did not shrink again",
+        MalformedAccepted = "malformed_accepted": "the gateway let pass what it should have refused",
+        MalformedReaction = "malformed_reaction": "the gateway refused malformed input, but in none of the acceptable ways",
+        MalformedError = "malformed_error": "malformed input made the gateway fail (close code 1011, or a 5xx status)",
+        MalformedHang = "malformed_hang": "after malformed input the gateway neither served the connection nor ended it",
+        MalformedCrash = "malformed_crash": "after malformed input the gateway dropped its other clients, or could not be reached any more",
         Unclassified = "unclassified": "the gateway failed in a way that gateprobe has no name for: please report it",
     }
 }
@@ -219,6 +229,9 @@ impl Failure {
                 | DialectMismatch
                 | PongMismatch
                 | PongDuplicated
+                | MalformedAccepted
+                | MalformedReaction
+                | MalformedError
         )
     }
 
@@ -254,13 +267,26 @@ impl Failure {
                 | ZombieLeaked
                 | RecoveredEvicted
                 | FalseEviction
+                | ReconnectFailed
+                | UnstableAfterFlapping
+                | MalformedHang
+                | MalformedCrash
         )
     }
 
     /// True for leaks and for findings about security, which are confirmed by one immediate second run before they count.
     pub fn is_critical(self) -> bool {
         use Failure::*;
-        matches!(self, TokenNotRequired | OriginNotChecked | PlainGetUpgraded | ZombieLeaked | HalfClosedLeak)
+        matches!(
+            self,
+            TokenNotRequired
+                | OriginNotChecked
+                | PlainGetUpgraded
+                | ZombieLeaked
+                | HalfClosedLeak
+                | SessionsLeaked
+                | MemoryGrew
+        )
     }
 }
 
