@@ -32,6 +32,12 @@ pub enum Capability {
     Stalled,
     /// A connection that answers again in time.
     Recovery,
+    /// A session that is taken up again on another connection.
+    Resume,
+    /// A promised time for which a session outlives its connection.
+    Retention,
+    /// Another of the addresses that the gateway's name resolves to.
+    OtherAddress,
 }
 
 impl Capability {
@@ -46,6 +52,9 @@ impl Capability {
             Self::HalfDead => "half_dead",
             Self::Stalled => "stalled",
             Self::Recovery => "recovery",
+            Self::Resume => "resume",
+            Self::Retention => "retention",
+            Self::OtherAddress => "other_address",
         }
     }
 }

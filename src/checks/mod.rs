@@ -3,6 +3,7 @@
 mod capability;
 pub mod handshake;
 pub mod heartbeat;
+pub mod network_switch;
 mod profile;
 pub mod zombie;
 
@@ -15,6 +16,7 @@ use capability::capability;
 pub use capability::{CAPABILITY, Capability};
 pub use handshake::Handshake;
 pub use heartbeat::Heartbeat;
+pub use network_switch::NetworkSwitch;
 pub use profile::Profile;
 pub use zombie::Zombie;
 
@@ -25,7 +27,8 @@ use crate::session::{Target, Visit};
 
 /// Every metric of every check.
 pub fn metrics() -> Vec<&'static Descriptor> {
-    [&[&CAPABILITY], handshake::METRICS, heartbeat::METRICS, zombie::METRICS].concat()
+    [&[&CAPABILITY], handshake::METRICS, heartbeat::METRICS, zombie::METRICS, network_switch::METRICS]
+        .concat()
 }
 
 /// A check with all its settings.
@@ -38,6 +41,8 @@ pub enum CheckSpec {
     Heartbeat(Heartbeat),
     /// See [`Zombie`].
     Zombie(Zombie),
+    /// See [`NetworkSwitch`].
+    NetworkSwitch(NetworkSwitch),
 }
 
 /// The checks of a target, by kind.
@@ -53,6 +58,9 @@ pub struct Checks {
     /// Goes silent, and watches how the gateway cleans up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zombie: Option<Zombie>,
+    /// Loses its network in the middle of a stream, comes back, and accounts for every message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_switch: Option<NetworkSwitch>,
 }
 
 /// What one run may cost a gateway, at most.
@@ -99,13 +107,14 @@ impl Checks {
         let handshake = self.handshake.filter(|check| check.enabled).map(CheckSpec::Handshake);
         let heartbeat = self.heartbeat.filter(|check| check.enabled).map(CheckSpec::Heartbeat);
         let zombie = self.zombie.filter(|check| check.enabled).map(CheckSpec::Zombie);
-        [handshake, heartbeat, zombie].into_iter().flatten().collect()
+        let switch = self.network_switch.filter(|check| check.enabled).map(CheckSpec::NetworkSwitch);
+        [handshake, heartbeat, zombie, switch].into_iter().flatten().collect()
     }
 }
 
 impl CheckSpec {
     /// Every kind, in the order in which they are told.
-    pub const KINDS: &'static [&'static str] = &["handshake", "heartbeat", "zombie"];
+    pub const KINDS: &'static [&'static str] = &["handshake", "heartbeat", "zombie", "network_switch"];
 
     /// The kind: the word in the config, the file name and the metric prefix.
     pub fn kind(&self) -> &'static str {
@@ -113,6 +122,7 @@ impl CheckSpec {
             Self::Handshake(_) => "handshake",
             Self::Heartbeat(_) => "heartbeat",
             Self::Zombie(_) => "zombie",
+            Self::NetworkSwitch(_) => "network_switch",
         }
     }
 
@@ -124,6 +134,7 @@ impl CheckSpec {
             Self::Handshake(check) => Self::Handshake(check),
             Self::Heartbeat(check) => Self::Heartbeat(check.fit(around)),
             Self::Zombie(check) => Self::Zombie(check.fit(around)),
+            Self::NetworkSwitch(check) => Self::NetworkSwitch(check.fit(around)),
         }
     }
 
@@ -134,6 +145,7 @@ impl CheckSpec {
             Self::Handshake(check) => Self::Handshake(check),
             Self::Heartbeat(check) => Self::Heartbeat(Heartbeat { profile, ..check }),
             Self::Zombie(check) => Self::Zombie(Zombie { profile, ..check }),
+            Self::NetworkSwitch(check) => Self::NetworkSwitch(NetworkSwitch { profile, ..check }),
         }
     }
 
@@ -143,6 +155,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.run(visit).await,
             Self::Heartbeat(check) => check.run(visit).await,
             Self::Zombie(check) => check.run(visit).await,
+            Self::NetworkSwitch(check) => check.run(visit).await,
         }
     }
 
@@ -162,6 +175,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.interval,
             Self::Heartbeat(check) => check.interval,
             Self::Zombie(check) => check.interval,
+            Self::NetworkSwitch(check) => check.interval,
         }
     }
 
@@ -171,6 +185,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.timeout,
             Self::Heartbeat(check) => check.timeout(),
             Self::Zombie(check) => check.timeout(),
+            Self::NetworkSwitch(check) => check.timeout(),
         }
     }
 
@@ -181,6 +196,9 @@ impl CheckSpec {
             Self::Handshake(check) => Self::Handshake(Handshake { timeout, ..check }),
             Self::Heartbeat(check) => Self::Heartbeat(Heartbeat { timeout: Some(timeout), ..check }),
             Self::Zombie(check) => Self::Zombie(Zombie { timeout: Some(timeout), ..check }),
+            Self::NetworkSwitch(check) => {
+                Self::NetworkSwitch(NetworkSwitch { timeout: Some(timeout), ..check })
+            }
         }
     }
 
@@ -215,14 +233,20 @@ impl CheckSpec {
             || matches!(failure, SessionsLeaked | MemoryGrew);
         let of_malformed = matches!(failure, MalformedAccepted | MalformedReaction | MalformedError)
             || matches!(failure, MalformedHang | MalformedCrash);
+        let of_switch = matches!(failure, MessagesLost | MessagesDuplicated | MessagesReordered)
+            || matches!(failure, FalselyResumed | NotResumed);
         match self {
             Self::Handshake(_) => {
-                let of_others =
-                    of_heartbeat && failure != TooSlow || of_zombie || of_flapping || of_malformed;
+                let of_others = of_heartbeat && failure != TooSlow
+                    || of_zombie
+                    || of_flapping
+                    || of_malformed
+                    || of_switch;
                 !(of_others || matches!(failure, TcpNotEnded | SessionClosed))
             }
             Self::Heartbeat(_) => of_session || of_heartbeat,
             Self::Zombie(_) => of_session || of_zombie,
+            Self::NetworkSwitch(_) => of_session || of_switch || matches!(failure, ReconnectFailed | TooSlow),
         }
     }
 
@@ -232,6 +256,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.series_at_zero(target),
             Self::Heartbeat(check) => check.series_at_zero(target),
             Self::Zombie(check) => check.series_at_zero(target),
+            Self::NetworkSwitch(check) => check.series_at_zero(),
         }
     }
 
@@ -241,6 +266,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.worst_case(),
             Self::Heartbeat(check) => check.worst_case(),
             Self::Zombie(check) => check.worst_case(),
+            Self::NetworkSwitch(check) => check.worst_case(),
         }
     }
 
@@ -250,6 +276,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.cost(),
             Self::Heartbeat(check) => check.cost(),
             Self::Zombie(check) => check.cost(),
+            Self::NetworkSwitch(check) => check.cost(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Variables;
 use super::before::Before;
+use super::names::SEQUENCE;
 use super::parts::{Beat, Delivery, Exchange, Sending, Step};
 use super::pattern::Pattern;
 use super::promise::{CloseClass, Window, ZombiePromise, resolve};
@@ -67,6 +68,7 @@ pub struct Dialect {
     pub(super) pings: Option<IntervalSpec>,
     pub(super) zombie: Option<Window>,
     pub(super) delivery: Option<Delivery>,
+    pub(super) retention: Option<IntervalSpec>,
     pub(super) error: Option<Pattern>,
     pub(super) teardown: Vec<Sending>,
     pub(super) closes: Vec<(u16, u16, CloseClass)>,
@@ -160,6 +162,25 @@ impl Dialect {
     /// Whether messages of the subscribed stream can be told from others.
     pub fn has_delivery(&self) -> bool {
         self.delivery.is_some()
+    }
+
+    /// Whether we number what we publish and find the number in what is delivered, so that each message can be
+    /// accounted for.
+    pub fn numbers_stream(&self) -> bool {
+        let ours = self.exchange(Part::Publish).is_some_and(|publish| publish.send.holds(SEQUENCE));
+        let theirs = |delivery: &Delivery| delivery.capture.names().any(|name| name == SEQUENCE);
+        ours && self.delivery.as_ref().is_some_and(theirs)
+    }
+
+    /// Whether the gateway answers what a part asks.
+    pub fn answers(&self, part: Part) -> bool {
+        self.exchange(part).is_some_and(|exchange| !exchange.answers.is_empty())
+    }
+
+    /// How long the gateway promises to keep a session that has lost its connection; none where it promises nothing,
+    /// or has not told yet.
+    pub fn retention(&self, variables: &Variables) -> Option<Duration> {
+        resolve(self.retention.as_ref()?, variables)
     }
 
     /// For people: the parts that it has, in the order of the file.

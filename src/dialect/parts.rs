@@ -107,6 +107,11 @@ impl Sending {
         }
     }
 
+    /// Whether a placeholder of this name is in it.
+    pub fn holds(&self, name: &str) -> bool {
+        self.names().iter().any(|(_, known)| known == name)
+    }
+
     /// The names of its placeholders, each with its place in the message.
     pub fn names(&self) -> Vec<(String, String)> {
         let of = |field: &str, text: &Text| -> Vec<(String, String)> {

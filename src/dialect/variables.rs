@@ -34,7 +34,7 @@ impl Variables {
     }
 
     /// Takes one out.
-    pub(super) fn remove(&mut self, name: &str) -> Option<Value> {
+    pub fn remove(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name)
     }
 

@@ -177,6 +177,11 @@ reasons! {
         MalformedError = "malformed_error": "malformed input made the gateway fail (close code 1011, or a 5xx status)",
         MalformedHang = "malformed_hang": "after malformed input the gateway neither served the connection nor ended it",
         MalformedCrash = "malformed_crash": "after malformed input the gateway dropped its other clients, or could not be reached any more",
+        MessagesLost = "messages_lost": "the gateway had acknowledged messages that it never delivered",
+        MessagesDuplicated = "messages_duplicated": "the gateway delivered messages more than once",
+        MessagesReordered = "messages_reordered": "the gateway delivered messages in another order than they were published in",
+        FalselyResumed = "falsely_resumed": "the gateway said that the session goes on, but what had happened meanwhile was missing",
+        NotResumed = "not_resumed": "the gateway did not take up a session again that it promises to keep for longer",
         Unclassified = "unclassified": "the gateway failed in a way that gateprobe has no name for: please report it",
     }
 }

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::target::Target;
 use crate::auth::{Place, Token};
 use crate::dialect::Variables;
-use crate::wire::{Header, Offer};
+use crate::wire::{Header, Offer, Path};
 
 /// How a check wants to open a connection.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Ask {
     pub peer: Option<IpAddr>,
     /// `SO_RCVBUF` in bytes: a small one lets a reader that stalls shut its window soon.
     pub receive_buffer: Option<u32>,
+    /// Leaves this machine by this way, where the run is not pinned to an address anyway; the target's own when absent.
+    pub path: Option<Path>,
     /// How long the dial may take once the budget allows it; the run's deadline when absent.
     pub within: Option<Duration>,
     /// What the dialect's templates may hold beside the token, such as a session to resume. `client` and
@@ -38,6 +40,7 @@ impl Default for Ask {
             require_subprotocol: false,
             peer: None,
             receive_buffer: None,
+            path: None,
             within: None,
             variables: Variables::new(),
         }

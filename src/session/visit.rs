@@ -174,6 +174,11 @@ impl Visit {
         }
         let mut endpoint = self.equipped(&evidence).await?;
         endpoint.subprotocol_required |= ask.require_subprotocol;
+        if let Some(path) = &ask.path {
+            let pinned = endpoint.path.peer;
+            endpoint.path = path.clone();
+            endpoint.path.peer = pinned.or(endpoint.path.peer);
+        }
         endpoint.path.peer = endpoint.path.peer.or(ask.peer);
         endpoint.path.receive_buffer = ask.receive_buffer.or(endpoint.path.receive_buffer);
         for (name, value) in self.target.dialect.before().iter().flat_map(|before| before.query(&variables)) {

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Poll, ready};
 use std::time::Instant;
 
-use socket2::SockRef;
+use socket2::{SockFilter, SockRef};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Interest, ReadBuf};
 use tokio::net::TcpStream;
@@ -229,6 +229,17 @@ impl Socket {
     pub fn sever(self, how: End) {
         sever(&self.transport, how);
         self.evidence.note(EventKind::Ended { by: Side::Us, how });
+    }
+
+    /// From now on nothing that the gateway sends reaches us, not even what would acknowledge it: as if the network
+    /// between us had gone. What is not to be said either, must not be sent. Needs no privilege.
+    ///
+    /// # Errors
+    /// Where the kernel takes no filter.
+    pub fn blackhole(&self) -> io::Result<()> {
+        // A classic BPF program of one instruction, `return 0`: the kernel drops each packet before TCP sees it.
+        const DROP_ALL: [SockFilter; 1] = [SockFilter::new(0x06, 0, 0, 0)];
+        SockRef::from(self.transport.tcp()).attach_filter(&DROP_ALL)
     }
 
     /// Waits, without reading, until the gateway has ended the connection (a FIN or RST that the kernel got);

@@ -83,7 +83,7 @@ fn publish(spec: &OneWaySpec) -> Draft<'_> {
 }
 
 fn resume(spec: &ResumeSpec) -> Draft<'_> {
-    let ResumeSpec { send, resumed, fresh, capture } = spec;
+    let ResumeSpec { send, resumed, fresh, capture, .. } = spec;
     let answers = [("resumed", Some(resumed), Answer::Resumed), ("fresh", Some(fresh), Answer::Fresh)];
     Draft { part: Part::Resume, at: "/resume", given: &[], send, answers, capture }
 }

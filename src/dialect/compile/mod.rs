@@ -61,6 +61,8 @@ impl Dialect {
         let beat_interval = beat.as_ref().and_then(|beat: &Beat| beat.interval.as_ref());
         compiler.interval(beat_interval, "/heartbeat/server/interval", &before_session);
         let zombie = compiler.zombie(spec.zombie.as_ref(), &before_session);
+        let retention = spec.resume.as_ref().and_then(|resume| resume.retention.as_ref());
+        let retention = compiler.interval(retention, "/resume/retention", &before_session);
         let closes = compiler.closes(&spec.closes);
         let Compiler { errors, sent } = compiler;
         if !errors.is_empty() {
@@ -77,6 +79,7 @@ impl Dialect {
             pings,
             zombie,
             delivery,
+            retention,
             error,
             teardown,
             closes,

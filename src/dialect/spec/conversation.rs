@@ -143,6 +143,10 @@ pub struct ResumeSpec {
     pub resumed: PatternSpec,
     /// The answer where a new session begins; looked for after `resumed`.
     pub fresh: PatternSpec,
+    /// How long the gateway promises to keep a session that has lost its connection, with what is published
+    /// meanwhile.
+    #[serde(default)]
+    pub retention: Option<IntervalSpec>,
     /// What is taken out of either answer.
     #[serde(default)]
     pub capture: CaptureSpec,

@@ -1,0 +1,101 @@
+//! The `network_switch` check: a client loses its network in the middle of a stream, and comes back by another way.
+//! Does its session go on, and is every message accounted for?
+
+mod config;
+mod judge;
+mod metrics;
+mod publisher;
+mod subscriber;
+
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+pub use config::{Leave, Mode, NetworkSwitch, Thresholds, Way, WayFamily};
+pub use judge::Assertion;
+pub use metrics::METRICS;
+
+use crate::checks::{Capability, capability};
+use crate::dialect::{Part, Variables};
+use crate::metrics::{Descriptor, LabelValue};
+use crate::model::Verdict;
+use crate::session::{Ask, Ledger, Talk, Visit};
+use crate::wire::Record;
+use subscriber::Subscriber;
+
+/// What both connections of a run share.
+struct Scene<'a> {
+    check: &'a NetworkSwitch,
+    visit: &'a Visit,
+    /// The address of the run's first connection.
+    peer: Option<IpAddr>,
+    ledger: Mutex<Ledger>,
+    /// Cancelled when no more is to be published.
+    enough: CancellationToken,
+    /// Cancelled when the gateway has said of each message whether it has it, or was given the time to.
+    published: CancellationToken,
+}
+
+impl Scene<'_> {
+    /// Never held across an await.
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl NetworkSwitch {
+    /// Publishes on one connection, and listens on another that goes away and comes back.
+    pub async fn run(&self, visit: &Visit) -> Verdict {
+        match self.steps(visit).await {
+            Ok(verdict) | Err(verdict) => verdict,
+        }
+    }
+
+    /// The series that exist at 0 before the first run.
+    pub fn series_at_zero(&self) -> Vec<(&'static Descriptor, Vec<LabelValue>)> {
+        metrics::expected()
+    }
+
+    async fn steps(&self, visit: &Visit) -> Result<Verdict, Verdict> {
+        let given = self.given();
+        let publisher = self.connect(visit, None, &given).await?;
+        let peer = visit.peer(&publisher.opened);
+        let mut listener = self.connect(visit, peer, &given).await?;
+        let check = self.clone().promised(&visit.target().dialect, listener.variables());
+        capability(visit, Capability::Resume, visit.target().dialect.has(Part::Resume));
+        capability(visit, Capability::Retention, check.retention.is_some());
+        let scene = Scene {
+            check: &check,
+            visit,
+            peer,
+            ledger: Mutex::default(),
+            enough: CancellationToken::new(),
+            published: CancellationToken::new(),
+        };
+        let subscriber = Subscriber::new(&scene);
+        subscriber.subscribe(&mut listener).await?;
+        let course = tokio::try_join!(publisher::publish(&scene, publisher), subscriber.course(listener));
+        metrics::messages(&scene);
+        let ((), switches) = course?;
+        metrics::switches(&scene, &switches);
+        Ok(judge::verdict(&scene, &switches))
+    }
+
+    /// What the dialect's templates may hold.
+    fn given(&self) -> Variables {
+        let own = || format!("gateprobe-{:016x}", rand::random::<u64>());
+        let mut given = Variables::new().with("channel", self.channel.clone().unwrap_or_else(own));
+        if let Some(user) = &self.user {
+            given.set("user", user.as_str());
+        }
+        given
+    }
+
+    async fn connect(&self, visit: &Visit, peer: Option<IpAddr>, given: &Variables) -> Result<Talk, Verdict> {
+        let within = self.connect_timeout.get();
+        let ask = Ask { peer, within: Some(within), variables: given.clone(), ..Ask::default() };
+        let opened = visit.open(&ask, &Record::new()).await.map_err(|refusal| refusal.precondition())?;
+        Talk::begin(visit, opened, within).await
+    }
+}
