@@ -31,7 +31,8 @@ pub struct NetworkSwitch {
     pub timeout: Option<Span>,
     /// How hard it looks, where `switches` and `rapid` are not given: 1 switch; or 3, and then 5 rapid ones.
     pub profile: Profile,
-    /// The ways by which it comes back, by turns. When empty: from a new source port, to the same address.
+    /// The ways that it takes, by turns, beginning with the first; what publishes takes the target's own. When
+    /// empty: the target's own, each time from a new source port.
     pub paths: Vec<Way>,
     /// Whether the old connection is left before the new one is there.
     pub mode: Mode,
@@ -162,9 +163,14 @@ impl Way {
         }
     }
 
-    /// Whether it leads to an address of its own choice, so that the run's first one does not hold.
-    pub(super) fn chooses_address(&self) -> bool {
-        self.family.is_some() || self.source.is_some()
+    /// The address to go to, where the run's connections go to `peer`, and there are such others; none where this
+    /// way leads to an address of its own choice.
+    pub(super) fn peer(&self, peer: Option<IpAddr>, others: &[IpAddr]) -> Option<IpAddr> {
+        match self {
+            Self { other_address: true, .. } => others.first().copied().or(peer),
+            Self { family: None, source: None, .. } => peer,
+            _ => None,
+        }
     }
 }
 
@@ -230,7 +236,7 @@ impl NetworkSwitch {
         })
     }
 
-    /// The way of a switch, counted from 0.
+    /// The way of a connection, counted from 0.
     pub(super) fn way(&self, number: u32) -> Way {
         let index = (number as usize).checked_rem(self.paths.len());
         index.and_then(|index| self.paths.get(index)).cloned().unwrap_or_default()

@@ -21,7 +21,7 @@ use crate::dialect::{Part, Variables};
 use crate::metrics::{Descriptor, LabelValue};
 use crate::model::Verdict;
 use crate::session::{Ask, Ledger, Talk, Visit};
-use crate::wire::Record;
+use crate::wire::{Path, Record};
 use subscriber::Subscriber;
 
 /// What both connections of a run share.
@@ -61,7 +61,9 @@ impl NetworkSwitch {
         let given = self.given();
         let publisher = self.connect(visit, None, &given).await?;
         let peer = visit.peer(&publisher.opened);
-        let mut listener = self.connect(visit, peer, &given).await?;
+        let way = self.way(0);
+        let own = &visit.target().endpoint.path;
+        let mut listener = self.connect(visit, Some(way.path(own, way.peer(peer, &[]))), &given).await?;
         let check = self.clone().promised(&visit.target().dialect, listener.variables());
         capability(visit, Capability::Resume, visit.target().dialect.has(Part::Resume));
         capability(visit, Capability::Retention, check.retention.is_some());
@@ -92,9 +94,9 @@ impl NetworkSwitch {
         given
     }
 
-    async fn connect(&self, visit: &Visit, peer: Option<IpAddr>, given: &Variables) -> Result<Talk, Verdict> {
+    async fn connect(&self, visit: &Visit, path: Option<Path>, given: &Variables) -> Result<Talk, Verdict> {
         let within = self.connect_timeout.get();
-        let ask = Ask { peer, within: Some(within), variables: given.clone(), ..Ask::default() };
+        let ask = Ask { path, within: Some(within), variables: given.clone(), ..Ask::default() };
         let opened = visit.open(&ask, &Record::new()).await.map_err(|refusal| refusal.precondition())?;
         Talk::begin(visit, opened, within).await
     }

@@ -71,15 +71,15 @@ impl<'a> Subscriber<'a> {
         let leg = check.every.get() * check.messages;
         self.hear_for(&mut talk, leg).await?;
         for number in 0..check.switches() {
-            talk = self.switch(talk, &check.way(number), check.away.get()).await?;
+            talk = self.switch(talk, &check.way(number + 1), check.away.get()).await?;
             self.hear_for(&mut talk, leg).await?;
         }
         for number in check.switches()..check.switches() + check.rapid() {
-            talk = self.switch(talk, &check.way(number), Duration::ZERO).await?;
+            talk = self.switch(talk, &check.way(number + 1), Duration::ZERO).await?;
             self.hear_for(&mut talk, RAPID_LEG).await?;
         }
         if let Some(absence) = check.long_absence() {
-            talk = self.switch(talk, &check.way(0), absence).await?;
+            talk = self.switch(talk, &check.way(check.switches() + check.rapid() + 1), absence).await?;
             self.hear_for(&mut talk, leg).await?;
         }
         self.scene.enough.cancel();
@@ -153,15 +153,12 @@ impl<'a> Subscriber<'a> {
     /// A new connection by this way, open for the dialect.
     async fn make(&self, memory: &Memory, way: &Way) -> Result<Talk, Verdict> {
         let scene = self.scene;
-        let other = memory.addresses.iter().find(|address| **address != memory.peer).copied();
+        let others: Vec<IpAddr> =
+            memory.addresses.iter().copied().filter(|address| *address != memory.peer).collect();
         if way.other_address {
-            capability(scene.visit, Capability::OtherAddress, other.is_some());
+            capability(scene.visit, Capability::OtherAddress, !others.is_empty());
         }
-        let peer = match way.other_address {
-            true => other.or(scene.peer),
-            false if way.chooses_address() => None,
-            false => scene.peer,
-        };
+        let peer = way.peer(scene.peer, &others);
         let within = Some(scene.check.connect_timeout.get());
         let path = Some(way.path(&scene.visit.target().endpoint.path, peer));
         let ask = Ask { path, within, variables: memory.carried.clone(), ..Ask::default() };

@@ -95,6 +95,14 @@ faults! {
         ZombiesReset = "zombies_reset", "ends zombies by RST";
         StalledFin = "stalled_fin", "ends who does not read by FIN behind the unread data, not by RST";
     }
+    "Streams" {
+        MessagesLost(NonZeroU32 as COUNT) = "messages_lost", "acknowledges every K-th message and delivers it to nobody";
+        MessagesDuplicated(NonZeroU32 as COUNT) = "messages_duplicated", "delivers every K-th message twice";
+        MessagesReordered(NonZeroU32 as COUNT) = "messages_reordered", "delivers every K-th message after the next one";
+        ResumeRefused = "resume_refused", "takes up no session again, but begins a new one";
+        ResumeLies = "resume_lies", "says that a session goes on, and delivers nothing of what it missed";
+        ResumeDelay(Duration as DURATION) = "resume_delay", "waits before it takes up a session again";
+    }
     "Healthy sessions" {
         SessionClosedAfter(Duration as DURATION) = "session_closed_after", "closes each session (1011) so long after its start or the switch";
         HealthyEvicted = "healthy_evicted", "closes a healthy session (1011) each time it cleans a zombie";
