@@ -26,7 +26,7 @@ pub struct Metrics {
     bytes_sent: IntCounter,
     frames_received: IntCounter,
     messages_received: IntCounter,
-    violations: IntCounter,
+    offences: IntCounterVec,
     faults: IntGaugeVec,
 }
 
@@ -53,7 +53,7 @@ impl Metrics {
                 .counter("frames_received_total", "Frames received, control frames and refused ones too."),
             messages_received: build
                 .counter("messages_received_total", "Text and binary messages received whole."),
-            violations: build.counter("violations_total", "Clients closed for breaking the protocol."),
+            offences: build.counters("offences_total", "Things that clients did wrong.", "offence"),
             faults: build.gauges("fault_active", "1 while the fault is on.", "fault"),
             registry,
         }
@@ -76,7 +76,9 @@ impl Metrics {
             }
             EventKind::HeartbeatMissed { .. } => self.heartbeats_missed.inc(),
             EventKind::Idle => self.idle.inc(),
-            EventKind::Violation { .. } => self.violations.inc(),
+            EventKind::Offence { offence } => {
+                self.offences.with_label_values(&[offence.name()]).inc();
+            }
             _ => {}
         }
     }

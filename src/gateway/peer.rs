@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::arrival::Turn;
 use super::event::EventKind;
 use super::fault::{FaultKind, FaultSet};
 use super::kernel::monotonic_ns;
+use super::offence::Offence;
 use super::settings::Settings;
 use super::shared::Shared;
 use super::traffic::{Quantity, Traffic};
@@ -50,6 +52,8 @@ pub struct Peer {
     pub turn: Turn,
     /// The faults that were on when it was accepted.
     pub faults: Arc<FaultSet>,
+    /// Cancelled when the gateway crashes.
+    pub crash: CancellationToken,
     /// The gateway it belongs to.
     pub shared: Arc<Shared>,
     /// How it does.
@@ -62,13 +66,21 @@ pub struct Peer {
 
 impl Peer {
     /// A connection that was accepted just now.
-    pub fn new(id: u64, address: SocketAddr, turn: Turn, faults: Arc<FaultSet>, shared: Arc<Shared>) -> Self {
+    pub fn new(
+        id: u64,
+        address: SocketAddr,
+        turn: Turn,
+        faults: Arc<FaultSet>,
+        crash: CancellationToken,
+        shared: Arc<Shared>,
+    ) -> Self {
         Self {
             id,
             address,
             accepted_ns: monotonic_ns(),
             turn,
             faults,
+            crash,
             shared,
             vitals: Vitals::default(),
             traffic: Traffic::default(),
@@ -96,6 +108,13 @@ impl Peer {
             _ => {}
         }
         shared.log.push(Some((self.id, self.address)), at, event);
+    }
+
+    /// Notes, with the faults that concern it now, what the client did wrong at `at`, in nanoseconds
+    /// of `CLOCK_MONOTONIC`, or now.
+    pub fn offend(&self, at: Option<u64>, offence: Offence, faults: &FaultSet) {
+        self.log_at(at, EventKind::Offence { offence });
+        self.shared.blame(self.id, offence, faults);
     }
 
     /// Counts what went over this connection.

@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::arrival::Arrivals;
+use super::damage::Damage;
 use super::event::EventKind;
 use super::fault::{Fault, FaultError, FaultKind, FaultSet, lacks};
 use super::kernel::monotonic_ns;
 use super::leak::Leaks;
 use super::log::Log;
 use super::metrics::Metrics;
+use super::offence::{Offence, covers};
 use super::peer::{Peer, Phase};
 use super::settings::Settings;
 use super::tls::Identity;
@@ -38,6 +41,7 @@ pub struct Shared {
     started: Instant,
     arrivals: Arrivals,
     leaks: Mutex<Leaks>,
+    damage: Damage,
     peers: Mutex<BTreeMap<u64, Arc<Peer>>>,
     last_id: AtomicU64,
 }
@@ -56,6 +60,7 @@ impl Shared {
             started: Instant::now(),
             arrivals: Arrivals::default(),
             leaks: Mutex::default(),
+            damage: Damage::default(),
             peers: Mutex::default(),
             last_id: AtomicU64::new(0),
         }
@@ -85,7 +90,7 @@ impl Shared {
         let kind = fault.kind();
         // A value made in code may be one that the text form refuses.
         kind.with_value(fault.value().as_deref())?;
-        if let Some(lacks) = lacks(kind, &self.settings) {
+        if let Some(lacks) = lacks(&fault, &self.settings) {
             let name = kind.name();
             return Err(FaultError::NoEffect { name, lacks });
         }
@@ -123,9 +128,12 @@ impl Shared {
     /// Takes a new connection in, with the faults that are on now.
     pub fn enter(self: &Arc<Self>, address: SocketAddr) -> Arc<Peer> {
         let faults = self.faults();
-        let turn = self.arrivals.next(&faults, Instant::now());
+        let now = Instant::now();
+        let mut turn = self.arrivals.next(&faults, now);
+        let crash = self.damage.join(now);
+        turn.refused |= crash.is_none();
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let peer = Arc::new(Peer::new(id, address, turn, faults, self.clone()));
+        let peer = Arc::new(Peer::new(id, address, turn, faults, crash.unwrap_or_default(), self.clone()));
         lock(&self.peers).insert(peer.id, peer.clone());
         self.metrics.open(1);
         peer.log(EventKind::Accepted);
@@ -165,8 +173,28 @@ impl Shared {
                 self.metrics.sessions(-leaked);
             }
             FaultKind::MemoryLeaked => lock(&self.leaks).free(),
+            FaultKind::MalformedCrash => self.damage.restart(),
+            FaultKind::MalformedHurts => self.damage.heal(),
             _ => {}
         }
+    }
+
+    /// Lets all others suffer for what a client did wrong, where a fault says so.
+    pub fn blame(&self, connection: u64, offence: Offence, faults: &FaultSet) {
+        if covers(faults, FaultKind::MalformedHurts, offence) {
+            self.damage.hurt(connection, Instant::now());
+        }
+    }
+
+    /// Resets all connections, like a process that dies and is started again.
+    pub fn crash(&self) {
+        self.record(EventKind::Crashed);
+        self.damage.crash(Instant::now());
+    }
+
+    /// How much later the pongs of a connection come for another one's offence.
+    pub fn slowed_by_offence(&self, connection: u64) -> Duration {
+        self.damage.delay(connection, Instant::now())
     }
 
     /// The connections that are open now, the oldest first.
