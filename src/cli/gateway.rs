@@ -87,6 +87,9 @@ pub struct Args {
     /// Accept permessage-deflate where it is offered; what the gateway sends stays uncompressed
     #[arg(long)]
     deflate: bool,
+    /// How long a session of --json is kept that has lost its connection
+    #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = duration, requires = "json")]
+    session_retention: Duration,
     /// Print what the gateway does as JSON lines
     #[arg(long)]
     print_log: bool,
@@ -143,6 +146,7 @@ impl Args {
             idle_timeout: self.idle_timeout,
             message_limit: self.message_limit,
             json: self.json,
+            session_retention: self.session_retention,
             deflate: self.deflate,
             faults: self.faults,
             ..Settings::default()

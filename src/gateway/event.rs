@@ -42,6 +42,13 @@ pub enum EventKind {
     TlsDone,
     /// The TLS handshake failed or took too long.
     TlsFailed,
+    /// A session was taken up again, or a new one begun instead.
+    SessionResumed {
+        /// It goes on, or so the gateway says.
+        recovered: bool,
+        /// How many messages it had missed.
+        missed: usize,
+    },
     /// A whole upgrade request was read.
     RequestRead,
     /// A 101 was sent.

@@ -33,6 +33,7 @@ mod frame;
 mod handle;
 mod heartbeat;
 mod http;
+mod hub;
 mod kernel;
 mod leak;
 mod link;

@@ -42,6 +42,8 @@ pub struct Settings {
     pub application_heartbeat: Option<ApplicationHeartbeat>,
     /// How long a client may send no data message, text or binary, before it is closed with 4001.
     pub idle_timeout: Option<Duration>,
+    /// How long a session of the dialect `json` is kept that has lost its connection.
+    pub session_retention: Duration,
     /// How long the gateway waits for the answer to its own Close before it ends TCP.
     pub close_timeout: Duration,
     /// How long a client may take for its TLS handshake, and again for its upgrade request.
@@ -76,6 +78,7 @@ impl Default for Settings {
             heartbeat_timeout: Duration::from_secs(10),
             application_heartbeat: None,
             idle_timeout: None,
+            session_retention: Duration::from_secs(20),
             close_timeout: Duration::from_secs(2),
             handshake_timeout: Duration::from_secs(10),
             message_limit: MESSAGE_LIMIT,

@@ -14,6 +14,7 @@ use super::arrival::Arrivals;
 use super::damage::Damage;
 use super::event::EventKind;
 use super::fault::{Fault, FaultError, FaultKind, FaultSet, lacks};
+use super::hub::Hub;
 use super::kernel::monotonic_ns;
 use super::leak::Leaks;
 use super::log::Log;
@@ -31,6 +32,8 @@ pub struct Shared {
     pub log: Log,
     /// How often it did it.
     pub metrics: Metrics,
+    /// The streams, and the sessions that subscribe to them.
+    hub: Mutex<Hub>,
     /// The certificates, where the gateway speaks TLS.
     pub identity: Option<Identity>,
     /// Cancelled when the gateway begins to shut down.
@@ -52,6 +55,7 @@ impl Shared {
         Self {
             log: Log::new(settings.log_capacity),
             metrics: Metrics::new(),
+            hub: Mutex::new(Hub::new(settings.session_retention)),
             settings,
             identity,
             drain: CancellationToken::new(),
@@ -70,6 +74,11 @@ impl Shared {
     pub fn record(&self, event: EventKind) {
         self.metrics.count(&event);
         self.log.push(None, None, event);
+    }
+
+    /// The streams. Never held across an await.
+    pub fn hub(&self) -> MutexGuard<'_, Hub> {
+        lock(&self.hub)
     }
 
     /// The faults that are on now.

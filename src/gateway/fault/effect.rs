@@ -43,6 +43,12 @@ pub fn lacks(fault: &Fault, settings: &Settings) -> Option<&'static str> {
             any_pings || settings.idle_timeout.is_some(),
             "cleans no zombies anyway, for want of a heartbeat or an idle timeout",
         ),
+        K::MessagesLost
+        | K::MessagesDuplicated
+        | K::MessagesReordered
+        | K::ResumeRefused
+        | K::ResumeLies
+        | K::ResumeDelay => (settings.json, "has no streams"),
         K::SessionsLeaked => (settings.control.is_some(), "has no control API whose /metrics could show it"),
         _ => return None,
     };

@@ -24,7 +24,8 @@ impl Channel {
     /// Keeps a message; gives what is delivered now, in this order.
     pub fn publish(&mut self, sequence: Value, text: String, faults: &FaultSet) -> Vec<String> {
         self.published += 1;
-        let hit = |kind| faults.number(kind).is_some_and(|every| self.published.is_multiple_of(every.get().into()));
+        let hit =
+            |kind| faults.number(kind).is_some_and(|every| self.published.is_multiple_of(every.get().into()));
         let held = self.held.take();
         if hit(FaultKind::MessagesLost) {
             return held.into_iter().collect();

@@ -111,7 +111,8 @@ impl Hub {
         let sequence = message.get("sequence").cloned().unwrap_or_default();
         let Some(stream) = self.channels.get_mut(channel) else { return };
         let deliveries = stream.publish(sequence, text, faults);
-        let there = self.sessions.values_mut().filter(|kept| kept.channels.iter().any(|known| known == channel));
+        let there =
+            self.sessions.values_mut().filter(|kept| kept.channels.iter().any(|known| known == channel));
         for kept in there {
             for text in &deliveries {
                 // Who is gone will be seen to be, by its own connection.
@@ -215,7 +216,8 @@ mod tests {
     }
 
     fn numbers(texts: impl IntoIterator<Item = String>) -> Vec<u64> {
-        let number = |text: String| serde_json::from_str::<Value>(&text).unwrap()["sequence"].as_u64().unwrap();
+        let number =
+            |text: String| serde_json::from_str::<Value>(&text).unwrap()["sequence"].as_u64().unwrap();
         texts.into_iter().map(number).collect()
     }
 
@@ -250,7 +252,10 @@ mod tests {
         let (outbox, mut inbox) = outbox();
         let resumed = hub.resume(&tenancy.session, ("a", Some(&json!(2))), &outbox, &none, now + RETENTION);
         let Resumed { recovered, missed, tenancy: second } = resumed.unwrap();
-        assert_eq!((recovered, numbers(missed), second.session), (true, vec![3, 4, 5], tenancy.session.clone()));
+        assert_eq!(
+            (recovered, numbers(missed), second.session),
+            (true, vec![3, 4, 5], tenancy.session.clone())
+        );
         hub.publish("a", &message(6), &none);
         assert_eq!(heard(&mut inbox), [6]);
         // The old connection's end comes late.

@@ -18,6 +18,7 @@ const AFTER_CLOSE: Duration = Duration::from_millis(100);
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
     pub(super) fn answer_close(&mut self, code: Option<u16>) {
         self.peer.vitals.leave();
+        self.goodbye = self.state == State::Open;
         if self.state != State::Open {
             return self.end();
         }

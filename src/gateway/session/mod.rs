@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use self::json::Errors;
+use self::json::{Errors, Stream};
 use self::offended::Pardons;
 use self::pongs::{PongFaults, Pongs};
 use self::vigil::Vigil;
@@ -96,6 +96,7 @@ struct Session<'s, 'l, S> {
     deflate: bool,
     pardons: Pardons,
     errors: Errors,
+    stream: Stream,
     vigil: Vigil,
     pongs: Pongs,
     application_pongs: Pongs,
@@ -105,6 +106,8 @@ struct Session<'s, 'l, S> {
     draining: bool,
     /// It is closed as a zombie.
     zombie: bool,
+    /// The client closes, and so gives up its session.
+    goodbye: bool,
     state: State,
 }
 
@@ -123,6 +126,7 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
             deflate,
             pardons: Pardons::default(),
             errors: Errors::default(),
+            stream: Stream::default(),
             vigil: Vigil::new(settings, now),
             pongs: Pongs::default(),
             application_pongs: Pongs::default(),
@@ -131,6 +135,7 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
             drip_end: None,
             draining: false,
             zombie: false,
+            goodbye: false,
             state: State::Open,
             link,
             peer,
@@ -138,6 +143,12 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
     }
 
     async fn run(mut self) -> End {
+        let end = self.drive().await;
+        self.leave_stream(self.goodbye);
+        end
+    }
+
+    async fn drive(&mut self) -> End {
         self.open();
         loop {
             self.follow_switches();
@@ -157,6 +168,10 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
                 () = self.peer.dismissed() => self.dismiss(),
                 // The sender lives as long as the gateway.
                 _ = self.switches.changed() => {}
+                // It holds the sender of its own inbox, so that this never ends.
+                text = self.stream.inbox.recv(), if self.state == State::Open => {
+                    text.iter().for_each(|text| self.deliver(text));
+                }
                 () = sleep_until(due) => if let Some(end) = self.tick() { return end },
                 turn = self.link.turn(read_limit) => match turn {
                     Ok(Turn::Read | Turn::Wrote) => {}
@@ -225,8 +240,9 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
         let application_pongs = self.application_pongs.due(self.pong_delay(Level::Application));
         let dues =
             [self.hello_at, self.vigil.due(&self.faults), self.session_end(), pongs, application_pongs];
+        let dues = dues.into_iter().chain([self.stream.due()]);
         let idle = || Instant::now() + FAULT_CAP;
-        dues.into_iter().flatten().min().unwrap_or_else(idle)
+        dues.flatten().min().unwrap_or_else(idle)
     }
 
     fn tick(&mut self) -> Option<End> {
@@ -254,6 +270,7 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
             self.hello();
         }
         self.send_pongs(now);
+        self.tick_stream(now);
         if self.session_end().is_some_and(|end| now >= end) {
             self.dismiss();
             return None;

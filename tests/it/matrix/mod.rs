@@ -3,6 +3,7 @@
 
 mod handshake;
 mod heartbeat;
+mod network_switch;
 mod session;
 mod zombie;
 

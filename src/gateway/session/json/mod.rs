@@ -4,6 +4,7 @@
 mod depth;
 mod errors;
 mod request;
+mod stream;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
@@ -13,6 +14,7 @@ use super::{Opcode, Session};
 use crate::gateway::offence::{Conduct, Offence, conduct};
 
 pub use errors::Errors;
+pub use stream::Stream;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
     pub(super) fn take_json(&mut self, text: &str, now: Instant) {
@@ -23,6 +25,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
             }
             Ok(Request::Ping(ping)) => self.take_application_ping(ping, now),
             Ok(Request::Pong(pong)) => self.take_application_pong(&pong, now),
+            Ok(Request::Stream(verb, message)) => self.take_stream(verb, message, now),
             Err(wrong) => self.take_wrong(wrong, text, now),
         }
     }

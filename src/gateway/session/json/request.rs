@@ -19,6 +19,33 @@ pub enum Request {
     Ping(Map<String, Value>),
     /// `{"type":"pong"}`, with or without an id.
     Pong(Map<String, Value>),
+    /// What concerns the streams, with a `channel` that is a string.
+    Stream(Verb, Map<String, Value>),
+}
+
+/// What is asked of the streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// `subscribe`: joins a channel.
+    Subscribe,
+    /// `unsubscribe`: leaves it.
+    Unsubscribe,
+    /// `publish`: puts a message into it.
+    Publish,
+    /// `resume`: takes up a session again.
+    Resume,
+}
+
+impl Verb {
+    fn of(kind: &str) -> Option<Self> {
+        Some(match kind {
+            "subscribe" => Self::Subscribe,
+            "unsubscribe" => Self::Unsubscribe,
+            "publish" => Self::Publish,
+            "resume" => Self::Resume,
+            _ => return None,
+        })
+    }
 }
 
 /// Why a text asks for nothing.
@@ -55,7 +82,13 @@ pub fn read(text: &str) -> Result<Request, Wrong> {
             (id, _) => Err(wrong(Offence::WrongType, id)),
         },
         "" | "ping" | "pong" => Err(wrong(Offence::WrongType, id)),
-        _ => Err(wrong(Offence::UnknownType, id)),
+        kind => match Verb::of(kind) {
+            Some(verb) if id_fits && object.get("channel").is_some_and(Value::is_string) => {
+                Ok(Request::Stream(verb, object))
+            }
+            Some(_) => Err(wrong(Offence::WrongType, id)),
+            None => Err(wrong(Offence::UnknownType, id)),
+        },
     }
 }
 
@@ -90,6 +123,8 @@ mod tests {
         assert!(matches!(read(r#"{"type":"ping","id":7}"#), Ok(Request::Ping(ping)) if ping["id"] == 7));
         assert!(matches!(read(r#"{"id":"b","type":"pong"}"#), Ok(Request::Pong(_))));
         assert!(matches!(read(r#"{"type":"ping"}"#), Ok(Request::Ping(_))));
+        let subscribe = read(r#"{"type":"subscribe","channel":"a"}"#);
+        assert!(matches!(subscribe, Ok(Request::Stream(Verb::Subscribe, _))));
         assert_eq!(super::echo(&7.into(), &"x".into()), r#"{"type":"echo","id":7,"payload":"x"}"#);
     }
 
@@ -118,6 +153,8 @@ mod tests {
             (r#"{"type":"echo","payload":"x"}"#, O::WrongType, "null"),
             (r#"{"type":"echo","id":1,"payload":5}"#, O::WrongType, "1"),
             (r#"{"type":"nonsense","id":1}"#, O::UnknownType, "1"),
+            (r#"{"type":"subscribe","id":1}"#, O::WrongType, "1"),
+            (r#"{"type":"resume","id":1,"channel":5}"#, O::WrongType, "1"),
         ] {
             let wrong = read(text).unwrap_err();
             assert_eq!(wrong.offence, offence, "{text:?}");

@@ -4,15 +4,18 @@ use serde_json::{Map, Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::{FAULT_CAP, FaultKind, Opcode, Session};
+use super::request::Verb;
+use crate::gateway::ending::FAULT_CAP;
 use crate::gateway::event::EventKind;
+use crate::gateway::fault::FaultKind;
 use crate::gateway::hub::{Inbox, Outbox, Resumed, Tenancy, outbox};
+use crate::gateway::session::{Opcode, Session};
 
 /// A connection's part in the streams.
-pub(super) struct Stream {
+pub struct Stream {
     outbox: Outbox,
     /// What is to be sent, as others publish it.
-    pub(super) inbox: Inbox,
+    pub inbox: Inbox,
     tenancy: Option<Tenancy>,
     /// A session that is to be taken up again, later.
     resuming: Option<(Instant, Map<String, Value>)>,
@@ -27,55 +30,48 @@ impl Default for Stream {
 
 impl Stream {
     /// When something is to be done without a word from the client.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub fn due(&self) -> Option<Instant> {
         self.resuming.as_ref().map(|(at, _)| *at)
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
-    /// Takes what concerns streams; false for any other type of message.
-    pub(super) fn take_stream(&mut self, kind: &str, message: &Map<String, Value>) -> bool {
-        let channel = message.get("channel").and_then(Value::as_str);
-        match (kind, channel) {
-            ("subscribe", Some(channel)) => self.subscribe(message, channel),
-            ("unsubscribe", Some(channel)) => {
+    /// Does what concerns streams.
+    pub(super) fn take_stream(&mut self, verb: Verb, message: Map<String, Value>, now: Instant) {
+        let channel = message.get("channel").and_then(Value::as_str).unwrap_or_default();
+        match verb {
+            Verb::Subscribe => self.subscribe(&message, channel, now),
+            Verb::Unsubscribe => {
                 if let Some(tenancy) = &self.stream.tenancy {
                     self.peer.shared.hub().unsubscribe(tenancy, channel);
                 }
-                self.reply(json!({ "type": "unsubscribed" }), message);
+                self.reply(json!({ "type": "unsubscribed" }), &message);
             }
-            ("publish", Some(channel)) => {
-                self.peer.shared.hub().publish(channel, message, &self.faults);
-                self.reply(json!({ "type": "published" }), message);
+            Verb::Publish => {
+                self.peer.shared.hub().publish(channel, &message, &self.faults);
+                self.reply(json!({ "type": "published" }), &message);
             }
-            ("resume", Some(_)) => match self.faults.duration(FaultKind::ResumeDelay) {
-                Some(delay) => {
-                    self.stream.resuming = Some((Instant::now() + delay.min(FAULT_CAP), message.clone()));
-                }
-                None => self.resume(message),
+            Verb::Resume => match self.faults.duration(FaultKind::ResumeDelay) {
+                Some(delay) => self.stream.resuming = Some((now + delay.min(FAULT_CAP), message)),
+                None => self.resume(&message, now),
             },
-            ("subscribe" | "unsubscribe" | "publish" | "resume", None) => {
-                self.reply(json!({ "type": "error", "error": "channel is missing" }), message);
-            }
-            _ => return false,
         }
-        true
     }
 
     /// Does what was put off until now.
-    pub(super) fn tick_stream(&mut self, now: Instant) {
+    pub(in crate::gateway::session) fn tick_stream(&mut self, now: Instant) {
         if let Some((_, message)) = self.stream.resuming.take_if(|(at, _)| *at <= now) {
-            self.resume(&message);
+            self.resume(&message, now);
         }
     }
 
     /// Sends what somebody has published.
-    pub(super) fn deliver(&mut self, text: &str) {
+    pub(in crate::gateway::session) fn deliver(&mut self, text: &str) {
         self.queue(Opcode::Text, text.as_bytes());
     }
 
     /// The connection is over: the session waits for another one, unless the client has said goodbye.
-    pub(super) fn leave_stream(&mut self, said_goodbye: bool) {
+    pub(in crate::gateway::session) fn leave_stream(&mut self, said_goodbye: bool) {
         let Some(tenancy) = self.stream.tenancy.take() else { return };
         let mut hub = self.peer.shared.hub();
         match said_goodbye {
@@ -84,11 +80,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         }
     }
 
-    fn subscribe(&mut self, message: &Map<String, Value>, channel: &str) {
+    fn subscribe(&mut self, message: &Map<String, Value>, channel: &str, now: Instant) {
         let stream = &mut self.stream;
         let mut hub = self.peer.shared.hub();
         if stream.tenancy.is_none() {
-            stream.tenancy = hub.enter(&stream.outbox, Instant::now());
+            stream.tenancy = hub.enter(&stream.outbox, now);
         }
         let session = stream.tenancy.as_ref().filter(|tenancy| hub.subscribe(tenancy, channel));
         let session = session.map(|tenancy| tenancy.session.clone());
@@ -100,15 +96,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         self.reply(reply, message);
     }
 
-    fn resume(&mut self, message: &Map<String, Value>) {
+    fn resume(&mut self, message: &Map<String, Value>, now: Instant) {
         let text = |name: &str| message.get(name).and_then(Value::as_str).unwrap_or_default();
         let ask = (text("channel"), message.get("last_sequence"));
         let resumed = {
             let mut hub = self.peer.shared.hub();
             if let Some(own) = self.stream.tenancy.take() {
-                hub.lose(&own, Instant::now());
+                hub.lose(&own, now);
             }
-            hub.resume(text("session"), ask, &self.stream.outbox, &self.faults, Instant::now())
+            hub.resume(text("session"), ask, &self.stream.outbox, &self.faults, now)
         };
         let Some(Resumed { tenancy, recovered, missed }) = resumed else {
             let reply = json!({ "type": "error", "error": "too many sessions" });
