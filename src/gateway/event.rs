@@ -42,6 +42,8 @@ pub enum EventKind {
     TlsDone,
     /// The TLS handshake failed or took too long.
     TlsFailed,
+    /// The client has joined a channel.
+    Subscribed,
     /// A session was taken up again, or a new one begun instead.
     SessionResumed {
         /// It goes on, or so the gateway says.

@@ -15,6 +15,7 @@ mod floors;
 mod lifecycle;
 mod matrix;
 mod metrics;
+mod namespaces;
 mod performance;
 mod prometheus;
 mod relay;

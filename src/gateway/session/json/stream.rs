@@ -89,6 +89,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         let session = stream.tenancy.as_ref().filter(|tenancy| hub.subscribe(tenancy, channel));
         let session = session.map(|tenancy| tenancy.session.clone());
         drop(hub);
+        if session.is_some() {
+            self.peer.log(EventKind::Subscribed);
+        }
         let reply = match session {
             Some(session) => json!({ "type": "subscribed", "session": session }),
             None => json!({ "type": "error", "error": "too many sessions or channels" }),
