@@ -90,6 +90,24 @@ fn each_algorithm_takes_its_own_kind_of_key_and_no_other() {
 }
 
 #[test]
+fn the_older_forms_of_a_key_are_read_too() {
+    for (kind, pem) in &keys()[..3] {
+        let der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let inside =
+            base64::engine::general_purpose::STANDARD.encode(inside_pkcs8(der.secret_der()).unwrap());
+        let (label, algorithm) = match *kind {
+            "P-256" => ("EC", Algorithm::ES256),
+            "P-384" => ("EC", Algorithm::ES384),
+            _ => ("RSA", Algorithm::PS256),
+        };
+        let older =
+            format!("-----BEGIN {label} PRIVATE KEY-----\n{inside}\n-----END {label} PRIVATE KEY-----\n");
+        let key = parse(older.as_bytes(), algorithm, KeyEncoding::Raw).unwrap();
+        assert!(jsonwebtoken::encode(&Header::new(algorithm.into()), &(), &key).is_ok(), "{kind}");
+    }
+}
+
+#[test]
 fn what_is_no_private_key_says_so() {
     let es256 = |text: &str| parse(text.as_bytes(), Algorithm::ES256, KeyEncoding::Raw).err();
     assert_eq!(es256("a secret"), Some(KeyFault::NotPem));
