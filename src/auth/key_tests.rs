@@ -58,10 +58,10 @@ fn keys() -> [(&'static str, String); 4] {
     use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256};
     let pem = |algorithm| KeyPair::generate_for(algorithm).unwrap().serialize_pem();
     [
-        ("RSA (2048 to 8192 bits)", pem(&PKCS_RSA_SHA256)),
-        ("P-256", pem(&PKCS_ECDSA_P256_SHA256)),
-        ("P-384", pem(&PKCS_ECDSA_P384_SHA384)),
-        ("Ed25519", pem(&PKCS_ED25519)),
+        ("RSA key of 2048 to 8192 bits", pem(&PKCS_RSA_SHA256)),
+        ("P-256 key", pem(&PKCS_ECDSA_P256_SHA256)),
+        ("P-384 key", pem(&PKCS_ECDSA_P384_SHA384)),
+        ("Ed25519 key", pem(&PKCS_ED25519)),
     ]
 }
 
@@ -96,8 +96,8 @@ fn the_older_forms_of_a_key_are_read_too() {
         let inside =
             base64::engine::general_purpose::STANDARD.encode(inside_pkcs8(der.secret_der()).unwrap());
         let (label, algorithm) = match *kind {
-            "P-256" => ("EC", Algorithm::ES256),
-            "P-384" => ("EC", Algorithm::ES384),
+            "P-256 key" => ("EC", Algorithm::ES256),
+            "P-384 key" => ("EC", Algorithm::ES384),
             _ => ("RSA", Algorithm::PS256),
         };
         let older =
@@ -116,7 +116,7 @@ fn what_is_no_private_key_says_so() {
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     assert_eq!(es256(encrypted), Some(KeyFault::Encrypted));
     let broken = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
-    assert!(matches!(es256(broken), Some(KeyFault::WrongKind { wanted: "P-256", .. })));
+    assert!(matches!(es256(broken), Some(KeyFault::WrongKind { wanted: "P-256 key", .. })));
 }
 
 #[test]

@@ -323,6 +323,9 @@ mod tests {
             ("--heartbeat-interval 5", "such as 10s"),
             ("--heartbeat-timeout 0s", "longer than zero"),
             ("--application-timeout 1s", "--application-heartbeat"),
+            ("--jwt-key a", "--jwt-algorithm"),
+            ("--jwt-algorithm HS1 --jwt-key a", "HS1"),
+            ("--jwt-issuer a", "--jwt-key"),
             ("--tls-cert a", "--tls"),
             ("--tls-ca-out a", "--tls"),
         ] {
