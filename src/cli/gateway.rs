@@ -13,9 +13,10 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::gateway_jwt::JwtArgs;
 use crate::gateway::{
-    self, ApplicationHeartbeat, Event, Fault, Handle, JwtRules, LogReader, Settings, TlsSettings, Token,
-    catalogue, format_duration, parse_duration,
+    self, ApplicationHeartbeat, Event, Fault, Handle, LogReader, Settings, TlsSettings, Token, catalogue,
+    format_duration, parse_duration,
 };
 
 /// Run the reference gateway: a WebSocket server that does everything right, and whatever you want
@@ -56,21 +57,8 @@ pub struct Args {
     /// Ask clients for the token in this file
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Ask clients for a JSON Web Token: the secret of HS256, HS384 or HS512, or a public key in PEM
-    #[arg(long, value_name = "FILE", requires = "jwt_algorithm", conflicts_with = "token_file")]
-    jwt_key: Option<PathBuf>,
-    /// What signs the tokens, such as ES256
-    #[arg(long, value_name = "ALGORITHM", requires = "jwt_key")]
-    jwt_algorithm: Option<jsonwebtoken::Algorithm>,
-    /// Take tokens of this issuer only
-    #[arg(long, value_name = "ISS", requires = "jwt_key")]
-    jwt_issuer: Option<String>,
-    /// Take tokens for this audience only; without it, only tokens for none
-    #[arg(long, value_name = "AUD", requires = "jwt_key")]
-    jwt_audience: Option<String>,
-    /// How long after its end a token is still taken, in whole seconds, an hour at most
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration_or_zero, requires = "jwt_key")]
-    jwt_leeway: Duration,
+    #[command(flatten)]
+    pub(super) jwt: JwtArgs,
     /// A subprotocol to speak, the preferred one first; may be repeated
     #[arg(long = "subprotocol", value_name = "NAME")]
     subprotocols: Vec<String>,
@@ -131,19 +119,13 @@ impl Args {
             (true, ..) if self.tls_name.is_empty() => Some(TlsSettings::loopback()),
             (true, ..) => Some(TlsSettings::SelfMade { names: self.tls_name }),
         };
-        let jwt = self.jwt_algorithm.zip(self.jwt_key.as_deref());
-        let jwt = jwt.map(|(algorithm, key)| JwtRules::read(algorithm, key)).transpose()?;
-        let jwt = jwt.map(|rules| {
-            let rules = rules.with_issuer(self.jwt_issuer).with_audience(self.jwt_audience);
-            rules.with_leeway(self.jwt_leeway)
-        });
         Ok(Settings {
             listen: self.listen,
             tls,
             control: self.control,
             control_token: self.control_token_file.as_deref().map(token).transpose()?,
             token: self.token_file.as_deref().map(token).transpose()?,
-            jwt,
+            jwt: self.jwt.rules()?,
             origins: self.origins,
             subprotocols: self.subprotocols,
             hello: self.hello,
@@ -252,7 +234,7 @@ fn duration(text: &str) -> anyhow::Result<Duration> {
     }
 }
 
-fn duration_or_zero(text: &str) -> anyhow::Result<Duration> {
+pub(super) fn duration_or_zero(text: &str) -> anyhow::Result<Duration> {
     parse_duration(text).ok_or_else(|| {
         anyhow!("want a number with ms, s, m, h or d, such as {}", format_duration(Duration::from_secs(10)))
     })
@@ -323,9 +305,6 @@ mod tests {
             ("--heartbeat-interval 5", "such as 10s"),
             ("--heartbeat-timeout 0s", "longer than zero"),
             ("--application-timeout 1s", "--application-heartbeat"),
-            ("--jwt-key a", "--jwt-algorithm"),
-            ("--jwt-algorithm HS1 --jwt-key a", "HS1"),
-            ("--jwt-issuer a", "--jwt-key"),
             ("--tls-cert a", "--tls"),
             ("--tls-ca-out a", "--tls"),
         ] {

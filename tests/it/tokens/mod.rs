@@ -18,6 +18,8 @@ use keys::Keys;
 const ISSUER: &str = "https://gateprobe.example.com";
 const AUDIENCE: &str = "chat";
 const SUBJECT: &str = "gateprobe-user";
+/// No test waits that long unless it fails.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn mint(algorithm: Algorithm, keys: &Keys) -> Mint {
     let settings = json!({
@@ -35,8 +37,8 @@ fn settings(algorithm: Algorithm, keys: &Keys) -> Settings {
 
 /// The status that an upgrade with this token gets.
 fn status(gateway: &gateway::Handle, token: &Token) -> u16 {
-    let mut stream = TcpStream::connect(gateway.address()).expect("a connection");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time-out");
+    let mut stream = TcpStream::connect_timeout(&gateway.address(), PATIENCE).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
     let request = format!(
         "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: Bearer {}\r\n\r\n",
