@@ -44,7 +44,6 @@ impl JwtArgs {
 mod tests {
     use clap::Parser;
 
-    use super::*;
     use crate::cli::gateway::Args;
 
     #[derive(Debug, Parser)]
