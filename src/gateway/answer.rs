@@ -130,7 +130,7 @@ fn check(request: &Request, settings: &Settings, faults: &FaultSet) -> Result<()
     }
     if let Some(rules) = &settings.jwt
         && !faults.has(FaultKind::NoAuth)
-        && !rules.admit(request, faults)
+        && rules.admit(request, faults) != Some(true)
     {
         return Err((401, "a valid JSON Web Token is needed"));
     }

@@ -66,13 +66,13 @@ impl JwtRules {
     }
 
     /// Whether a request shows a good token, as a bearer token or as the query parameter `access_token`; or one
-    /// that is good enough with these faults.
-    pub fn admit(&self, request: &Request, faults: &FaultSet) -> bool {
-        let shown = match request.only("authorization").and_then(bearer) {
-            Some(token) => Some(token.to_owned()),
-            None => request.query("access_token"),
-        };
-        shown.is_some_and(|token| self.accept(&token, faults))
+    /// that is good enough with these faults. `None` for a request without one.
+    pub fn admit(&self, request: &Request, faults: &FaultSet) -> Option<bool> {
+        if request.all("authorization").next().is_some() {
+            let shown = request.only("authorization").and_then(bearer);
+            return Some(shown.is_some_and(|token| self.accept(token, faults)));
+        }
+        request.query("access_token").map(|token| self.accept(&token, faults))
     }
 
     fn accept(&self, token: &str, faults: &FaultSet) -> bool {
