@@ -128,6 +128,12 @@ fn check(request: &Request, settings: &Settings, faults: &FaultSet) -> Result<()
     if !faults.has(FaultKind::NoAuth) && !authorized(request, settings) {
         return Err((401, "a valid token is needed"));
     }
+    if let Some(rules) = &settings.jwt
+        && !faults.has(FaultKind::NoAuth)
+        && rules.admit(request, faults) != Some(true)
+    {
+        return Err((401, "a valid JSON Web Token is needed"));
+    }
     Ok(())
 }
 

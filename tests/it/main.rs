@@ -23,3 +23,4 @@ mod secrets;
 mod stalled;
 mod support;
 mod third_party;
+mod tokens;

@@ -6,6 +6,7 @@ mod beats;
 mod client;
 mod control;
 mod healthy;
+mod jwt;
 mod pong_faults;
 mod session_faults;
 mod stalled;
