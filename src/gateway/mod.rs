@@ -20,7 +20,10 @@
 
 mod accept;
 mod answer;
+mod arrival;
 mod control;
+mod damage;
+mod deflate;
 mod duration;
 mod ending;
 mod error;
@@ -32,15 +35,18 @@ mod heartbeat;
 mod http;
 mod jwt;
 mod kernel;
+mod leak;
 mod link;
 mod log;
 mod message;
 mod metrics;
+mod offence;
 mod peer;
 mod session;
 mod settings;
 mod shared;
 mod tls;
+mod traffic;
 mod upgrade;
 
 #[cfg(test)]
@@ -53,4 +59,5 @@ pub use fault::{Fault, FaultError, FaultKind, catalogue};
 pub use handle::{Handle, LogReader, start};
 pub use jwt::JwtRules;
 pub use kernel::monotonic_ns;
-pub use settings::{ApplicationHeartbeat, MESSAGE_LIMIT, Settings, TlsSettings, Token};
+pub use offence::{Offence, OffenceGroup, Scope};
+pub use settings::{ApplicationHeartbeat, MESSAGE_LIMIT, MESSAGE_LIMIT_MAX, Settings, TlsSettings, Token};
