@@ -93,7 +93,7 @@ async fn stages(tcp: &mut TcpStream, peer: &Peer) -> End {
 }
 
 async fn at_accept(tcp: &mut TcpStream, peer: &Peer) -> Option<End> {
-    if peer.has(FaultKind::AcceptReset) || peer.refused {
+    if peer.has(FaultKind::AcceptReset) || peer.turn.refused {
         return Some(End::Reset);
     }
     if peer.has(FaultKind::AcceptClose) {

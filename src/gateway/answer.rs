@@ -39,6 +39,13 @@ impl Answer {
         Self { status, headers, body }
     }
 
+    /// A refusal for who comes too often.
+    pub fn throttled() -> Self {
+        let mut answer = Self::refusal(429, "too many connections in a second");
+        answer.headers.push(("Retry-After", "1".to_owned()));
+        answer
+    }
+
     /// Appends the answer as it goes over the wire.
     pub fn write(&self, output: &mut BytesMut) {
         let mut text = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));

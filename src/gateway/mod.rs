@@ -20,6 +20,7 @@
 
 mod accept;
 mod answer;
+mod arrival;
 mod control;
 mod duration;
 mod ending;
@@ -31,6 +32,7 @@ mod handle;
 mod heartbeat;
 mod http;
 mod kernel;
+mod leak;
 mod link;
 mod log;
 mod message;
@@ -40,6 +42,7 @@ mod session;
 mod settings;
 mod shared;
 mod tls;
+mod traffic;
 mod upgrade;
 
 #[cfg(test)]

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::arrival::Turn;
 use super::event::EventKind;
 use super::fault::{FaultKind, FaultSet};
 use super::kernel::monotonic_ns;
 use super::settings::Settings;
 use super::shared::Shared;
+use super::traffic::{Quantity, Traffic};
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,35 +46,32 @@ pub struct Peer {
     pub address: SocketAddr,
     /// When it was accepted, in nanoseconds of `CLOCK_MONOTONIC`.
     pub accepted_ns: u64,
-    /// It is the K-th one of the fault `refuse_every`.
-    pub refused: bool,
+    /// What counting faults have in store for it.
+    pub turn: Turn,
     /// The faults that were on when it was accepted.
     pub faults: Arc<FaultSet>,
     /// The gateway it belongs to.
     pub shared: Arc<Shared>,
     /// How it does.
     pub vitals: Vitals,
+    /// What went over it.
+    pub traffic: Traffic,
     dismissed: Notify,
     phase: AtomicU8,
 }
 
 impl Peer {
     /// A connection that was accepted just now.
-    pub fn new(
-        id: u64,
-        address: SocketAddr,
-        refused: bool,
-        faults: Arc<FaultSet>,
-        shared: Arc<Shared>,
-    ) -> Self {
+    pub fn new(id: u64, address: SocketAddr, turn: Turn, faults: Arc<FaultSet>, shared: Arc<Shared>) -> Self {
         Self {
             id,
             address,
             accepted_ns: monotonic_ns(),
-            refused,
+            turn,
             faults,
             shared,
             vitals: Vitals::default(),
+            traffic: Traffic::default(),
             dismissed: Notify::new(),
             phase: AtomicU8::new(Phase::Accepted as u8),
         }
@@ -97,6 +96,12 @@ impl Peer {
             _ => {}
         }
         shared.log.push(Some((self.id, self.address)), at, event);
+    }
+
+    /// Counts what went over this connection.
+    pub fn count(&self, quantity: Quantity, count: u64) {
+        self.traffic.add(quantity, count);
+        self.shared.metrics.traffic(quantity, count);
     }
 
     /// Whether a fault was on when the connection was accepted.

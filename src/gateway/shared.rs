@@ -9,9 +9,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::arrival::Arrivals;
 use super::event::EventKind;
 use super::fault::{Fault, FaultError, FaultKind, FaultSet, lacks};
 use super::kernel::monotonic_ns;
+use super::leak::Leaks;
 use super::log::Log;
 use super::metrics::Metrics;
 use super::peer::{Peer, Phase};
@@ -34,7 +36,8 @@ pub struct Shared {
     pub cut: CancellationToken,
     faults: watch::Sender<Arc<FaultSet>>,
     started: Instant,
-    refuse_counter: AtomicU64,
+    arrivals: Arrivals,
+    leaks: Mutex<Leaks>,
     peers: Mutex<BTreeMap<u64, Arc<Peer>>>,
     last_id: AtomicU64,
 }
@@ -51,7 +54,8 @@ impl Shared {
             cut: CancellationToken::new(),
             faults: watch::Sender::default(),
             started: Instant::now(),
-            refuse_counter: AtomicU64::new(0),
+            arrivals: Arrivals::default(),
+            leaks: Mutex::default(),
             peers: Mutex::default(),
             last_id: AtomicU64::new(0),
         }
@@ -88,9 +92,6 @@ impl Shared {
         if let Some(identity) = &self.identity {
             identity.prepare(&fault)?;
         }
-        if kind == FaultKind::RefuseEvery {
-            self.refuse_counter.store(0, Ordering::Relaxed);
-        }
         let text = fault.to_string();
         // What is counted from the switch begins at the moment that the log tells.
         let switched = monotonic_ns();
@@ -105,6 +106,7 @@ impl Shared {
         let was_on =
             self.faults.send_if_modified(|faults| faults.has(kind) && Arc::make_mut(faults).remove(kind));
         if was_on {
+            self.mend(kind);
             self.metrics.fault(kind, false);
             self.record(EventKind::FaultCleared { fault: kind.name() });
         }
@@ -121,12 +123,9 @@ impl Shared {
     /// Takes a new connection in, with the faults that are on now.
     pub fn enter(self: &Arc<Self>, address: SocketAddr) -> Arc<Peer> {
         let faults = self.faults();
-        let refused = faults.number(FaultKind::RefuseEvery).is_some_and(|every| {
-            let count = self.refuse_counter.fetch_add(1, Ordering::Relaxed) + 1;
-            count.is_multiple_of(u64::from(every.get()))
-        });
+        let turn = self.arrivals.next(&faults, Instant::now());
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let peer = Arc::new(Peer::new(id, address, refused, faults, self.clone()));
+        let peer = Arc::new(Peer::new(id, address, turn, faults, self.clone()));
         lock(&self.peers).insert(peer.id, peer.clone());
         self.metrics.open(1);
         peer.log(EventKind::Accepted);
@@ -138,9 +137,36 @@ impl Shared {
         lock(&self.peers).remove(&peer.id);
         self.metrics.open(-1);
         if peer.phase() == Phase::Open {
-            self.metrics.sessions(-1);
+            self.end_session();
         }
         peer.log(EventKind::TcpClosed { reset });
+    }
+
+    /// Counts a session that ended, unless a leak is on.
+    fn end_session(&self) {
+        // The switch is looked at under the lock: what leaks after it was switched off would stay.
+        let mut leaks = lock(&self.leaks);
+        let faults = self.faults();
+        if let Some(kib) = faults.number(FaultKind::MemoryLeaked) {
+            leaks.keep(usize::try_from(kib.get()).unwrap_or(usize::MAX).saturating_mul(1024));
+        }
+        if faults.has(FaultKind::SessionsLeaked) {
+            leaks.sessions += 1;
+        } else {
+            self.metrics.sessions(-1);
+        }
+    }
+
+    /// Ends what a fault left behind that was switched off.
+    fn mend(&self, kind: FaultKind) {
+        match kind {
+            FaultKind::SessionsLeaked => {
+                let leaked = std::mem::take(&mut lock(&self.leaks).sessions);
+                self.metrics.sessions(-leaked);
+            }
+            FaultKind::MemoryLeaked => lock(&self.leaks).free(),
+            _ => {}
+        }
     }
 
     /// The connections that are open now, the oldest first.

@@ -38,10 +38,16 @@ pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     };
     peer.log(EventKind::RequestRead);
     instead_of_answer(link, peer).await?;
-    let answer = answer(&request, &peer.shared.settings, &peer.faults);
+    let answer = match peer.turn.throttled {
+        true => Answer::throttled(),
+        false => answer(&request, &peer.shared.settings, &peer.faults),
+    };
     link.set_pace(peer.faults.duration(FaultKind::UpgradeDrip));
     if answer.status != 101 {
         return Err(refuse(link, &answer).await);
+    }
+    if !peer.turn.delay.is_zero() {
+        pause(link, peer.turn.delay).await?;
     }
     answer.write(&mut link.output);
     if peer.has(FaultKind::UpgradeCut) {

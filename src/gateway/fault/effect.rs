@@ -35,6 +35,7 @@ pub fn lacks(kind: FaultKind, settings: &Settings) -> Option<&'static str> {
             any_pings || settings.idle_timeout.is_some(),
             "cleans no zombies anyway, for want of a heartbeat or an idle timeout",
         ),
+        K::SessionsLeaked => (settings.control.is_some(), "has no control API whose /metrics could show it"),
         _ => return None,
     };
     (!there).then_some(lacks)

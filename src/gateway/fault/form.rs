@@ -36,6 +36,7 @@ pub const COUNT: Form<NonZeroU32> = Form {
     write: ToString::to_string,
     default: None,
 };
+pub const KIB: Form<NonZeroU32> = Form { word: "KIB", hint: "KIB, at least 1", ..COUNT };
 pub const SECONDS: Form<u32> = Form {
     word: "SECONDS",
     hint: "SECONDS",

@@ -101,4 +101,11 @@ faults! {
         RecoveredEvicted = "recovered_evicted", "cleans who was late (40 % of the timeout) though it answered";
         SlowBesideZombies(Duration as DURATION) = "slow_beside_zombies", "delays pongs while another client is late (40 % of the timeout)";
     }
+    "Reconnects" {
+        ConnectSlower(Duration as DURATION) = "connect_slower", "sends each 101 since the switch so much later than the last";
+        RateLimit(NonZeroU32 as COUNT) = "rate_limit", "refuses (429) more than K new connections in a second";
+        UnstableAfter(NonZeroU32 as COUNT) = "unstable_after", "answers no ping and no message from the K-th connection on";
+        SessionsLeaked = "sessions_leaked", "still counts the sessions that ended, in /metrics";
+        MemoryLeaked(NonZeroU32 as KIB) = "memory_leaked", "keeps so much memory for each session that ends (64 MiB at most)";
+    }
 }

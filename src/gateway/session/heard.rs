@@ -12,6 +12,7 @@ use super::{FaultKind, Level, Opcode, PongFaults, Session, State};
 use crate::gateway::event::{EventKind, Payload};
 use crate::gateway::frame;
 use crate::gateway::message::Message;
+use crate::gateway::traffic::Quantity;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
     /// Takes all whole messages that have been read.
@@ -22,6 +23,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         }
         while matches!(self.state, State::Open | State::Closing { .. }) {
             let frame = frame::decode(&mut self.link.input, self.assembler.room());
+            if !matches!(frame, Ok(None)) {
+                self.peer.count(Quantity::FramesReceived, 1);
+            }
             let message = match frame {
                 Ok(None) => return,
                 Ok(Some(frame)) => self.assembler.push(frame),
@@ -45,6 +49,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
     }
 
     fn take(&mut self, message: Message) {
+        if matches!(message, Message::Text(_) | Message::Binary(_)) {
+            self.peer.count(Quantity::MessagesReceived, 1);
+        }
         if let Message::Close(code) = message {
             self.log_heard(EventKind::CloseReceived { code });
             return self.answer_close(code);
@@ -57,7 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
             Message::Text(text) => self.take_text(&text, now),
             Message::Binary(data) => {
                 self.vigil.data(now);
-                self.queue(Opcode::Binary, &data);
+                self.echo(Opcode::Binary, &data);
             }
             Message::Ping(payload) => self.take_ping(payload, now),
             Message::Pong(payload) => {
@@ -84,12 +91,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
                     self.log_heard(EventKind::ApplicationPongReceived { number });
                 }
             }
-            _ => self.queue(Opcode::Text, text.as_bytes()),
+            _ => self.echo(Opcode::Text, text.as_bytes()),
         }
+    }
+
+    fn echo(&mut self, opcode: Opcode, data: &[u8]) {
+        if !self.is_mute() {
+            self.queue(opcode, data);
+        }
+    }
+
+    /// Whether a fault keeps this session from answering.
+    fn is_mute(&self) -> bool {
+        self.peer.turn.unstable && self.faults.has(FaultKind::UnstableAfter)
     }
 
     fn take_ping(&mut self, mut payload: Vec<u8>, now: Instant) {
         self.log_heard(EventKind::PingReceived { payload: Payload::new(&payload) });
+        if self.is_mute() {
+            return;
+        }
         let faults = PongFaults::of(Level::Protocol, &self.faults);
         if faults.wrong && payload.is_empty() {
             payload = b"wrong".to_vec();
@@ -108,6 +129,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
 
     fn take_application_ping(&mut self, ping: Map<String, Value>, now: Instant) {
         self.log_heard(EventKind::ApplicationPingReceived { id: application::id(&ping) });
+        if self.is_mute() {
+            return;
+        }
         let faults = PongFaults::of(Level::Application, &self.faults);
         let pong = application::pong(ping, faults.wrong);
         let event = EventKind::ApplicationPongSent { id: application::id(&pong) };

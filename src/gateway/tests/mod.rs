@@ -5,6 +5,8 @@ mod beat_faults;
 mod beats;
 mod client;
 mod control;
+mod counters;
+mod flapping_faults;
 mod healthy;
 mod pong_faults;
 mod session_faults;
