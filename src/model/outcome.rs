@@ -42,6 +42,16 @@ impl Outcome {
         }
     }
 
+    /// Whether a check that mistreats a gateway should stay away for a while: the gateway said so, has no capacity, or
+    /// its other clients suffer.
+    pub fn asks_for_patience(self) -> bool {
+        matches!(
+            self,
+            Self::Inconclusive(Cause::Throttled | Cause::BystanderSlowed)
+                | Self::Fail(Failure::CollateralDamage | Failure::Unavailable)
+        )
+    }
+
     /// The reason in a sentence for people.
     pub fn explain(self) -> &'static str {
         match self {

@@ -62,8 +62,8 @@ pub const ROWS: &[Row] = &[
     row("connect_slower=12ms", "drift: { ratio: 3.8, least: 20ms }", "pass", None),
     row("connect_slower=12ms", "cycles: 4, clients: 3, client_cycles: 5", "fail reconnect_slowed", None),
     row("unstable_after=15", "", "fail unstable_after_flapping", Some(Assertion::StableAfterwards)),
-    row("pong_delay=480ms", "", "fail unstable_after_flapping", None),
-    row("pong_delay=320ms", "", "pass", None),
+    row("application_pong_delay=480ms", "", "fail unstable_after_flapping", None),
+    row("application_pong_delay=320ms", "", "pass", None),
     row("session_closed_after=1300ms", "gap: 60ms", "fail session_closed", Some(Assertion::BystanderStays)),
     // Twelve, and one more.
     row("sessions_leaked", "", "fail sessions_leaked", Some(Assertion::SessionsEnd)),
