@@ -12,7 +12,7 @@ use crate::session::Selector;
 /// Checks it.
 pub fn observe(report: &mut Report<'_>, path: &Path, observe: &Observe) {
     match &observe.url {
-        None => report.problem_of(&[path.key("url"), path.clone()], "is missing"),
+        None => report.problem(&path.key("url"), "is missing"),
         Some(url) => self::url(report, &path.key("url"), &url.0, observe.token.is_some()),
     }
     let series = [("sessions", &observe.sessions), ("memory", &observe.memory)];
