@@ -22,8 +22,19 @@ use mirror::{MODES, Mirror};
 
 /// What goes to the gateway or the proxy: a token by each way, a header, a plain header's value, the URL's
 /// query, a password.
-const SENT: [&str; 9] =
-    [BY_HEADER, BY_QUERY, BY_PROTOCOL, BY_COOKIE, BY_MESSAGE, HEADER, PLAIN, QUERY, PASSWORD];
+const SENT: [&str; 11] = [
+    BY_HEADER,
+    BY_QUERY,
+    BY_PROTOCOL,
+    BY_COOKIE,
+    BY_MESSAGE,
+    HEADER,
+    PLAIN,
+    QUERY,
+    PASSWORD,
+    OBSERVER,
+    OBSERVED,
+];
 const BY_HEADER: &str = "Zq1Header7x";
 const BY_QUERY: &str = "Zq2Query7x";
 const BY_PROTOCOL: &str = "Zq3Proto7x";
@@ -33,6 +44,8 @@ const HEADER: &str = "Zq6Key7x";
 const PLAIN: &str = "Zq7Plain7x";
 const QUERY: &str = "Zq8Room7x";
 const PASSWORD: &str = "Zq9Pass7x";
+const OBSERVER: &str = "ZqAObserver7x";
+const OBSERVED: &str = "ZqBObserved7x";
 const RELOAD: &str = "Zq0Reload7x";
 /// What people write where it must not be.
 const MISTAKE: &str = "ZqXMistake7x";
@@ -69,6 +82,7 @@ impl House {
             ("by-message", BY_MESSAGE),
             ("header", HEADER),
             ("password", PASSWORD),
+            ("observer", OBSERVER),
             ("reload", RELOAD),
             ("key.pem", &key.serialize_pem()),
             ("certificate.pem", &certificate.pem()),
@@ -135,6 +149,15 @@ impl House {
             &format!("  proxied: {{url: '{}?room={QUERY}', {token}, {proxy}}}\n", self.mirror.url("close"));
         text += &format!("  proxy-refuses: {{url: 'ws://refuse.example/?room={QUERY}', {proxy}}}\n");
         text += &format!("  healthy: {{url: '{}?room={QUERY}', {token}}}\n", self.healthy.url());
+        // Its metrics endpoint is the mirror, which tells nothing but secrets.
+        text += &format!(
+            "  observed: {{url: '{}?room={QUERY}', {token}, observe: {{url: 'http://{}/garbage?key={OBSERVED}', \
+             sessions: open, exclusive: true, token: {}}}, checks: {{handshake: {{enabled: false}}, \
+             flapping: {{cycles: 4, gap: 50ms, hold: 20ms, interval: 60s}}}}}}\n",
+            self.healthy.url(),
+            self.mirror.address,
+            self.file("observer")
+        );
         text += &format!("  closed: {{url: '{}?room={QUERY}', {token}}}\n", self.closed.url());
         text += &format!(
             "  secure: {{url: '{}?room={QUERY}', {token}, tls: {{ca_file: {:?}, client_cert_file: {:?}, client_key_file: {:?}}}}}\n",
@@ -160,7 +183,7 @@ impl House {
 }
 
 /// How many targets the config has.
-const TARGETS: usize = MODES.len() * 6 + 5;
+const TARGETS: usize = MODES.len() * 6 + 6;
 
 #[test]
 fn the_agent_tells_no_secret() {
