@@ -32,6 +32,10 @@ pub enum Capability {
     Stalled,
     /// A connection that answers again in time.
     Recovery,
+    /// The gateway's own count of its sessions.
+    ObservedSessions,
+    /// The gateway's own account of its memory.
+    ObservedMemory,
 }
 
 impl Capability {
@@ -46,6 +50,8 @@ impl Capability {
             Self::HalfDead => "half_dead",
             Self::Stalled => "stalled",
             Self::Recovery => "recovery",
+            Self::ObservedSessions => "observed_sessions",
+            Self::ObservedMemory => "observed_memory",
         }
     }
 }

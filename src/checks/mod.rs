@@ -1,6 +1,7 @@
 //! The checks: one module a kind. The config of a check *is* the check.
 
 mod capability;
+pub mod flapping;
 pub mod handshake;
 pub mod heartbeat;
 mod profile;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use capability::capability;
 pub use capability::{CAPABILITY, Capability};
+pub use flapping::Flapping;
 pub use handshake::Handshake;
 pub use heartbeat::Heartbeat;
 pub use profile::Profile;
@@ -25,7 +27,7 @@ use crate::session::{Target, Visit};
 
 /// Every metric of every check.
 pub fn metrics() -> Vec<&'static Descriptor> {
-    [&[&CAPABILITY], handshake::METRICS, heartbeat::METRICS, zombie::METRICS].concat()
+    [&[&CAPABILITY], handshake::METRICS, heartbeat::METRICS, zombie::METRICS, flapping::METRICS].concat()
 }
 
 /// A check with all its settings.
@@ -38,6 +40,8 @@ pub enum CheckSpec {
     Heartbeat(Heartbeat),
     /// See [`Zombie`].
     Zombie(Zombie),
+    /// See [`Flapping`].
+    Flapping(Flapping),
 }
 
 /// The checks of a target, by kind.
@@ -53,6 +57,9 @@ pub struct Checks {
     /// Goes silent, and watches how the gateway cleans up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zombie: Option<Zombie>,
+    /// Connects, leaves and comes back, again and again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flapping: Option<Flapping>,
 }
 
 /// What one run may cost a gateway, at most.
@@ -75,6 +82,8 @@ pub struct Surroundings<'a> {
     pub dialect: Option<&'a Dialect>,
     /// New connections a second that the budget allows.
     pub connections_per_second: f64,
+    /// Whether the gateway tells of its sessions and memory, and nobody else uses it.
+    pub exclusive: bool,
 }
 
 impl Surroundings<'_> {
@@ -99,13 +108,14 @@ impl Checks {
         let handshake = self.handshake.filter(|check| check.enabled).map(CheckSpec::Handshake);
         let heartbeat = self.heartbeat.filter(|check| check.enabled).map(CheckSpec::Heartbeat);
         let zombie = self.zombie.filter(|check| check.enabled).map(CheckSpec::Zombie);
-        [handshake, heartbeat, zombie].into_iter().flatten().collect()
+        let flapping = self.flapping.filter(|check| check.enabled).map(CheckSpec::Flapping);
+        [handshake, heartbeat, zombie, flapping].into_iter().flatten().collect()
     }
 }
 
 impl CheckSpec {
     /// Every kind, in the order in which they are told.
-    pub const KINDS: &'static [&'static str] = &["handshake", "heartbeat", "zombie"];
+    pub const KINDS: &'static [&'static str] = &["handshake", "heartbeat", "zombie", "flapping"];
 
     /// The kind: the word in the config, the file name and the metric prefix.
     pub fn kind(&self) -> &'static str {
@@ -113,6 +123,7 @@ impl CheckSpec {
             Self::Handshake(_) => "handshake",
             Self::Heartbeat(_) => "heartbeat",
             Self::Zombie(_) => "zombie",
+            Self::Flapping(_) => "flapping",
         }
     }
 
@@ -124,6 +135,7 @@ impl CheckSpec {
             Self::Handshake(check) => Self::Handshake(check),
             Self::Heartbeat(check) => Self::Heartbeat(check.fit(around)),
             Self::Zombie(check) => Self::Zombie(check.fit(around)),
+            Self::Flapping(check) => Self::Flapping(check.fit(around)),
         }
     }
 
@@ -134,6 +146,7 @@ impl CheckSpec {
             Self::Handshake(check) => Self::Handshake(check),
             Self::Heartbeat(check) => Self::Heartbeat(Heartbeat { profile, ..check }),
             Self::Zombie(check) => Self::Zombie(Zombie { profile, ..check }),
+            Self::Flapping(check) => Self::Flapping(Flapping { profile, ..check }),
         }
     }
 
@@ -143,6 +156,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.run(visit).await,
             Self::Heartbeat(check) => check.run(visit).await,
             Self::Zombie(check) => check.run(visit).await,
+            Self::Flapping(check) => check.run(visit).await,
         }
     }
 
@@ -162,6 +176,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.interval,
             Self::Heartbeat(check) => check.interval,
             Self::Zombie(check) => check.interval,
+            Self::Flapping(check) => check.interval,
         }
     }
 
@@ -171,6 +186,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.timeout,
             Self::Heartbeat(check) => check.timeout(),
             Self::Zombie(check) => check.timeout(),
+            Self::Flapping(check) => check.timeout(),
         }
     }
 
@@ -181,6 +197,7 @@ impl CheckSpec {
             Self::Handshake(check) => Self::Handshake(Handshake { timeout, ..check }),
             Self::Heartbeat(check) => Self::Heartbeat(Heartbeat { timeout: Some(timeout), ..check }),
             Self::Zombie(check) => Self::Zombie(Zombie { timeout: Some(timeout), ..check }),
+            Self::Flapping(check) => Self::Flapping(Flapping { timeout: Some(timeout), ..check }),
         }
     }
 
@@ -188,10 +205,14 @@ impl CheckSpec {
     /// `lag_bound`: a window that tolerates seconds is not spoilt by a hiccup. Who did not answer in time himself
     /// is another matter.
     pub fn lag_tolerance(&self, failure: Failure) -> Option<Duration> {
-        use Failure::{EvictedEarly, HalfClosedLeak, ZombieLeaked};
+        use Failure::{EvictedEarly, HalfClosedLeak, MemoryGrew, SessionsLeaked, ZombieLeaked};
         match self {
             Self::Zombie(check) if matches!(failure, ZombieLeaked | HalfClosedLeak | EvictedEarly) => {
                 Some(check.tolerance.get() / 2)
+            }
+            // To look later gives the gateway more time, not less.
+            Self::Flapping(check) if matches!(failure, SessionsLeaked | MemoryGrew) => {
+                Some(check.settle() / 2)
             }
             _ => None,
         }
@@ -223,6 +244,7 @@ impl CheckSpec {
             }
             Self::Heartbeat(_) => of_session || of_heartbeat,
             Self::Zombie(_) => of_session || of_zombie,
+            Self::Flapping(_) => of_session || of_flapping || failure == CollateralDamage,
         }
     }
 
@@ -232,6 +254,15 @@ impl CheckSpec {
             Self::Handshake(check) => check.series_at_zero(target),
             Self::Heartbeat(check) => check.series_at_zero(target),
             Self::Zombie(check) => check.series_at_zero(target),
+            Self::Flapping(check) => check.series_at_zero(),
+        }
+    }
+
+    /// Whether it mistreats the gateway, and so leaves it alone for a while where that asks for patience or suffers.
+    pub fn is_intrusive(&self) -> bool {
+        match self {
+            Self::Handshake(_) | Self::Heartbeat(_) => false,
+            Self::Zombie(_) | Self::Flapping(_) => true,
         }
     }
 
@@ -241,6 +272,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.worst_case(),
             Self::Heartbeat(check) => check.worst_case(),
             Self::Zombie(check) => check.worst_case(),
+            Self::Flapping(check) => check.worst_case(),
         }
     }
 
@@ -250,6 +282,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.cost(),
             Self::Heartbeat(check) => check.cost(),
             Self::Zombie(check) => check.cost(),
+            Self::Flapping(check) => check.cost(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant as StdInstant;
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::budget::{Budget, Permit};
+use super::budget::{Budget, Counted, Permit};
 use super::target::Target;
 use crate::auth::{Place, Token};
 use crate::dialect::{Message, Variables};
@@ -43,6 +43,7 @@ pub struct Opened {
     /// Frames that were taken although time was up.
     overtime: u16,
     turns: u8,
+    _counted: Counted,
     budget: Arc<Budget>,
     _permit: Permit,
 }
@@ -153,6 +154,7 @@ impl Opened {
             fragments: None,
             overtime: 0,
             turns: 0,
+            _counted: budget.count_session(),
             budget,
             _permit: permit,
         }

@@ -89,9 +89,9 @@ def tls_context(args):
     return context
 
 
-def ready(sock):
-    """Says that `sock` accepts."""
-    print("READY", sock.getsockname()[1], flush=True)
+def ready(sock, *more_ports):
+    """Says that `sock` accepts, and where else this program listens."""
+    print("READY", sock.getsockname()[1], *more_ports, flush=True)
 
 
 def exit_with_stdin(end=lambda: os._exit(0)):

@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 
+from prometheus_client import Gauge, start_http_server
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
@@ -16,6 +17,22 @@ async def echo(connection):
             await connection.send(message)
 
 
+def counted(handler, leak):
+    """The handler with a gauge of its open sessions; one that leaks never counts down."""
+    sessions = Gauge("gateway_sessions_open", 'Open sessions, by {"pool"}', ["pool", "path"])
+
+    async def count(connection):
+        gauge = sessions.labels(pool="a", path=connection.request.path + ',x="{1}"')
+        gauge.inc()
+        try:
+            await handler(connection)
+        finally:
+            if not leak:
+                gauge.dec()
+
+    return count
+
+
 def first_agreed(agreed):
     """The library's own choice refuses a client that offers no subprotocol; the other gateways here don't."""
     return lambda _connection, offered: next((name for name in offered if name in agreed), None)
@@ -26,19 +43,25 @@ async def main():
     common.add_gateway_options(parser)
     parser.add_argument("--ping-interval", type=common.seconds, default=20.0, help="seconds; 0 is off")
     parser.add_argument("--ping-timeout", type=common.seconds, default=20.0, help="seconds; 0 is off")
+    parser.add_argument("--metrics", action="store_true", help="serve /metrics at the second port of READY")
+    parser.add_argument("--leak", action="store_true", help="with --metrics: count sessions that ended as open")
     args = parser.parse_args()
 
     common.exit_with_stdin()
+    handler, more_ports = echo, []
+    if args.metrics:
+        server, _thread = start_http_server(0, addr="127.0.0.1")
+        handler, more_ports = counted(echo, args.leak), [server.server_port]
     sock = common.listening_socket(args)
     async with serve(
-        echo,
+        handler,
         sock=sock,
         ssl=common.tls_context(args),
         select_subprotocol=first_agreed(args.subprotocol),
         ping_interval=args.ping_interval,
         ping_timeout=args.ping_timeout,
     ) as server:
-        common.ready(sock)
+        common.ready(sock, *more_ports)
         await server.serve_forever()
 
 

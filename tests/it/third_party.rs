@@ -1,6 +1,7 @@
 //! Right and wrong told apart against gateways, proxies and name servers that nobody here wrote.
 
 mod dns;
+mod flapping;
 mod gateways;
 mod heartbeat;
 mod proxy;

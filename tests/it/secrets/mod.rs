@@ -22,8 +22,19 @@ use mirror::{MODES, Mirror};
 
 /// What goes to the gateway or the proxy: a token by each way, a header, a plain header's value, the URL's
 /// query, a password.
-const SENT: [&str; 9] =
-    [BY_HEADER, BY_QUERY, BY_PROTOCOL, BY_COOKIE, BY_MESSAGE, HEADER, PLAIN, QUERY, PASSWORD];
+const SENT: [&str; 11] = [
+    BY_HEADER,
+    BY_QUERY,
+    BY_PROTOCOL,
+    BY_COOKIE,
+    BY_MESSAGE,
+    HEADER,
+    PLAIN,
+    QUERY,
+    PASSWORD,
+    OBSERVER,
+    OBSERVED,
+];
 const BY_HEADER: &str = "Zq1Header7x";
 const BY_QUERY: &str = "Zq2Query7x";
 const BY_PROTOCOL: &str = "Zq3Proto7x";
@@ -33,6 +44,8 @@ const HEADER: &str = "Zq6Key7x";
 const PLAIN: &str = "Zq7Plain7x";
 const QUERY: &str = "Zq8Room7x";
 const PASSWORD: &str = "Zq9Pass7x";
+const OBSERVER: &str = "ZqAObserver7x";
+const OBSERVED: &str = "ZqBObserved7x";
 const RELOAD: &str = "Zq0Reload7x";
 /// In the secret that signs tokens, and in a claim of theirs.
 const SIGNING: &str = "ZqSSigning7x";
@@ -77,6 +90,7 @@ impl House {
             ("by-message", BY_MESSAGE),
             ("header", HEADER),
             ("password", PASSWORD),
+            ("observer", OBSERVER),
             ("reload", RELOAD),
             ("signing", &SIGNING.repeat(6)),
             ("signing.pem", &signing.serialize_pem()),
@@ -160,6 +174,15 @@ impl House {
             text += &format!("  {name}: {{url: '{}?room={QUERY}', {token}}}\n", self.mirror.url(mode));
         }
         text += &format!("  healthy: {{url: '{}?room={QUERY}', {token}}}\n", self.healthy.url());
+        // Its metrics endpoint is the mirror, which tells nothing but secrets.
+        text += &format!(
+            "  observed: {{url: '{}?room={QUERY}', {token}, observe: {{url: 'http://{}/garbage?key={OBSERVED}', \
+             sessions: open, exclusive: true, token: {}}}, checks: {{handshake: {{enabled: false}}, \
+             flapping: {{cycles: 4, gap: 50ms, hold: 20ms, interval: 60s}}}}}}\n",
+            self.healthy.url(),
+            self.mirror.address,
+            self.file("observer")
+        );
         text += &format!("  closed: {{url: '{}?room={QUERY}', {token}}}\n", self.closed.url());
         text += &format!(
             "  secure: {{url: '{}?room={QUERY}', {token}, tls: {{ca_file: {:?}, client_cert_file: {:?}, client_key_file: {:?}}}}}\n",
@@ -187,7 +210,7 @@ impl House {
 }
 
 /// How many targets the config has.
-const TARGETS: usize = MODES.len() * 6 + 8;
+const TARGETS: usize = MODES.len() * 6 + 9;
 
 #[test]
 fn the_agent_tells_no_secret() {

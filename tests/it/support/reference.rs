@@ -12,7 +12,8 @@ use super::binary::{gateprobe, get};
 pub struct Reference {
     /// Where clients connect, as a URL.
     pub url: String,
-    control: String,
+    /// Its control API, as a URL.
+    pub control: String,
     child: Child,
 }
 

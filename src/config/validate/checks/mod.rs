@@ -1,5 +1,6 @@
 //! Rules for the checks of a target.
 
+mod flapping;
 mod handshake;
 mod heartbeat;
 mod zombie;
@@ -16,7 +17,11 @@ const LEAST_TIMEOUT: Span = Span::millis(100);
 
 /// The checks that are on, with what they need to know of the target.
 pub fn specs(settings: &TargetSettings, dialect: Option<&Dialect>) -> Vec<CheckSpec> {
-    let around = Surroundings { dialect, connections_per_second: settings.budget.connections_per_second };
+    let around = Surroundings {
+        dialect,
+        connections_per_second: settings.budget.connections_per_second,
+        exclusive: settings.observe.as_ref().is_some_and(|observe| observe.exclusive),
+    };
     settings.checks.clone().into_specs().into_iter().map(|spec| spec.fit(&around)).collect()
 }
 
@@ -37,6 +42,7 @@ pub fn check(
         }
         CheckSpec::Heartbeat(check) => heartbeat::heartbeat(report, target, dialect, &path, check),
         CheckSpec::Zombie(check) => zombie::zombie(report, target, dialect, &path, check),
+        CheckSpec::Flapping(check) => flapping::flapping(report, &path, check),
     }
 }
 
