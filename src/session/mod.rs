@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+mod altered;
 mod before;
 mod budget;
 mod bystander;
@@ -18,6 +19,7 @@ mod trial;
 mod visit;
 mod word;
 
+pub use altered::{Altered, Met, Reception};
 pub use before::BeforeFault;
 pub use budget::{Budget, Limits, Permit};
 pub use bystander::Bystander;
@@ -26,7 +28,7 @@ pub use manners::{Level, Manners};
 pub use offer::Ask;
 pub use opened::{Heard, Opened};
 pub use pings::{Pings, Tally};
-pub use talk::Talk;
+pub use talk::{Goodbye, Talk};
 pub use target::Target;
 pub use transcript::Line;
 pub use trial::{Told, trial};
