@@ -25,7 +25,7 @@ pub use config::Malformed;
 pub use judge::Assertion;
 pub use metrics::METRICS;
 pub use unasked::Unasked;
-pub use vectors::{Class, Group, Need, Vector};
+pub use vectors::{Class, Group, Need, Patience, Vector};
 
 use crate::checks::{Capability, capability};
 use crate::metrics::{Descriptor, LabelValue};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Path, Report, within};
 use crate::checks::Malformed;
-use crate::checks::malformed::{Class, Group, Unasked, Vector, Word};
+use crate::checks::malformed::{Class, Group, Patience, Unasked, Vector, Word};
 use crate::config::settings::TargetSettings;
 use crate::config::words::{nearest, quoted};
 use crate::dialect::{Dialect, ReactionSpec, SizeSpec};
@@ -21,9 +21,10 @@ pub fn malformed(
     path: &Path,
     check: &Malformed,
 ) {
+    let slow = check.chosen().any(|vector| vector.patience == Patience::Slow);
     let spans = [
         ("within", Some(check.within)),
-        ("slow_within", Some(check.slow_within)),
+        ("slow_within", Some(check.slow_within).filter(|_| slow)),
         ("connect_timeout", Some(check.connect_timeout)),
         ("pong_timeout", Some(check.pong_timeout)),
     ];
