@@ -41,7 +41,7 @@ pub const MEMORY_WS: Row = Row {
     name: "Memory of a held ws connection",
     unit: "KiB",
     digits: 2,
-    ours: "private memory that each connection of `heartbeat` adds while it is idle between its pings",
+    ours: "private memory that each connection of `heartbeat` adds while it is idle after its first ping",
     limit: "the same for bare tokio tasks, each with its TCP stream",
     goal: Goal::AtMost(8),
 };

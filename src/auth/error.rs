@@ -107,7 +107,7 @@ pub enum KeyFault {
     #[error("holds an encrypted private key; mount it without a passphrase")]
     Encrypted,
     /// A private key, but not one for the algorithm.
-    #[error("holds no {wanted} key, which {algorithm} needs")]
+    #[error("holds no {wanted}, which {algorithm} needs")]
     WrongKind {
         /// What it signs with.
         algorithm: Algorithm,

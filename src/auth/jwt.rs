@@ -152,6 +152,24 @@ mod tests {
         assert!(jwt.signed_with(&key, Algorithm::ES256).is_none());
     }
 
+    /// RFC 7515, appendix A.1.
+    #[test]
+    fn the_example_of_the_rfc_is_signed_as_there() {
+        let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+        let key = EncodingKey::from_secret(&URL_SAFE_NO_PAD.decode(key).unwrap());
+        let header = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9";
+        let claims =
+            "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let signature = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        let text = format!("{header}.{claims}.{}", "A".repeat(43));
+        let jwt = Jwt::parse(&text).unwrap();
+        assert_eq!(jwt.algorithm(), Some(Algorithm::HS256));
+        assert_eq!(
+            jwt.signed_with(&key, Algorithm::HS256).unwrap(),
+            format!("{header}.{claims}.{signature}")
+        );
+    }
+
     #[test]
     fn an_opaque_token_differs_in_one_character() {
         for (text, changed) in

@@ -109,10 +109,10 @@ fn private_key(content: &[u8], algorithm: Algorithm, kind: KeyKind) -> Result<En
         if encrypted { KeyFault::Encrypted } else { KeyFault::NotPem }
     })?;
     let (key, wanted) = match kind {
-        KeyKind::P256 => (ec(&ECDSA_P256_SHA256_FIXED_SIGNING, der.secret_der()), "P-256"),
-        KeyKind::P384 => (ec(&ECDSA_P384_SHA384_FIXED_SIGNING, der.secret_der()), "P-384"),
-        KeyKind::Ed25519 => (ed25519(der.secret_der()), "Ed25519"),
-        KeyKind::Rsa | KeyKind::Secret(_) => (rsa(&der), "RSA (2048 to 8192 bits)"),
+        KeyKind::P256 => (ec(&ECDSA_P256_SHA256_FIXED_SIGNING, der.secret_der()), "P-256 key"),
+        KeyKind::P384 => (ec(&ECDSA_P384_SHA384_FIXED_SIGNING, der.secret_der()), "P-384 key"),
+        KeyKind::Ed25519 => (ed25519(der.secret_der()), "Ed25519 key"),
+        KeyKind::Rsa | KeyKind::Secret(_) => (rsa(&der), "RSA key of 2048 to 8192 bits"),
     };
     key.ok_or(KeyFault::WrongKind { algorithm, wanted })
 }

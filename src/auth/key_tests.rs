@@ -58,10 +58,10 @@ fn keys() -> [(&'static str, String); 4] {
     use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256};
     let pem = |algorithm| KeyPair::generate_for(algorithm).unwrap().serialize_pem();
     [
-        ("RSA (2048 to 8192 bits)", pem(&PKCS_RSA_SHA256)),
-        ("P-256", pem(&PKCS_ECDSA_P256_SHA256)),
-        ("P-384", pem(&PKCS_ECDSA_P384_SHA384)),
-        ("Ed25519", pem(&PKCS_ED25519)),
+        ("RSA key of 2048 to 8192 bits", pem(&PKCS_RSA_SHA256)),
+        ("P-256 key", pem(&PKCS_ECDSA_P256_SHA256)),
+        ("P-384 key", pem(&PKCS_ECDSA_P384_SHA384)),
+        ("Ed25519 key", pem(&PKCS_ED25519)),
     ]
 }
 
@@ -90,6 +90,24 @@ fn each_algorithm_takes_its_own_kind_of_key_and_no_other() {
 }
 
 #[test]
+fn the_older_forms_of_a_key_are_read_too() {
+    for (kind, pem) in &keys()[..3] {
+        let der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let inside =
+            base64::engine::general_purpose::STANDARD.encode(inside_pkcs8(der.secret_der()).unwrap());
+        let (label, algorithm) = match *kind {
+            "P-256 key" => ("EC", Algorithm::ES256),
+            "P-384 key" => ("EC", Algorithm::ES384),
+            _ => ("RSA", Algorithm::PS256),
+        };
+        let older =
+            format!("-----BEGIN {label} PRIVATE KEY-----\n{inside}\n-----END {label} PRIVATE KEY-----\n");
+        let key = parse(older.as_bytes(), algorithm, KeyEncoding::Raw).unwrap();
+        assert!(jsonwebtoken::encode(&Header::new(algorithm.into()), &(), &key).is_ok(), "{kind}");
+    }
+}
+
+#[test]
 fn what_is_no_private_key_says_so() {
     let es256 = |text: &str| parse(text.as_bytes(), Algorithm::ES256, KeyEncoding::Raw).err();
     assert_eq!(es256("a secret"), Some(KeyFault::NotPem));
@@ -98,7 +116,7 @@ fn what_is_no_private_key_says_so() {
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     assert_eq!(es256(encrypted), Some(KeyFault::Encrypted));
     let broken = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
-    assert!(matches!(es256(broken), Some(KeyFault::WrongKind { wanted: "P-256", .. })));
+    assert!(matches!(es256(broken), Some(KeyFault::WrongKind { wanted: "P-256 key", .. })));
 }
 
 #[test]

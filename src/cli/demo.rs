@@ -195,7 +195,7 @@ defaults:
       {{ interval: 5s, timeout: 4s, connect_timeout: 1s, pong_timeout: 1s, pings: 5, every: 200ms,
         server: {{ pings: 1s, tolerance: 500ms }} }}
     zombie:
-      {{ interval: 7s, timeout: 6900ms, connect_timeout: 1s, pong_timeout: 1s, close_timeout: 1s, tolerance: 500ms,
+      {{ interval: 8s, timeout: 7800ms, connect_timeout: 1s, pong_timeout: 1s, close_timeout: 1s, tolerance: 500ms,
         beat_within: 1s, window: {{ earliest: 2s, latest: 2s }} }}
 targets:
   chat:

@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod dialect;
 mod gateway;
+mod gateway_jwt;
 mod logging;
 mod render;
 mod run;

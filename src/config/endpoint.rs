@@ -6,7 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::plan::{Module, Plan, Target};
-use super::settings::{self, HeaderValue, SecretSource, TargetSettings};
+use super::settings::{self, HeaderValue, SecretSource, TargetSettings, TokenSource};
 use crate::auth::{Credential, Place, Source};
 use crate::dialect::{Dialect, TokenPlace};
 use crate::session::{self, Cookies, Jar, Limits};
@@ -96,7 +96,14 @@ fn credential(auth: &settings::Auth, dialect: &Dialect) -> Credential {
         None if dialect.sends_to_open("token") => Place::Dialect,
         None => self::place(&TokenPlace::default()),
     };
-    Credential { source: source(&auth.token), place }
+    Credential { source: token_source(&auth.token), place }
+}
+
+fn token_source(token: &TokenSource) -> Source {
+    match &token.mint {
+        Some(mint) => Source::Mint(Arc::new(mint.clone())),
+        None => source(&SecretSource { file: token.file.clone(), env: token.env.clone() }),
+    }
 }
 
 fn place(place: &TokenPlace) -> Place {

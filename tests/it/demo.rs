@@ -79,7 +79,7 @@ fn a_healthy_demo_is_green_soon_and_never_red() {
     while !passed(&said) {
         said.push(demo.line().unwrap_or_else(|| panic!("ended before all jobs passed: {said:#?}")));
     }
-    // A zombie has to be silent for some seconds, and begins within its interval of 7 s.
+    // A zombie has to be silent for some seconds, and begins within its interval of 8 s.
     let took = demo.began.elapsed();
     assert!(took < Duration::from_secs(30), "{took:?}");
     let (status, metrics) = get(&url);

@@ -24,3 +24,4 @@ mod secrets;
 mod stalled;
 mod support;
 mod third_party;
+mod tokens;

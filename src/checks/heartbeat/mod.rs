@@ -61,7 +61,8 @@ impl Heartbeat {
         });
         let first = async {
             match promises {
-                true => self.listen(visit, first).await,
+                // Boxed, so that a run that does not listen keeps no room for it.
+                true => Box::pin(self.listen(visit, first)).await,
                 false => self.watch(visit, first, levels, 0).await,
             }
         };

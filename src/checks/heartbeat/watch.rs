@@ -21,15 +21,22 @@ struct Course {
 
 impl Heartbeat {
     /// Pings until all pings are answered or lost, then says goodbye.
-    pub(super) async fn watch(&self, visit: &Visit, talk: Talk, levels: &[Level], number: u32) -> Seen {
-        self.hold(visit, talk, self.courses(levels, number), [None; 2]).await
+    pub(super) fn watch(
+        &self,
+        visit: &Visit,
+        talk: Talk,
+        levels: &[Level],
+        number: u32,
+    ) -> impl Future<Output = Seen> {
+        // No future of its own around another: it would keep the talk twice.
+        self.hold(visit, talk, self.courses(levels, number), [None; 2])
     }
 
     /// Listens until the gateway's own beat is known, then says goodbye. It does not ping: a gateway may beat only
     /// where it has heard nothing for so long (as aiohttp does), and what we say would put off its beat.
-    pub(super) async fn listen(&self, visit: &Visit, talk: Talk) -> Seen {
+    pub(super) fn listen(&self, visit: &Visit, talk: Talk) -> impl Future<Output = Seen> {
         let promised = self.promised(visit, &talk);
-        self.hold(visit, talk, Vec::new(), promised).await
+        self.hold(visit, talk, Vec::new(), promised)
     }
 
     async fn hold(
