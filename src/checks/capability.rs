@@ -36,6 +36,12 @@ pub enum Capability {
     ObservedSessions,
     /// The gateway's own account of its memory.
     ObservedMemory,
+    /// Messages of JSON, which can be broken.
+    JsonMessages,
+    /// A token that must be refused.
+    BrokenToken,
+    /// permessage-deflate, whose messages can be broken.
+    Deflate,
 }
 
 impl Capability {
@@ -52,6 +58,9 @@ impl Capability {
             Self::Recovery => "recovery",
             Self::ObservedSessions => "observed_sessions",
             Self::ObservedMemory => "observed_memory",
+            Self::JsonMessages => "json_messages",
+            Self::BrokenToken => "broken_token",
+            Self::Deflate => "deflate",
         }
     }
 }

@@ -4,6 +4,7 @@ mod capability;
 pub mod flapping;
 pub mod handshake;
 pub mod heartbeat;
+pub mod malformed;
 mod profile;
 pub mod zombie;
 
@@ -17,6 +18,7 @@ pub use capability::{CAPABILITY, Capability};
 pub use flapping::Flapping;
 pub use handshake::Handshake;
 pub use heartbeat::Heartbeat;
+pub use malformed::Malformed;
 pub use profile::Profile;
 pub use zombie::Zombie;
 
@@ -27,7 +29,15 @@ use crate::session::{Target, Visit};
 
 /// Every metric of every check.
 pub fn metrics() -> Vec<&'static Descriptor> {
-    [&[&CAPABILITY], handshake::METRICS, heartbeat::METRICS, zombie::METRICS, flapping::METRICS].concat()
+    [
+        &[&CAPABILITY],
+        handshake::METRICS,
+        heartbeat::METRICS,
+        zombie::METRICS,
+        flapping::METRICS,
+        malformed::METRICS,
+    ]
+    .concat()
 }
 
 /// A check with all its settings.
@@ -42,6 +52,8 @@ pub enum CheckSpec {
     Zombie(Zombie),
     /// See [`Flapping`].
     Flapping(Flapping),
+    /// See [`Malformed`].
+    Malformed(Malformed),
 }
 
 /// The checks of a target, by kind.
@@ -60,6 +72,10 @@ pub struct Checks {
     /// Connects, leaves and comes back, again and again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flapping: Option<Flapping>,
+    /// Sends what is malformed, and watches how the gateway takes it. Only where it is written here: a firewall may
+    /// ban the address that it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub malformed: Option<Malformed>,
 }
 
 /// What one run may cost a gateway, at most.
@@ -109,13 +125,14 @@ impl Checks {
         let heartbeat = self.heartbeat.filter(|check| check.enabled).map(CheckSpec::Heartbeat);
         let zombie = self.zombie.filter(|check| check.enabled).map(CheckSpec::Zombie);
         let flapping = self.flapping.filter(|check| check.enabled).map(CheckSpec::Flapping);
-        [handshake, heartbeat, zombie, flapping].into_iter().flatten().collect()
+        let malformed = self.malformed.filter(|check| check.enabled).map(CheckSpec::Malformed);
+        [handshake, heartbeat, zombie, flapping, malformed].into_iter().flatten().collect()
     }
 }
 
 impl CheckSpec {
     /// Every kind, in the order in which they are told.
-    pub const KINDS: &'static [&'static str] = &["handshake", "heartbeat", "zombie", "flapping"];
+    pub const KINDS: &'static [&'static str] = &["handshake", "heartbeat", "zombie", "flapping", "malformed"];
 
     /// The kind: the word in the config, the file name and the metric prefix.
     pub fn kind(&self) -> &'static str {
@@ -124,6 +141,7 @@ impl CheckSpec {
             Self::Heartbeat(_) => "heartbeat",
             Self::Zombie(_) => "zombie",
             Self::Flapping(_) => "flapping",
+            Self::Malformed(_) => "malformed",
         }
     }
 
@@ -136,6 +154,7 @@ impl CheckSpec {
             Self::Heartbeat(check) => Self::Heartbeat(check.fit(around)),
             Self::Zombie(check) => Self::Zombie(check.fit(around)),
             Self::Flapping(check) => Self::Flapping(check.fit(around)),
+            Self::Malformed(check) => Self::Malformed(check.fit(around)),
         }
     }
 
@@ -147,6 +166,7 @@ impl CheckSpec {
             Self::Heartbeat(check) => Self::Heartbeat(Heartbeat { profile, ..check }),
             Self::Zombie(check) => Self::Zombie(Zombie { profile, ..check }),
             Self::Flapping(check) => Self::Flapping(Flapping { profile, ..check }),
+            Self::Malformed(check) => Self::Malformed(Malformed { profile, ..check }),
         }
     }
 
@@ -157,6 +177,7 @@ impl CheckSpec {
             Self::Heartbeat(check) => check.run(visit).await,
             Self::Zombie(check) => check.run(visit).await,
             Self::Flapping(check) => check.run(visit).await,
+            Self::Malformed(check) => check.run(visit).await,
         }
     }
 
@@ -177,6 +198,7 @@ impl CheckSpec {
             Self::Heartbeat(check) => check.interval,
             Self::Zombie(check) => check.interval,
             Self::Flapping(check) => check.interval,
+            Self::Malformed(check) => check.interval,
         }
     }
 
@@ -187,6 +209,7 @@ impl CheckSpec {
             Self::Heartbeat(check) => check.timeout(),
             Self::Zombie(check) => check.timeout(),
             Self::Flapping(check) => check.timeout(),
+            Self::Malformed(check) => check.timeout(),
         }
     }
 
@@ -198,6 +221,7 @@ impl CheckSpec {
             Self::Heartbeat(check) => Self::Heartbeat(Heartbeat { timeout: Some(timeout), ..check }),
             Self::Zombie(check) => Self::Zombie(Zombie { timeout: Some(timeout), ..check }),
             Self::Flapping(check) => Self::Flapping(Flapping { timeout: Some(timeout), ..check }),
+            Self::Malformed(check) => Self::Malformed(Malformed { timeout: Some(timeout), ..check }),
         }
     }
 
@@ -214,6 +238,8 @@ impl CheckSpec {
             Self::Flapping(check) if matches!(failure, SessionsLeaked | MemoryGrew) => {
                 Some(check.settle() / 2)
             }
+            // Nobody but the socket says when a reaction came: late is only what comes after half of the time.
+            Self::Malformed(check) if failure == Failure::MalformedHang => Some(check.within.get() / 2),
             _ => None,
         }
     }
@@ -245,6 +271,7 @@ impl CheckSpec {
             Self::Heartbeat(_) => of_session || of_heartbeat,
             Self::Zombie(_) => of_session || of_zombie,
             Self::Flapping(_) => of_session || of_flapping || failure == CollateralDamage,
+            Self::Malformed(_) => of_session || of_malformed || failure == CollateralDamage,
         }
     }
 
@@ -255,6 +282,7 @@ impl CheckSpec {
             Self::Heartbeat(check) => check.series_at_zero(target),
             Self::Zombie(check) => check.series_at_zero(target),
             Self::Flapping(check) => check.series_at_zero(),
+            Self::Malformed(check) => check.series_at_zero(target),
         }
     }
 
@@ -262,7 +290,7 @@ impl CheckSpec {
     pub fn is_intrusive(&self) -> bool {
         match self {
             Self::Handshake(_) | Self::Heartbeat(_) => false,
-            Self::Zombie(_) | Self::Flapping(_) => true,
+            Self::Zombie(_) | Self::Flapping(_) | Self::Malformed(_) => true,
         }
     }
 
@@ -273,6 +301,7 @@ impl CheckSpec {
             Self::Heartbeat(check) => check.worst_case(),
             Self::Zombie(check) => check.worst_case(),
             Self::Flapping(check) => check.worst_case(),
+            Self::Malformed(check) => check.worst_case(),
         }
     }
 
@@ -283,6 +312,7 @@ impl CheckSpec {
             Self::Heartbeat(check) => check.cost(),
             Self::Zombie(check) => check.cost(),
             Self::Flapping(check) => check.cost(),
+            Self::Malformed(check) => check.cost(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+mod altered;
 mod before;
 mod budget;
 mod bystander;
@@ -22,10 +23,11 @@ mod trial;
 mod visit;
 mod word;
 
+pub use altered::{Altered, Met, Reception};
 pub use before::BeforeFault;
 pub use budget::{Budget, Limits, Permit};
 pub use bystander::Bystander;
-pub use companion::{Companion, Proof};
+pub use companion::{Companion, Proof, Sampled};
 pub use exposition::{NoValue, Selector, SelectorError};
 pub use jar::{Cookies, Jar};
 pub use manners::{Level, Manners};
@@ -33,7 +35,7 @@ pub use observe::{Observe, ObserveError, Observed};
 pub use offer::Ask;
 pub use opened::{Heard, Opened};
 pub use pings::{Pings, Tally};
-pub use talk::Talk;
+pub use talk::{Goodbye, Talk};
 pub use target::Target;
 pub use transcript::Line;
 pub use trial::{Told, trial};

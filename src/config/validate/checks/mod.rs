@@ -3,6 +3,7 @@
 mod flapping;
 mod handshake;
 mod heartbeat;
+pub mod malformed;
 mod zombie;
 
 use super::{Path, Report};
@@ -43,6 +44,9 @@ pub fn check(
         CheckSpec::Heartbeat(check) => heartbeat::heartbeat(report, target, dialect, &path, check),
         CheckSpec::Zombie(check) => zombie::zombie(report, target, dialect, &path, check),
         CheckSpec::Flapping(check) => flapping::flapping(report, &path, check),
+        CheckSpec::Malformed(check) => {
+            malformed::malformed(report, target, (settings, dialect), &path, check)
+        }
     }
 }
 
