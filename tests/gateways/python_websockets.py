@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Echo gateway on the library `websockets`."""
+"""Echo or JSON gateway on the library `websockets`."""
 
 import asyncio
 import contextlib
 
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 
 import common
 
@@ -14,6 +15,17 @@ async def echo(connection):
     with contextlib.suppress(ConnectionClosed):
         async for message in connection:
             await connection.send(message)
+
+
+def json_handler(mode):
+    async def handler(connection):
+        with contextlib.suppress(ConnectionClosed):
+            async for message in connection:
+                if isinstance(message, bytes):
+                    return await connection.close(CloseCode.UNSUPPORTED_DATA)
+                await connection.send(common.json_answer(message, mode))
+
+    return handler
 
 
 def first_agreed(agreed):
@@ -31,12 +43,13 @@ async def main():
     common.exit_with_stdin()
     sock = common.listening_socket(args)
     async with serve(
-        echo,
+        json_handler(args.json) if args.json else echo,
         sock=sock,
         ssl=common.tls_context(args),
         select_subprotocol=first_agreed(args.subprotocol),
         ping_interval=args.ping_interval,
         ping_timeout=args.ping_timeout,
+        **common.only_given(max_size=args.max_size),
     ) as server:
         common.ready(sock)
         await server.serve_forever()
