@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+mod altered;
 mod before;
 mod budget;
 mod bystander;
+mod companion;
 mod jar;
 mod manners;
 mod offer;
 mod opened;
 mod pings;
 mod redact;
+mod sign_of_life;
 mod talk;
 mod target;
 mod transcript;
@@ -18,15 +21,17 @@ mod trial;
 mod visit;
 mod word;
 
+pub use altered::{Altered, Met, Reception};
 pub use before::BeforeFault;
 pub use budget::{Budget, Limits, Permit};
 pub use bystander::Bystander;
+pub use companion::{Companion, Proof};
 pub use jar::{Cookies, Jar};
 pub use manners::{Level, Manners};
 pub use offer::Ask;
 pub use opened::{Heard, Opened};
 pub use pings::{Pings, Tally};
-pub use talk::Talk;
+pub use talk::{Goodbye, Talk};
 pub use target::Target;
 pub use transcript::Line;
 pub use trial::{Told, trial};
