@@ -2,7 +2,7 @@
 // Echo or JSON gateway on npm's `ws`, at any path. The manner is that of common.py.
 //
 //   node tests/gateways/node_ws.mjs [--cert FILE --key FILE] [--subprotocol NAME ...] [--heartbeat S [--keep]] [--stamps]
-//     [--max-size BYTES] [--deflate] [--json reply|raise]
+//     [--max-size BYTES] [--deflate] [--json reply|raise] [--header-timeout S]
 //
 // The library itself never pings and never cleans up. With --heartbeat, this application does it as the library's
 // README proposes: at each beat, who has not answered the last one is cut off (`terminate`), and the others are pinged;
@@ -27,14 +27,19 @@ const { values: args } = parseArgs({
     "max-size": { type: "string" },
     deflate: { type: "boolean", default: false },
     json: { type: "string" },
+    "header-timeout": { type: "string" },
   },
 });
 
 process.stdin.on("close", () => process.exit(0)).resume();
 
+// Node.js looks for requests that are late only each half minute, if not told otherwise.
+const timeouts = args["header-timeout"]
+  ? { headersTimeout: 1000 * Number(args["header-timeout"]), connectionsCheckingInterval: 100 }
+  : {};
 const http = args.cert
-  ? createHttpsServer({ cert: readFileSync(args.cert), key: readFileSync(args.key) })
-  : createHttpServer();
+  ? createHttpsServer({ cert: readFileSync(args.cert), key: readFileSync(args.key), ...timeouts })
+  : createHttpServer(timeouts);
 http.on("request", (_request, response) => response.writeHead(426, { Upgrade: "websocket" }).end());
 
 const gateway = new WebSocketServer({

@@ -38,6 +38,7 @@ async def main():
     common.add_gateway_options(parser)
     parser.add_argument("--ping-interval", type=common.seconds, default=20.0, help="seconds; 0 is off")
     parser.add_argument("--ping-timeout", type=common.seconds, default=20.0, help="seconds; 0 is off")
+    parser.add_argument("--header-timeout", type=float, help="seconds for the opening handshake; 10 if not given")
     args = parser.parse_args()
 
     common.exit_with_stdin()
@@ -49,7 +50,7 @@ async def main():
         select_subprotocol=first_agreed(args.subprotocol),
         ping_interval=args.ping_interval,
         ping_timeout=args.ping_timeout,
-        **common.only_given(max_size=args.max_size),
+        **common.only_given(max_size=args.max_size, open_timeout=args.header_timeout),
     ) as server:
         common.ready(sock)
         await server.serve_forever()
