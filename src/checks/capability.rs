@@ -32,6 +32,12 @@ pub enum Capability {
     Stalled,
     /// A connection that answers again in time.
     Recovery,
+    /// Messages of JSON, which can be broken.
+    JsonMessages,
+    /// A token that must be refused.
+    BrokenToken,
+    /// permessage-deflate, whose messages can be broken.
+    Deflate,
 }
 
 impl Capability {
@@ -46,6 +52,9 @@ impl Capability {
             Self::HalfDead => "half_dead",
             Self::Stalled => "stalled",
             Self::Recovery => "recovery",
+            Self::JsonMessages => "json_messages",
+            Self::BrokenToken => "broken_token",
+            Self::Deflate => "deflate",
         }
     }
 }

@@ -3,6 +3,7 @@
 mod capability;
 pub mod handshake;
 pub mod heartbeat;
+pub mod malformed;
 mod profile;
 pub mod zombie;
 
@@ -15,6 +16,7 @@ use capability::capability;
 pub use capability::{CAPABILITY, Capability};
 pub use handshake::Handshake;
 pub use heartbeat::Heartbeat;
+pub use malformed::Malformed;
 pub use profile::Profile;
 pub use zombie::Zombie;
 
@@ -25,7 +27,7 @@ use crate::session::{Target, Visit};
 
 /// Every metric of every check.
 pub fn metrics() -> Vec<&'static Descriptor> {
-    [&[&CAPABILITY], handshake::METRICS, heartbeat::METRICS, zombie::METRICS].concat()
+    [&[&CAPABILITY], handshake::METRICS, heartbeat::METRICS, zombie::METRICS, malformed::METRICS].concat()
 }
 
 /// A check with all its settings.
@@ -38,6 +40,8 @@ pub enum CheckSpec {
     Heartbeat(Heartbeat),
     /// See [`Zombie`].
     Zombie(Zombie),
+    /// See [`Malformed`].
+    Malformed(Malformed),
 }
 
 /// The checks of a target, by kind.
@@ -53,6 +57,10 @@ pub struct Checks {
     /// Goes silent, and watches how the gateway cleans up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zombie: Option<Zombie>,
+    /// Sends what is malformed, and watches how the gateway takes it. Only where it is written here: a firewall may
+    /// ban the address that it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub malformed: Option<Malformed>,
 }
 
 /// What one run may cost a gateway, at most.
@@ -99,13 +107,14 @@ impl Checks {
         let handshake = self.handshake.filter(|check| check.enabled).map(CheckSpec::Handshake);
         let heartbeat = self.heartbeat.filter(|check| check.enabled).map(CheckSpec::Heartbeat);
         let zombie = self.zombie.filter(|check| check.enabled).map(CheckSpec::Zombie);
-        [handshake, heartbeat, zombie].into_iter().flatten().collect()
+        let malformed = self.malformed.filter(|check| check.enabled).map(CheckSpec::Malformed);
+        [handshake, heartbeat, zombie, malformed].into_iter().flatten().collect()
     }
 }
 
 impl CheckSpec {
     /// Every kind, in the order in which they are told.
-    pub const KINDS: &'static [&'static str] = &["handshake", "heartbeat", "zombie"];
+    pub const KINDS: &'static [&'static str] = &["handshake", "heartbeat", "zombie", "malformed"];
 
     /// The kind: the word in the config, the file name and the metric prefix.
     pub fn kind(&self) -> &'static str {
@@ -113,6 +122,7 @@ impl CheckSpec {
             Self::Handshake(_) => "handshake",
             Self::Heartbeat(_) => "heartbeat",
             Self::Zombie(_) => "zombie",
+            Self::Malformed(_) => "malformed",
         }
     }
 
@@ -124,6 +134,7 @@ impl CheckSpec {
             Self::Handshake(check) => Self::Handshake(check),
             Self::Heartbeat(check) => Self::Heartbeat(check.fit(around)),
             Self::Zombie(check) => Self::Zombie(check.fit(around)),
+            Self::Malformed(check) => Self::Malformed(check.fit(around)),
         }
     }
 
@@ -134,6 +145,7 @@ impl CheckSpec {
             Self::Handshake(check) => Self::Handshake(check),
             Self::Heartbeat(check) => Self::Heartbeat(Heartbeat { profile, ..check }),
             Self::Zombie(check) => Self::Zombie(Zombie { profile, ..check }),
+            Self::Malformed(check) => Self::Malformed(Malformed { profile, ..check }),
         }
     }
 
@@ -143,6 +155,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.run(visit).await,
             Self::Heartbeat(check) => check.run(visit).await,
             Self::Zombie(check) => check.run(visit).await,
+            Self::Malformed(check) => check.run(visit).await,
         }
     }
 
@@ -162,6 +175,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.interval,
             Self::Heartbeat(check) => check.interval,
             Self::Zombie(check) => check.interval,
+            Self::Malformed(check) => check.interval,
         }
     }
 
@@ -171,6 +185,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.timeout,
             Self::Heartbeat(check) => check.timeout(),
             Self::Zombie(check) => check.timeout(),
+            Self::Malformed(check) => check.timeout(),
         }
     }
 
@@ -181,6 +196,7 @@ impl CheckSpec {
             Self::Handshake(check) => Self::Handshake(Handshake { timeout, ..check }),
             Self::Heartbeat(check) => Self::Heartbeat(Heartbeat { timeout: Some(timeout), ..check }),
             Self::Zombie(check) => Self::Zombie(Zombie { timeout: Some(timeout), ..check }),
+            Self::Malformed(check) => Self::Malformed(Malformed { timeout: Some(timeout), ..check }),
         }
     }
 
@@ -193,6 +209,8 @@ impl CheckSpec {
             Self::Zombie(check) if matches!(failure, ZombieLeaked | HalfClosedLeak | EvictedEarly) => {
                 Some(check.tolerance.get() / 2)
             }
+            // Nobody but the socket says when a reaction came: late is only what comes after half of the time.
+            Self::Malformed(check) if failure == Failure::MalformedHang => Some(check.within.get() / 2),
             _ => None,
         }
     }
@@ -223,6 +241,7 @@ impl CheckSpec {
             }
             Self::Heartbeat(_) => of_session || of_heartbeat,
             Self::Zombie(_) => of_session || of_zombie,
+            Self::Malformed(_) => of_session || of_malformed || failure == CollateralDamage,
         }
     }
 
@@ -232,6 +251,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.series_at_zero(target),
             Self::Heartbeat(check) => check.series_at_zero(target),
             Self::Zombie(check) => check.series_at_zero(target),
+            Self::Malformed(check) => check.series_at_zero(target),
         }
     }
 
@@ -241,6 +261,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.worst_case(),
             Self::Heartbeat(check) => check.worst_case(),
             Self::Zombie(check) => check.worst_case(),
+            Self::Malformed(check) => check.worst_case(),
         }
     }
 
@@ -250,6 +271,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.cost(),
             Self::Heartbeat(check) => check.cost(),
             Self::Zombie(check) => check.cost(),
+            Self::Malformed(check) => check.cost(),
         }
     }
 }

@@ -83,9 +83,9 @@ impl Visit {
             None => Met::Silence,
             Some(Ok(response)) => Met::Answer(response),
             Some(Err(DialError::UpgradeClosed { how })) => Met::Ended(how),
-            Some(Err(DialError::UpgradeMalformed(_) | DialError::UpgradeHeaderTooLarge | DialError::Http2Only)) => {
-                Met::NotHttp
-            }
+            Some(Err(
+                DialError::UpgradeMalformed(_) | DialError::UpgradeHeaderTooLarge | DialError::Http2Only,
+            )) => Met::NotHttp,
             Some(Err(DialError::Lost { .. })) => Met::Silence,
             Some(Err(other)) => return Err(Refusal::Dial(other)),
         };

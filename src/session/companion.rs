@@ -1,7 +1,8 @@
 //! The healthy connection beside a check that mistreats a gateway: when it grows slow, the check has to stop.
 
-use std::time::Duration;
+use std::time::{Duration, Instant as StdInstant};
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +31,17 @@ pub struct Companion {
     /// What it says; see [`Talk::say_something`].
     parts: &'static [Part],
     within: Duration,
+    /// Who wants to know of each sample.
+    listener: Option<watch::Sender<Option<Sampled>>>,
+}
+
+/// A sample of a companion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sampled {
+    /// Right before it was asked.
+    pub at: StdInstant,
+    /// The answer was later than usual.
+    pub slow: bool,
 }
 
 impl Companion {
@@ -63,7 +75,14 @@ impl Companion {
                 }
             }
         }
-        Ok(Self { talk, bystander, parts, within })
+        Ok(Self { talk, bystander, parts, within, listener: None })
+    }
+
+    /// From now on the latest sample can be seen; the channel closes when nothing is watched any more.
+    pub fn listen(&mut self) -> watch::Receiver<Option<Sampled>> {
+        let (listener, samples) = watch::channel(None);
+        self.listener = Some(listener);
+        samples
     }
 
     /// Its usual round-trip time, at most.
@@ -92,11 +111,14 @@ impl Companion {
         while !over.is_cancelled() && time_left(visit, self.within) {
             let next = Instant::now() + every;
             match (self.talk.say_something(visit, self.parts, self.within).await, trip) {
-                (Ok((_, rtt)), Some(trip)) if self.bystander.trips(rtt) => {
-                    tripped = true;
-                    trip();
+                (Ok((at, rtt)), Some(trip)) => {
+                    if self.bystander.trips(rtt) {
+                        tripped = true;
+                        trip();
+                    }
+                    self.tell(Sampled { at, slow: self.bystander.is_slow() });
                 }
-                (Ok(_), _) => {}
+                (Ok((at, _)), None) => self.tell(Sampled { at, slow: false }),
                 (Err(Verdict { outcome: Outcome::Fail(Failure::PongLost), .. }), Some(trip)) => {
                     trip();
                     return Ok(Proof::Missing);
@@ -115,6 +137,12 @@ impl Companion {
             return Ok(Proof::Missing);
         }
         self.talk.prove(visit, self.parts, self.within).await
+    }
+
+    fn tell(&self, sample: Sampled) {
+        if let Some(listener) = &self.listener {
+            listener.send_replace(Some(sample));
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub use altered::{Altered, Met, Reception};
 pub use before::BeforeFault;
 pub use budget::{Budget, Limits, Permit};
 pub use bystander::Bystander;
-pub use companion::{Companion, Proof};
+pub use companion::{Companion, Proof, Sampled};
 pub use jar::{Cookies, Jar};
 pub use manners::{Level, Manners};
 pub use offer::Ask;

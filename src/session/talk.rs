@@ -329,16 +329,12 @@ impl Talk {
         }
     }
 
-    /// Sends frames, legal or not, in one write, within the budget; gives the time right before the write, and the
-    /// time right after it. A gateway that does not take them by `within` from then on is left alone.
+    /// Sends frames, legal or not, in one write, within the budget; gives the time right before the write. A
+    /// gateway that does not take them by `within` from then on is left alone.
     ///
     /// # Errors
     /// As [`Talk::ping`].
-    pub async fn fire(
-        &mut self,
-        frames: &[OutFrame],
-        within: Duration,
-    ) -> Result<(StdInstant, StdInstant), Word> {
+    pub async fn fire(&mut self, frames: &[OutFrame], within: Duration) -> Result<StdInstant, Word> {
         let mut bytes = Vec::new();
         for frame in frames {
             self.afford(frame.payload.len()).await?;
@@ -355,7 +351,7 @@ impl Talk {
             let (kind, bytes, code) = (frame.kind(), frame.payload.len() as u64, frame.close_code());
             self.opened.evidence.note_at(at, EventKind::Frame { from: Side::Us, kind, bytes, code });
         }
-        Ok((at, StdInstant::now()))
+        Ok(at)
     }
 
     async fn deliver(&mut self, frame: &OutFrame) -> Result<StdInstant, SendError> {

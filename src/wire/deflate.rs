@@ -102,7 +102,12 @@ mod tests {
     fn only_what_was_offered_is_agreed() {
         assert!(agreed("permessage-deflate"));
         assert!(agreed("Permessage-Deflate; server_no_context_takeover; server_max_window_bits=10"));
-        for other in ["", "x-webkit-deflate-frame", "permessage-deflate, mux", "permessage-deflate; client_max_window_bits=9"] {
+        for other in [
+            "",
+            "x-webkit-deflate-frame",
+            "permessage-deflate, mux",
+            "permessage-deflate; client_max_window_bits=9",
+        ] {
             assert!(!agreed(other), "{other}");
         }
     }

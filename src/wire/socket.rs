@@ -99,7 +99,9 @@ impl Incoming {
             Self::End(End::Fin) => Some(Failure::ConnectionCut),
             Self::End(End::Rst) => Some(Failure::ConnectionReset),
             Self::Broken(Broken::Lost(_)) => Some(Failure::SessionTimeout),
-            Self::Broken(Broken::TlsAlert(_) | Broken::Tls | Broken::Deflate) => Some(Failure::ProtocolViolation),
+            Self::Broken(Broken::TlsAlert(_) | Broken::Tls | Broken::Deflate) => {
+                Some(Failure::ProtocolViolation)
+            }
         }
     }
 

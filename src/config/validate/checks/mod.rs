@@ -2,6 +2,7 @@
 
 mod handshake;
 mod heartbeat;
+pub mod malformed;
 mod zombie;
 
 use super::{Path, Report};
@@ -37,6 +38,9 @@ pub fn check(
         }
         CheckSpec::Heartbeat(check) => heartbeat::heartbeat(report, target, dialect, &path, check),
         CheckSpec::Zombie(check) => zombie::zombie(report, target, dialect, &path, check),
+        CheckSpec::Malformed(check) => {
+            malformed::malformed(report, target, (settings, dialect), &path, check)
+        }
     }
 }
 
