@@ -3,6 +3,7 @@
 mod dns;
 mod gateways;
 mod heartbeat;
+mod malformed;
 mod proxy;
 mod text;
 mod zombies;
