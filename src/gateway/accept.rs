@@ -73,6 +73,7 @@ async fn serve(mut tcp: TcpStream, peer: Arc<Peer>) {
     let end = tokio::select! {
         biased;
         () = peer.shared.cut.cancelled() => End::Reset,
+        () = peer.crash.cancelled() => End::Reset,
         end = stages(&mut tcp, &peer) => end,
     };
     close(tcp, end, &peer).await;
@@ -93,7 +94,7 @@ async fn stages(tcp: &mut TcpStream, peer: &Peer) -> End {
 }
 
 async fn at_accept(tcp: &mut TcpStream, peer: &Peer) -> Option<End> {
-    if peer.has(FaultKind::AcceptReset) || peer.refused {
+    if peer.has(FaultKind::AcceptReset) || peer.turn.refused {
         return Some(End::Reset);
     }
     if peer.has(FaultKind::AcceptClose) {
@@ -164,7 +165,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: S, peer: &Peer) -> End 
         () = sleep(FAULT_CAP) => Err(End::Reset),
     };
     let end = match upgraded {
-        Ok(()) => session::run(&mut link, peer).await,
+        Ok(deflate) => session::run(&mut link, peer, deflate).await,
         Err(end) => end,
     };
     if end == End::Fin {

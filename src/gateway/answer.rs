@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use sha1::{Digest, Sha1};
 
-use super::fault::FaultSet;
-use super::fault::{Fault, FaultKind};
+use super::deflate;
+use super::fault::{Fault, FaultKind, FaultSet};
 use super::http::Request;
+use super::offence::{Offence, insist};
 use super::settings::Settings;
 
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -39,6 +40,13 @@ impl Answer {
         Self { status, headers, body }
     }
 
+    /// A refusal for who comes too often.
+    pub fn throttled() -> Self {
+        let mut answer = Self::refusal(429, "too many connections in a second");
+        answer.headers.push(("Retry-After", "1".to_owned()));
+        answer
+    }
+
     /// Appends the answer as it goes over the wire.
     pub fn write(&self, output: &mut BytesMut) {
         let mut text = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
@@ -62,19 +70,28 @@ impl Answer {
     }
 }
 
-/// Judges a request, with the faults that are on for its connection.
-pub fn answer(request: &Request, settings: &Settings, faults: &FaultSet) -> Answer {
+/// Judges a request, with the faults that are on for its connection. What is wrong with it passes if
+/// `pardon` says so.
+///
+/// # Errors
+/// What is wrong with the request, and the refusal that it gets.
+pub fn answer(
+    request: &Request,
+    settings: &Settings,
+    faults: &FaultSet,
+    pardon: &mut dyn FnMut(Offence) -> bool,
+) -> Result<Answer, (Offence, Answer)> {
     if let Some(refusal) = faulty_refusal(request, faults) {
-        return refusal;
+        return Ok(refusal);
     }
     let plain = request.all("upgrade").next().is_none();
     if plain && request.method == "GET" && faults.has(FaultKind::UpgradePlainGet) {
-        return accept(request, settings, faults);
+        return Ok(accept(request, settings, faults));
     }
-    match check(request, settings, faults) {
-        Err((status, why)) => Answer::refusal(status, why),
-        Ok(()) => accept(request, settings, faults),
+    for (offence, status, why) in offences(request, settings, faults) {
+        insist(false, offence, pardon).map_err(|offence| (offence, Answer::refusal(status, why)))?;
     }
+    Ok(accept(request, settings, faults))
 }
 
 fn faulty_refusal(request: &Request, faults: &FaultSet) -> Option<Answer> {
@@ -95,40 +112,42 @@ fn faulty_refusal(request: &Request, faults: &FaultSet) -> Option<Answer> {
     Some(answer)
 }
 
-fn check(request: &Request, settings: &Settings, faults: &FaultSet) -> Result<(), (u16, &'static str)> {
-    if request.method != "GET" {
-        return Err((405, "a WebSocket is opened with GET"));
-    }
-    if request.only("host").is_none() {
-        return Err((400, "exactly one Host is needed"));
-    }
-    let has_body = request.only("content-length").is_some_and(|length| length != "0");
-    if has_body || request.all("transfer-encoding").next().is_some() {
-        return Err((400, "an upgrade request has no body"));
-    }
-    if request.all("upgrade").next().is_none() {
-        return Err((426, "this is a WebSocket endpoint"));
-    }
-    if !request.lists("upgrade", "websocket") {
-        return Err((400, "only an upgrade to websocket is possible"));
-    }
-    if !request.lists("connection", "upgrade") {
-        return Err((400, "Connection does not list Upgrade"));
-    }
-    if request.only("sec-websocket-version") != Some("13") {
-        return Err((426, "only version 13 is spoken"));
-    }
+/// Everything that is wrong with a request, the first thing first: what it is, the status that refuses
+/// it, and why.
+fn offences(
+    request: &Request,
+    settings: &Settings,
+    faults: &FaultSet,
+) -> impl Iterator<Item = (Offence, u16, &'static str)> {
+    use Offence as O;
+    let plain = request.all("upgrade").next().is_none();
+    let other = !plain && !request.lists("upgrade", "websocket");
+    let unconnected = !plain && !request.lists("connection", "upgrade");
+    let has_body = request.only("content-length").is_some_and(|length| length != "0")
+        || request.all("transfer-encoding").next().is_some();
+    let old = request.only("sec-websocket-version") != Some("13");
     let key = request.only("sec-websocket-key").and_then(|key| STANDARD.decode(key).ok());
-    if key.is_none_or(|key| key.len() != 16) {
-        return Err((400, "Sec-WebSocket-Key is not 16 bytes in base64"));
-    }
-    if !faults.has(FaultKind::AnyOrigin) && !origin_allowed(request, settings) {
-        return Err((403, "this origin is not allowed"));
-    }
-    if !faults.has(FaultKind::NoAuth) && !authorized(request, settings) {
-        return Err((401, "a valid token is needed"));
-    }
-    Ok(())
+    let foreign = !faults.has(FaultKind::AnyOrigin) && !origin_allowed(request, settings);
+    let authorized = if faults.has(FaultKind::NoAuth) { Some(true) } else { authorized(request, settings) };
+    let rules = [
+        (request.method != "GET", O::BadMethod, 405, "a WebSocket is opened with GET"),
+        (request.only("host").is_none(), O::BadHost, 400, "exactly one Host is needed"),
+        (has_body, O::RequestBody, 400, "an upgrade request has no body"),
+        (plain, O::NoUpgrade, 426, "this is a WebSocket endpoint"),
+        (other, O::NoUpgrade, 400, "only an upgrade to websocket is possible"),
+        (unconnected, O::NoUpgrade, 400, "Connection does not list Upgrade"),
+        (old, O::BadVersion, 426, "only version 13 is spoken"),
+        (
+            key.is_none_or(|key| key.len() != 16),
+            O::BadKey,
+            400,
+            "Sec-WebSocket-Key is not 16 bytes in base64",
+        ),
+        (foreign, O::ForeignOrigin, 403, "this origin is not allowed"),
+        (authorized.is_none(), O::NoToken, 401, "a token is needed"),
+        (authorized == Some(false), O::BadToken, 401, "a valid token is needed"),
+    ];
+    rules.into_iter().filter_map(|(wrong, offence, status, why)| wrong.then_some((offence, status, why)))
 }
 
 fn origin_allowed(request: &Request, settings: &Settings) -> bool {
@@ -136,15 +155,16 @@ fn origin_allowed(request: &Request, settings: &Settings) -> bool {
     settings.origins.is_empty() || request.all("origin").all(allowed)
 }
 
-fn authorized(request: &Request, settings: &Settings) -> bool {
+/// Whether the token is right; `None` for a request without one.
+fn authorized(request: &Request, settings: &Settings) -> Option<bool> {
     let Some(token) = &settings.token else {
-        return true;
+        return Some(true);
     };
-    let header = request.only("authorization").and_then(bearer);
-    if let Some(presented) = header {
-        return token.matches(presented);
+    if request.all("authorization").next().is_some() {
+        let presented = request.only("authorization").and_then(bearer);
+        return Some(presented.is_some_and(|presented| token.matches(presented)));
     }
-    request.query("access_token").is_some_and(|presented| token.matches(&presented))
+    request.query("access_token").map(|presented| token.matches(&presented))
 }
 
 /// The credentials of an `Authorization: Bearer` header (RFC 6750 section 2.1).
@@ -177,7 +197,15 @@ fn accept(request: &Request, settings: &Settings, faults: &FaultSet) -> Answer {
         let name = if deflate_offered { "x-not-offered" } else { "permessage-deflate" };
         headers.push(("Sec-WebSocket-Extensions", name.to_owned()));
     }
+    if let Some(agreed) = deflate_agreed(request, settings) {
+        headers.push(("Sec-WebSocket-Extensions", agreed));
+    }
     Answer { status: 101, headers, body: String::new() }
+}
+
+/// The permessage-deflate that is agreed to, as the answer names it.
+pub fn deflate_agreed(request: &Request, settings: &Settings) -> Option<String> {
+    settings.deflate.then(|| deflate::agree(request.list("sec-websocket-extensions"))).flatten()
 }
 
 fn subprotocol(request: &Request, settings: &Settings, faults: &FaultSet) -> Option<String> {

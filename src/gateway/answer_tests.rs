@@ -7,8 +7,8 @@ const GOOD: &str = "GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocke
 
 fn judge(head: &str, settings: &Settings) -> Answer {
     let text = format!("{head}\r\n");
-    let (request, _) = Request::parse(text.as_bytes()).unwrap().unwrap();
-    answer(&request, settings, &FaultSet::default())
+    let (request, _) = Request::parse(text.as_bytes(), &mut |_| false).unwrap().unwrap();
+    answer(&request, settings, &FaultSet::default(), &mut |_| false).unwrap_or_else(|(_, refusal)| refusal)
 }
 
 fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
@@ -90,6 +90,52 @@ fn extensions_are_never_accepted() {
     let answer = judge(&offer, &Settings::default());
     assert_eq!(answer.status, 101);
     assert_eq!(header(&answer, "Sec-WebSocket-Extensions"), None);
+}
+
+#[test]
+fn deflate_is_accepted_where_it_is_offered_and_spoken() {
+    let settings = Settings { deflate: true, ..Settings::default() };
+    let agreed = |offer: &str| {
+        let answer = judge(&format!("{GOOD}Sec-WebSocket-Extensions: {offer}\r\n"), &settings);
+        header(&answer, "Sec-WebSocket-Extensions").map(str::to_owned)
+    };
+    let plain = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+    assert_eq!(agreed("x, permessage-deflate; client_max_window_bits").as_deref(), Some(plain));
+    assert_eq!(agreed("x"), None);
+}
+
+#[test]
+fn what_is_wrong_has_a_name_and_passes_with_a_pardon() {
+    use Offence as O;
+    let settings = Settings {
+        token: Token::new("right"),
+        origins: vec!["https://good.example".to_owned()],
+        ..Settings::default()
+    };
+    let good = format!("{GOOD}Authorization: Bearer right\r\n");
+    for (from, to, offence) in [
+        ("GET", "POST", O::BadMethod),
+        ("Host: example.com\r\n", "", O::BadHost),
+        ("Host:", "Content-Length: 3\r\nHost:", O::RequestBody),
+        ("Upgrade: websocket\r\n", "", O::NoUpgrade),
+        ("Upgrade: websocket", "Upgrade: h2c", O::NoUpgrade),
+        ("keep-alive, Upgrade", "keep-alive", O::NoUpgrade),
+        ("Version: 13", "Version: 12", O::BadVersion),
+        ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "", O::BadKey),
+        ("Host:", "Origin: https://bad.example\r\nHost:", O::ForeignOrigin),
+        ("Authorization: Bearer right\r\n", "", O::NoToken),
+        ("Bearer right", "Bearer wrong", O::BadToken),
+        ("Bearer right", "Basic right", O::BadToken),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let text = format!("{}\r\n", good.replace(from, to));
+        let (request, _) = Request::parse(text.as_bytes(), &mut |_| false).unwrap().unwrap();
+        let judge = |pardoned: bool| {
+            answer(&request, &settings, &FaultSet::default(), &mut |found| pardoned && found == offence)
+        };
+        assert_eq!(judge(false).unwrap_err().0, offence, "{from:?} -> {to:?}");
+        assert_eq!(judge(true).unwrap().status, 101, "{from:?} -> {to:?}");
+    }
 }
 
 /// The example of RFC 9110 section 5.6.7.

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::bearer;
 use super::fault::{Fault, FaultError, FaultKind};
 use super::shared::Shared;
+use super::traffic::Quantity;
 
 /// No fault has a value of this size.
 const BODY_LIMIT: usize = 4 * 1024;
@@ -120,6 +121,10 @@ async fn connections(State(shared): State<Arc<Shared>>) -> Json<Value> {
             "peer": peer.address,
             "accepted_monotonic_ns": peer.accepted_ns,
             "phase": peer.phase().name(),
+            "bytes_received": peer.traffic.get(Quantity::BytesReceived),
+            "bytes_sent": peer.traffic.get(Quantity::BytesSent),
+            "frames_received": peer.traffic.get(Quantity::FramesReceived),
+            "messages_received": peer.traffic.get(Quantity::MessagesReceived),
         })
     });
     Json(json!({"open": peers.len(), "connections": describe.collect::<Vec<_>>()}))

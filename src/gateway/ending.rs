@@ -13,6 +13,7 @@ use super::http::HEAD_LIMIT;
 use super::kernel::unacknowledged;
 use super::link::{Link, Turn};
 use super::peer::Peer;
+use super::traffic::Quantity;
 
 /// The longest that a fault keeps a connection waiting.
 pub const FAULT_CAP: Duration = Duration::from_secs(600);
@@ -147,7 +148,7 @@ async fn linger(tcp: &mut TcpStream, peer: &Peer) -> bool {
         let look = if stuck { until.min(now + LOOK) } else { until };
         tokio::select! {
             () = peer.shared.cut.cancelled() => return false,
-            () = until_ended(tcp) => return false,
+            () = until_ended(tcp, peer) => return false,
             _ = follow.changed() => {}
             () = sleep_until(look) => {}
         }
@@ -155,7 +156,14 @@ async fn linger(tcp: &mut TcpStream, peer: &Peer) -> bool {
 }
 
 /// Reads and throws away until the client has ended its side.
-async fn until_ended(tcp: &mut TcpStream) {
+async fn until_ended(tcp: &mut TcpStream, peer: &Peer) {
     let mut waste = [0; 1024];
-    while tcp.read(&mut waste).await.is_ok_and(|count| count > 0) {}
+    while let Ok(count) = tcp.read(&mut waste).await
+        && count > 0
+    {
+        // What is read here of a TLS connection is its records, not what they hold.
+        if peer.shared.identity.is_none() {
+            peer.count(Quantity::BytesReceived, count as u64);
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::fault::FaultError;
+use super::settings::MESSAGE_LIMIT_MAX;
 
 /// Why a gateway could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,9 @@ pub enum Error {
         /// The setting.
         name: &'static str,
     },
+    /// A message limit that nothing fits in, or that is no bound.
+    #[error("the message limit must be from 1 byte to {} bytes", MESSAGE_LIMIT_MAX)]
+    MessageLimit,
     /// A fault of the settings can't be switched on.
     #[error(transparent)]
     Fault(#[from] FaultError),

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
 
+use super::offence::Offence;
+
 /// Something the gateway did or saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Event {
@@ -102,11 +104,13 @@ pub enum EventKind {
     },
     /// No data message came for too long.
     Idle,
-    /// The client broke the protocol.
-    Violation {
-        /// What it broke.
-        what: String,
+    /// The client did something wrong.
+    Offence {
+        /// What that was.
+        offence: Offence,
     },
+    /// The gateway crashed, by a fault: all connections are reset.
+    Crashed,
     /// A Close was sent.
     CloseSent {
         /// Its code, where it has one.

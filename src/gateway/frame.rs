@@ -2,6 +2,8 @@
 
 use bytes::{Buf, BytesMut};
 
+use super::offence::{Offence, insist};
+
 /// The opcodes that RFC 6455 defines (section 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opcode {
@@ -56,71 +58,38 @@ pub struct Frame {
     pub fin: bool,
     /// What it is.
     pub opcode: Opcode,
+    /// It begins a compressed message.
+    pub compressed: bool,
     /// The payload after unmasking.
     pub payload: Vec<u8>,
 }
 
-/// What a peer did wrong, and by that the Close code it gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Violation {
-    /// RSV1 to RSV3 without an extension that uses them.
-    #[error("reserved bit set without an extension")]
-    ReservedBit,
-    /// Opcodes 3 to 7 and 11 to 15.
-    #[error("reserved opcode")]
-    ReservedOpcode,
-    /// A client's frame must be masked.
-    #[error("unmasked frame from a client")]
-    Unmasked,
-    /// A control frame of more than 125 bytes.
-    #[error("control frame longer than 125 bytes")]
-    ControlTooLong,
-    /// A control frame without FIN.
-    #[error("fragmented control frame")]
-    ControlFragmented,
-    /// A length in more bytes than it needs, or with its highest bit set.
-    #[error("payload length not in its shortest form")]
-    BadLength,
-    /// A continuation with nothing to continue.
-    #[error("continuation of no message")]
-    NothingToContinue,
-    /// A new message inside a fragmented one.
-    #[error("new message inside a fragmented one")]
-    Interleaved,
-    /// A Close body of one byte.
-    #[error("close body of one byte")]
-    ShortClose,
-    /// A code that must not be sent (section 7.4).
-    #[error("close code that must not be sent")]
-    BadCloseCode,
-    /// Text or a Close reason that is not UTF-8.
-    #[error("not UTF-8")]
-    NotUtf8,
-    /// A message over the size limit.
-    #[error("message over the size limit")]
-    TooBig,
+/// What is taken from a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// The largest payload, in bytes.
+    pub limit: usize,
+    /// RSV1 at the beginning of a message means that it is compressed (RFC 7692 section 6).
+    pub deflate: bool,
 }
 
-impl Violation {
-    /// The code to close with (section 7.4.1).
-    pub fn close_code(self) -> u16 {
-        match self {
-            Self::NotUtf8 => 1007,
-            Self::TooBig => 1009,
-            _ => 1002,
-        }
-    }
-}
+/// What a fault takes as good ends here, so that memory stays bounded.
+pub const PARDONED_LIMIT: usize = 4 * 1024 * 1024;
 
 /// Takes the first whole frame of a client off the front of `input`; `None` when more bytes are needed.
 ///
-/// A header is judged as soon as it is there: a frame over `limit` payload bytes is refused before
-/// its payload arrives, so `input` never needs to hold more than one frame of that size.
+/// A header is judged as soon as it is there: a frame over the limit is refused before its payload
+/// arrives, so `input` never needs to hold more than one frame of that size. What is wrong with it passes
+/// if `pardon` says so, which is asked again each time that the same frame is looked at.
 ///
 /// # Errors
-/// The first rule of section 5 that the header breaks.
-pub fn decode(input: &mut BytesMut, limit: usize) -> Result<Option<Frame>, Violation> {
-    let Some(header) = Header::read(input, limit)? else {
+/// The first rule of section 5 that the header breaks and that is not pardoned.
+pub fn decode(
+    input: &mut BytesMut,
+    rules: Rules,
+    pardon: &mut dyn FnMut(Offence) -> bool,
+) -> Result<Option<Frame>, Offence> {
+    let Some(header) = Header::read(input, rules, pardon)? else {
         return Ok(None);
     };
     if input.len() < header.size + header.payload {
@@ -130,7 +99,8 @@ pub fn decode(input: &mut BytesMut, limit: usize) -> Result<Option<Frame>, Viola
     let mut payload = input[..header.payload].to_vec();
     input.advance(header.payload);
     apply_mask(&mut payload, header.mask);
-    Ok(Some(Frame { fin: header.fin, opcode: header.opcode, payload }))
+    let Start { fin, opcode, compressed, .. } = header.start;
+    Ok(Some(Frame { fin, opcode, compressed, payload }))
 }
 
 /// Appends one frame to `output`, masked when `mask` is given.
@@ -164,20 +134,32 @@ fn apply_mask(payload: &mut [u8], mask: [u8; 4]) {
 }
 
 struct Header {
-    fin: bool,
-    opcode: Opcode,
+    start: Start,
     mask: [u8; 4],
     size: usize,
     payload: usize,
 }
 
+/// What the first two bytes say.
+struct Start {
+    fin: bool,
+    opcode: Opcode,
+    compressed: bool,
+    masked: bool,
+    length: u8,
+}
+
 impl Header {
-    fn read(input: &[u8], limit: usize) -> Result<Option<Self>, Violation> {
+    fn read(
+        input: &[u8],
+        rules: Rules,
+        pardon: &mut dyn FnMut(Offence) -> bool,
+    ) -> Result<Option<Self>, Offence> {
         let &[first, second, ref rest @ ..] = input else {
             return Ok(None);
         };
-        let (fin, opcode) = Self::check(first, second)?;
-        let (length, extra) = match (second & 0x7F, rest) {
+        let start = Start::read(first, second, rules.deflate, pardon)?;
+        let (length, extra) = match (start.length, rest) {
             (126, &[a, b, ..]) => (u64::from(u16::from_be_bytes([a, b])), 2),
             (127, rest) if rest.len() >= 8 => {
                 (rest[..8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)), 8)
@@ -190,36 +172,46 @@ impl Header {
             2 => length > 125,
             _ => length > 0xFFFF && length >> 63 == 0,
         };
-        if !shortest {
-            return Err(Violation::BadLength);
+        insist(shortest, Offence::BadLength, pardon)?;
+        let payload = usize::try_from(length).map_err(|_| Offence::TooBig)?;
+        insist(payload <= rules.limit, Offence::TooBig, pardon)?;
+        if payload > rules.limit.max(PARDONED_LIMIT) {
+            return Err(Offence::TooBig);
         }
-        let payload = usize::try_from(length).map_err(|_| Violation::TooBig)?;
-        if payload > limit {
-            return Err(Violation::TooBig);
+        if !start.masked {
+            return Ok(Some(Self { start, mask: [0; 4], size: 2 + extra, payload }));
         }
         let Some(&[a, b, c, d]) = rest.get(extra..extra + 4) else {
             return Ok(None);
         };
         let (mask, size) = ([a, b, c, d], 2 + extra + 4);
-        Ok(Some(Self { fin, opcode, mask, size, payload }))
+        Ok(Some(Self { start, mask, size, payload }))
     }
+}
 
-    fn check(first: u8, second: u8) -> Result<(bool, Opcode), Violation> {
-        if first & 0x70 != 0 {
-            return Err(Violation::ReservedBit);
-        }
-        let opcode = Opcode::from_bits(first & 0x0F).ok_or(Violation::ReservedOpcode)?;
-        let fin = first & 0x80 != 0;
-        if opcode.is_control() && !fin {
-            return Err(Violation::ControlFragmented);
-        }
-        if opcode.is_control() && second & 0x7F > 125 {
-            return Err(Violation::ControlTooLong);
-        }
-        if second & 0x80 == 0 {
-            return Err(Violation::Unmasked);
-        }
-        Ok((fin, opcode))
+impl Start {
+    fn read(
+        first: u8,
+        second: u8,
+        deflate: bool,
+        pardon: &mut dyn FnMut(Offence) -> bool,
+    ) -> Result<Self, Offence> {
+        let (bits, fin, masked, length) =
+            (first & 0x0F, first & 0x80 != 0, second & 0x80 != 0, second & 0x7F);
+        let compressed = deflate && first & 0x70 == 0x40 && matches!(bits, 1 | 2);
+        insist(first & 0x70 == 0 || compressed, Offence::ReservedBit, pardon)?;
+        let opcode = match Opcode::from_bits(bits) {
+            Some(opcode) => opcode,
+            None => {
+                insist(false, Offence::ReservedOpcode, pardon)?;
+                // What the bits would be if they were defined: data, and a control frame of no account.
+                if bits < 8 { Opcode::Binary } else { Opcode::Pong }
+            }
+        };
+        insist(fin || !opcode.is_control(), Offence::ControlFragmented, pardon)?;
+        insist(length <= 125 || !opcode.is_control(), Offence::ControlTooLong, pardon)?;
+        insist(masked, Offence::Unmasked, pardon)?;
+        Ok(Self { fin, opcode, compressed, masked, length })
     }
 }
 

@@ -14,7 +14,7 @@ use super::error::Error;
 use super::event::{Event, EventKind};
 use super::fault::{Fault, FaultError, FaultKind};
 use super::http::is_token;
-use super::settings::Settings;
+use super::settings::{MESSAGE_LIMIT_MAX, Settings};
 use super::shared::Shared;
 use super::tls::Identity;
 
@@ -67,6 +67,9 @@ fn check(settings: &Settings) -> Result<(), Error> {
     }
     if let Some(name) = settings.subprotocols.iter().find(|name| !is_token(name)) {
         return Err(Error::Subprotocol { name: name.clone() });
+    }
+    if !(1..=MESSAGE_LIMIT_MAX).contains(&settings.message_limit) {
+        return Err(Error::MessageLimit);
     }
     // A timer of zero would be due for ever.
     let application = settings.application_heartbeat;
@@ -122,7 +125,8 @@ impl Handle {
     }
 
     /// Switches a fault on, or gives it another value. It concerns connections accepted from now
-    /// on; the faults of frames, the Close, heartbeats, pongs and zombies concern open sessions too.
+    /// on; the faults of frames, the Close, heartbeats, pongs, zombies and malformed input concern open
+    /// sessions too.
     ///
     /// # Errors
     /// A fault that could never show on this gateway, or whose value is out of range.

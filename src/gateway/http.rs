@@ -1,8 +1,12 @@
 //! A small reader of HTTP/1.1 request heads (RFC 9112), no I/O.
 
+use super::offence::Offence;
+
 /// The largest request head, in bytes; a larger one is answered with 431.
 pub const HEAD_LIMIT: usize = 16 * 1024;
 const HEADERS_LIMIT: usize = 100;
+/// The largest one where a fault takes any size, in bytes.
+pub const PARDONED_LIMIT: usize = 256 * 1024;
 
 /// The head of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +33,15 @@ pub enum HeadError {
 }
 
 impl HeadError {
+    /// What the client did wrong.
+    pub fn offence(self) -> Offence {
+        match self {
+            Self::Malformed => Offence::BadRequest,
+            Self::Version => Offence::HttpVersion,
+            Self::TooLarge => Offence::HeaderTooLarge,
+        }
+    }
+
     /// The status to answer with.
     pub fn status(self) -> u16 {
         match self {
@@ -41,22 +54,27 @@ impl HeadError {
 
 impl Request {
     /// Reads a head off the front of `input`: the request and how many bytes it took; `None` when
-    /// more bytes are needed.
+    /// more bytes are needed. What is wrong with it passes if `pardon` says so.
     ///
     /// # Errors
     /// See [`HeadError`].
-    pub fn parse(input: &[u8]) -> Result<Option<(Self, usize)>, HeadError> {
-        let Some(end) = input.windows(4).position(|four| four == b"\r\n\r\n") else {
-            return match input.len() {
-                0..HEAD_LIMIT => Ok(None),
-                _ => Err(HeadError::TooLarge),
-            };
-        };
-        if end + 4 > HEAD_LIMIT {
+    pub fn parse(
+        input: &[u8],
+        pardon: &mut dyn FnMut(HeadError) -> bool,
+    ) -> Result<Option<(Self, usize)>, HeadError> {
+        let end = input.windows(4).position(|four| four == b"\r\n\r\n");
+        let size = end.map_or(input.len() + 1, |end| end + 4);
+        if size > HEAD_LIMIT && (!pardon(HeadError::TooLarge) || size > PARDONED_LIMIT) {
             return Err(HeadError::TooLarge);
         }
-        let head = std::str::from_utf8(&input[..end]).map_err(|_| HeadError::Malformed)?;
-        Self::parse_head(head).map(|request| Some((request, end + 4)))
+        let Some(end) = end else {
+            return Ok(None);
+        };
+        let request = match Self::parse_head(&input[..end]) {
+            Err(error) if pardon(error) => Self::salvage(&input[..end]),
+            result => result?,
+        };
+        Ok(Some((request, end + 4)))
     }
 
     /// The values of a header, in order; `name` in lower case.
@@ -90,7 +108,8 @@ impl Request {
         percent_decode(value)
     }
 
-    fn parse_head(head: &str) -> Result<Self, HeadError> {
+    fn parse_head(head: &[u8]) -> Result<Self, HeadError> {
+        let head = std::str::from_utf8(head).map_err(|_| HeadError::Malformed)?;
         let mut lines = head.split("\r\n");
         let mut parts = lines.next().unwrap_or_default().split(' ');
         let (Some(method), Some(target), Some(version), None) =
@@ -113,6 +132,17 @@ impl Request {
             return Err(HeadError::TooLarge);
         }
         Ok(Self { method: method.to_owned(), target: target.to_owned(), headers })
+    }
+}
+
+impl Request {
+    /// What can be used of a head that is wrong: the header lines that are none the less well-formed.
+    fn salvage(head: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(head);
+        let mut lines = text.split("\r\n");
+        let mut parts = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
+        let (method, target) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        Self { method, target, headers: lines.filter_map(parse_header).collect() }
     }
 }
 
@@ -155,7 +185,27 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Option<(Request, usize)>, HeadError> {
-        Request::parse(text.as_bytes())
+        Request::parse(text.as_bytes(), &mut |_| false)
+    }
+
+    #[test]
+    fn what_is_pardoned_is_read_as_far_as_it_goes() {
+        for (text, error) in [
+            ("GET / HTTP/1.0\r\nHost: h\r\n\r\n".to_owned(), HeadError::Version),
+            ("GET / HTTP/1.1\r\nno colon\r\nHost: h\r\n\r\n".to_owned(), HeadError::Malformed),
+            (
+                format!("GET / HTTP/1.1\r\nHost: h\r\nA: {}\r\n\r\n", "b".repeat(HEAD_LIMIT)),
+                HeadError::TooLarge,
+            ),
+            (format!("GET / HTTP/1.1\r\nHost: h\r\n{}\r\n", "A: b\r\n".repeat(101)), HeadError::TooLarge),
+        ] {
+            assert_eq!(parse(&text), Err(error));
+            let read = Request::parse(text.as_bytes(), &mut |found| found == error);
+            let (request, size) = read.unwrap().unwrap();
+            assert_eq!((request.method.as_str(), request.only("host"), size), ("GET", Some("h"), text.len()));
+        }
+        let endless = vec![b'a'; PARDONED_LIMIT];
+        assert_eq!(Request::parse(&endless, &mut |_| true), Err(HeadError::TooLarge));
     }
 
     #[test]
@@ -195,10 +245,11 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
-            let _ = Request::parse(&bytes);
+            let _ = Request::parse(&bytes, &mut |_| true);
             let _ = percent_decode(&String::from_utf8_lossy(&bytes));
             let headed = [b"GET / HTTP/1.1\r\n", &bytes[..], b"\r\n\r\n"].concat();
-            let _ = Request::parse(&headed);
+            let _ = Request::parse(&headed, &mut |_| false);
+            prop_assert!(Request::parse(&headed, &mut |_| true).is_ok_and(|read| read.is_some()));
         }
 
         #[test]

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::event::{EventKind, Level};
 use super::kernel::monotonic_ns;
 use super::peer::Peer;
+use super::traffic::Quantity;
 
 /// Above this many unsent bytes the gateway stops reading from a client.
 const OUTPUT_HIGH: usize = 128 * 1024;
@@ -160,6 +161,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
         if buffer.filled().is_empty() {
             return Poll::Ready(Ok(Turn::Eof));
         }
+        self.peer.count(Quantity::BytesReceived, buffer.filled().len() as u64);
         if self.input.is_empty() && self.input.capacity() > KEEP {
             self.input = BytesMut::new();
         }
@@ -177,6 +179,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
             }
             self.output.advance(count);
             self.written += count as u64;
+            self.peer.count(Quantity::BytesSent, count as u64);
             self.flushed = false;
             if self.output.is_empty() && self.output.capacity() > KEEP {
                 self.output = BytesMut::new();

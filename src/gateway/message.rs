@@ -1,12 +1,17 @@
-//! Frames to messages: fragmentation, UTF-8 and Close bodies (RFC 6455 sections 5.4, 5.5.1, 7.4).
+//! Frames to messages: fragmentation, compression, UTF-8 and Close bodies (RFC 6455 sections 5.4, 5.5.1,
+//! 7.4, RFC 7692).
 
-use super::frame::{Frame, Opcode, Violation};
+use super::deflate::{InflateError, inflate};
+use super::frame::{Frame, Opcode, PARDONED_LIMIT};
+use super::offence::{Offence, insist};
 
 /// What a peer said, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// A text message.
     Text(String),
+    /// A text message that is not UTF-8, pardoned.
+    BadText(Vec<u8>),
     /// A binary message.
     Binary(Vec<u8>),
     /// A ping and its payload.
@@ -17,82 +22,157 @@ pub enum Message {
     Close(Option<u16>),
 }
 
+/// Says whether an offence passes.
+type Pardon<'a> = &'a mut dyn FnMut(Offence) -> bool;
+
 /// Puts the fragments of one connection together.
 #[derive(Debug)]
 pub struct Assembler {
     limit: usize,
-    partial: Option<(Opcode, Vec<u8>)>,
+    partial: Option<Partial>,
+    /// A control frame without FIN, where that is pardoned.
+    control: Option<(Opcode, Vec<u8>)>,
+}
+
+#[derive(Debug)]
+struct Partial {
+    opcode: Opcode,
+    compressed: bool,
+    data: Vec<u8>,
 }
 
 impl Assembler {
     /// An assembler for messages of at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { limit, partial: None }
+        Self { limit, partial: None, control: None }
     }
 
     /// How many bytes of payload the next frame may have.
     pub fn room(&self) -> usize {
-        let held = self.partial.as_ref().map_or(0, |(_, data)| data.len());
+        let held = self.partial.as_ref().map_or(0, |partial| partial.data.len());
         // Control frames may come between fragments, whatever is left for data.
-        (self.limit - held).max(125)
+        self.limit.saturating_sub(held).max(125)
     }
 
     /// Takes a frame; gives the message that it completes.
     ///
     /// # Errors
-    /// What the frame breaks, in this place of the stream.
-    pub fn push(&mut self, frame: Frame) -> Result<Option<Message>, Violation> {
-        match frame.opcode {
-            Opcode::Ping => Ok(Some(Message::Ping(frame.payload))),
-            Opcode::Pong => Ok(Some(Message::Pong(frame.payload))),
-            Opcode::Close => close_code(&frame.payload).map(|code| Some(Message::Close(code))),
-            Opcode::Continuation => {
-                let (opcode, mut data) = self.partial.take().ok_or(Violation::NothingToContinue)?;
-                data.extend_from_slice(&frame.payload);
-                self.hold_or_finish(frame.fin, opcode, data)
+    /// What the frame breaks, in this place of the stream, and is not pardoned.
+    pub fn push(&mut self, frame: Frame, pardon: Pardon<'_>) -> Result<Option<Message>, Offence> {
+        let Frame { fin, opcode, compressed, payload } = frame;
+        match opcode {
+            Opcode::Ping | Opcode::Pong | Opcode::Close => self.push_control(fin, opcode, payload, pardon),
+            Opcode::Continuation => self.push_continuation(fin, payload, pardon),
+            _ => {
+                let fits = self.partial.is_none();
+                insist(fits, Offence::Interleaved, pardon)?;
+                let data = Partial { opcode, compressed, data: payload };
+                match fin {
+                    true => self.finish(data, pardon).map(Some),
+                    false => self.hold(data, pardon),
+                }
             }
-            Opcode::Text | Opcode::Binary if self.partial.is_some() => Err(Violation::Interleaved),
-            opcode => self.hold_or_finish(frame.fin, opcode, frame.payload),
         }
     }
 
-    fn hold_or_finish(
+    fn push_control(
         &mut self,
         fin: bool,
         opcode: Opcode,
-        data: Vec<u8>,
-    ) -> Result<Option<Message>, Violation> {
-        if data.len() > self.limit {
-            return Err(Violation::TooBig);
-        }
+        payload: Vec<u8>,
+        pardon: Pardon<'_>,
+    ) -> Result<Option<Message>, Offence> {
         if !fin {
-            self.partial = Some((opcode, data));
+            self.control = Some((opcode, payload));
             return Ok(None);
         }
         match opcode {
-            Opcode::Text => match String::from_utf8(data) {
-                Ok(text) => Ok(Some(Message::Text(text))),
-                Err(_) => Err(Violation::NotUtf8),
-            },
-            _ => Ok(Some(Message::Binary(data))),
+            Opcode::Ping => Ok(Some(Message::Ping(payload))),
+            Opcode::Pong => Ok(Some(Message::Pong(payload))),
+            _ => close_code(&payload, pardon).map(|code| Some(Message::Close(code))),
         }
+    }
+
+    fn push_continuation(
+        &mut self,
+        fin: bool,
+        payload: Vec<u8>,
+        pardon: Pardon<'_>,
+    ) -> Result<Option<Message>, Offence> {
+        if let Some((opcode, mut data)) = self.control.take() {
+            data.extend_from_slice(&payload);
+            insist(data.len() <= self.limit, Offence::TooBig, pardon)?;
+            return self.push_control(fin, opcode, data, pardon);
+        }
+        let whole = match self.partial.take() {
+            Some(mut partial) => {
+                partial.data.extend_from_slice(&payload);
+                partial
+            }
+            None => {
+                insist(false, Offence::NothingToContinue, pardon)?;
+                let text = fin && std::str::from_utf8(&payload).is_ok();
+                let opcode = if text { Opcode::Text } else { Opcode::Binary };
+                Partial { opcode, compressed: false, data: payload }
+            }
+        };
+        if fin { self.finish(whole, pardon).map(Some) } else { self.hold(whole, pardon) }
+    }
+
+    fn hold(&mut self, partial: Partial, pardon: Pardon<'_>) -> Result<Option<Message>, Offence> {
+        self.bound(&partial, pardon)?;
+        self.partial = Some(partial);
+        Ok(None)
+    }
+
+    fn finish(&self, whole: Partial, pardon: Pardon<'_>) -> Result<Message, Offence> {
+        self.bound(&whole, pardon)?;
+        let data = match whole.compressed {
+            false => whole.data,
+            true => match self.inflate(&whole.data, pardon)? {
+                Some(data) => data,
+                None => return Ok(Message::Binary(whole.data)),
+            },
+        };
+        if whole.opcode != Opcode::Text {
+            return Ok(Message::Binary(data));
+        }
+        String::from_utf8(data).map(Message::Text).or_else(|error| {
+            insist(false, Offence::NotUtf8, pardon)?;
+            Ok(Message::BadText(error.into_bytes()))
+        })
+    }
+
+    /// `None` for what can't be inflated, and is pardoned.
+    fn inflate(&self, data: &[u8], pardon: Pardon<'_>) -> Result<Option<Vec<u8>>, Offence> {
+        let mut inflated = inflate(data, self.limit);
+        if inflated == Err(InflateError::TooBig) && pardon(Offence::TooBig) {
+            inflated = inflate(data, self.limit.max(PARDONED_LIMIT));
+        }
+        match inflated {
+            Ok(data) => Ok(Some(data)),
+            Err(InflateError::TooBig) => Err(Offence::TooBig),
+            Err(InflateError::Corrupt) => insist(false, Offence::BadDeflate, pardon).map(|()| None),
+        }
+    }
+
+    fn bound(&self, partial: &Partial, pardon: Pardon<'_>) -> Result<(), Offence> {
+        let size = partial.data.len();
+        insist(size <= self.limit, Offence::TooBig, pardon)?;
+        if size > self.limit.max(PARDONED_LIMIT) { Err(Offence::TooBig) } else { Ok(()) }
     }
 }
 
 /// The code of a Close body; `None` for an empty one.
-fn close_code(body: &[u8]) -> Result<Option<u16>, Violation> {
+fn close_code(body: &[u8], pardon: Pardon<'_>) -> Result<Option<u16>, Offence> {
     match body {
         [] => Ok(None),
-        [_] => Err(Violation::ShortClose),
+        [_] => insist(false, Offence::ShortClose, pardon).map(|()| None),
         [high, low, reason @ ..] => {
             let code = u16::from_be_bytes([*high, *low]);
-            if !may_be_sent(code) {
-                return Err(Violation::BadCloseCode);
-            }
-            match std::str::from_utf8(reason) {
-                Ok(_) => Ok(Some(code)),
-                Err(_) => Err(Violation::NotUtf8),
-            }
+            insist(may_be_sent(code), Offence::BadCloseCode, pardon)?;
+            insist(std::str::from_utf8(reason).is_ok(), Offence::BadCloseReason, pardon)?;
+            Ok(Some(code))
         }
     }
 }
@@ -103,56 +183,5 @@ fn may_be_sent(code: u16) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame(fin: bool, opcode: Opcode, payload: &[u8]) -> Frame {
-        Frame { fin, opcode, payload: payload.to_vec() }
-    }
-
-    #[test]
-    fn fragments_become_one_message_with_control_frames_between() {
-        let mut assembler = Assembler::new(100);
-        // A code point split over two fragments is valid text.
-        let text = "aé".as_bytes();
-        assert_eq!(assembler.push(frame(false, Opcode::Text, &text[..2])), Ok(None));
-        let ping = assembler.push(frame(true, Opcode::Ping, b"p"));
-        assert_eq!(ping, Ok(Some(Message::Ping(b"p".to_vec()))));
-        let done = assembler.push(frame(true, Opcode::Continuation, &text[2..]));
-        assert_eq!(done, Ok(Some(Message::Text("aé".to_owned()))));
-    }
-
-    #[test]
-    fn broken_sequences() {
-        let mut fresh = Assembler::new(10);
-        let lone = fresh.push(frame(true, Opcode::Continuation, b""));
-        assert_eq!(lone, Err(Violation::NothingToContinue));
-        fresh.push(frame(false, Opcode::Binary, b"12345678")).unwrap();
-        let inside = fresh.push(frame(true, Opcode::Text, b""));
-        assert_eq!(inside, Err(Violation::Interleaved));
-        let grown = fresh.push(frame(true, Opcode::Continuation, b"123"));
-        assert_eq!(grown, Err(Violation::TooBig));
-    }
-
-    #[test]
-    fn bad_utf8_is_refused() {
-        for bytes in [&[0xC0, 0xAF][..], &[0xED, 0xA0, 0x80], &[0xE2, 0x82], &[0xFF]] {
-            let text = Assembler::new(10).push(frame(true, Opcode::Text, bytes));
-            assert_eq!(text, Err(Violation::NotUtf8));
-            let reason = [&[0x03, 0xE8], bytes].concat();
-            assert_eq!(close_code(&reason), Err(Violation::NotUtf8));
-        }
-    }
-
-    #[test]
-    fn close_bodies() {
-        assert_eq!(close_code(b""), Ok(None));
-        assert_eq!(close_code(b"\x03"), Err(Violation::ShortClose));
-        for good in [1000, 1001, 1003, 1007, 1011, 1014, 3000, 4999] {
-            assert_eq!(close_code(&u16::to_be_bytes(good)), Ok(Some(good)));
-        }
-        for bad in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
-            assert_eq!(close_code(&u16::to_be_bytes(bad)), Err(Violation::BadCloseCode));
-        }
-    }
-}
+#[path = "message_tests.rs"]
+mod tests;

@@ -4,6 +4,10 @@ use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts
 
 use super::event::EventKind;
 use super::fault::FaultKind;
+use super::traffic::Quantity;
+
+const BYTES_RECEIVED: &str = "Bytes received: TCP payload, or plaintext where there is TLS.";
+const BYTES_SENT: &str = "Bytes sent: TCP payload, or plaintext where there is TLS.";
 
 /// What the gateway counts.
 pub struct Metrics {
@@ -18,7 +22,11 @@ pub struct Metrics {
     closes_received: IntCounterVec,
     heartbeats_missed: IntCounter,
     idle: IntCounter,
-    violations: IntCounter,
+    bytes_received: IntCounter,
+    bytes_sent: IntCounter,
+    frames_received: IntCounter,
+    messages_received: IntCounter,
+    offences: IntCounterVec,
     faults: IntGaugeVec,
 }
 
@@ -39,7 +47,13 @@ impl Metrics {
             heartbeats_missed: build
                 .counter("heartbeats_missed_total", "Pings that stayed unanswered for too long."),
             idle: build.counter("idle_total", "Clients that sent no data message for too long."),
-            violations: build.counter("violations_total", "Clients closed for breaking the protocol."),
+            bytes_received: build.counter("bytes_received_total", BYTES_RECEIVED),
+            bytes_sent: build.counter("bytes_sent_total", BYTES_SENT),
+            frames_received: build
+                .counter("frames_received_total", "Frames received, control frames and refused ones too."),
+            messages_received: build
+                .counter("messages_received_total", "Text and binary messages received whole."),
+            offences: build.counters("offences_total", "Things that clients did wrong.", "offence"),
             faults: build.gauges("fault_active", "1 while the fault is on.", "fault"),
             registry,
         }
@@ -62,9 +76,22 @@ impl Metrics {
             }
             EventKind::HeartbeatMissed { .. } => self.heartbeats_missed.inc(),
             EventKind::Idle => self.idle.inc(),
-            EventKind::Violation { .. } => self.violations.inc(),
+            EventKind::Offence { offence } => {
+                self.offences.with_label_values(&[offence.name()]).inc();
+            }
             _ => {}
         }
+    }
+
+    /// Counts what went over a connection.
+    pub fn traffic(&self, quantity: Quantity, count: u64) {
+        let counter = match quantity {
+            Quantity::BytesReceived => &self.bytes_received,
+            Quantity::BytesSent => &self.bytes_sent,
+            Quantity::FramesReceived => &self.frames_received,
+            Quantity::MessagesReceived => &self.messages_received,
+        };
+        counter.inc_by(count);
     }
 
     /// Changes the number of open connections.

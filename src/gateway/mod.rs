@@ -20,7 +20,10 @@
 
 mod accept;
 mod answer;
+mod arrival;
 mod control;
+mod damage;
+mod deflate;
 mod duration;
 mod ending;
 mod error;
@@ -31,15 +34,18 @@ mod handle;
 mod heartbeat;
 mod http;
 mod kernel;
+mod leak;
 mod link;
 mod log;
 mod message;
 mod metrics;
+mod offence;
 mod peer;
 mod session;
 mod settings;
 mod shared;
 mod tls;
+mod traffic;
 mod upgrade;
 
 #[cfg(test)]
@@ -51,4 +57,5 @@ pub use event::{Event, EventKind, Level, Payload};
 pub use fault::{Fault, FaultError, FaultKind, catalogue};
 pub use handle::{Handle, LogReader, start};
 pub use kernel::monotonic_ns;
-pub use settings::{ApplicationHeartbeat, MESSAGE_LIMIT, Settings, TlsSettings, Token};
+pub use offence::{Offence, OffenceGroup, Scope};
+pub use settings::{ApplicationHeartbeat, MESSAGE_LIMIT, MESSAGE_LIMIT_MAX, Settings, TlsSettings, Token};

@@ -6,12 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
+use super::arrival::Turn;
 use super::event::EventKind;
 use super::fault::{FaultKind, FaultSet};
 use super::kernel::monotonic_ns;
+use super::offence::Offence;
 use super::settings::Settings;
 use super::shared::Shared;
+use super::traffic::{Quantity, Traffic};
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,14 +48,18 @@ pub struct Peer {
     pub address: SocketAddr,
     /// When it was accepted, in nanoseconds of `CLOCK_MONOTONIC`.
     pub accepted_ns: u64,
-    /// It is the K-th one of the fault `refuse_every`.
-    pub refused: bool,
+    /// What counting faults have in store for it.
+    pub turn: Turn,
     /// The faults that were on when it was accepted.
     pub faults: Arc<FaultSet>,
+    /// Cancelled when the gateway crashes.
+    pub crash: CancellationToken,
     /// The gateway it belongs to.
     pub shared: Arc<Shared>,
     /// How it does.
     pub vitals: Vitals,
+    /// What went over it.
+    pub traffic: Traffic,
     dismissed: Notify,
     phase: AtomicU8,
 }
@@ -61,18 +69,21 @@ impl Peer {
     pub fn new(
         id: u64,
         address: SocketAddr,
-        refused: bool,
+        turn: Turn,
         faults: Arc<FaultSet>,
+        crash: CancellationToken,
         shared: Arc<Shared>,
     ) -> Self {
         Self {
             id,
             address,
             accepted_ns: monotonic_ns(),
-            refused,
+            turn,
             faults,
+            crash,
             shared,
             vitals: Vitals::default(),
+            traffic: Traffic::default(),
             dismissed: Notify::new(),
             phase: AtomicU8::new(Phase::Accepted as u8),
         }
@@ -97,6 +108,19 @@ impl Peer {
             _ => {}
         }
         shared.log.push(Some((self.id, self.address)), at, event);
+    }
+
+    /// Notes, with the faults that concern it now, what the client did wrong at `at`, in nanoseconds
+    /// of `CLOCK_MONOTONIC`, or now.
+    pub fn offend(&self, at: Option<u64>, offence: Offence, faults: &FaultSet) {
+        self.log_at(at, EventKind::Offence { offence });
+        self.shared.blame(self.id, offence, faults);
+    }
+
+    /// Counts what went over this connection.
+    pub fn count(&self, quantity: Quantity, count: u64) {
+        self.traffic.add(quantity, count);
+        self.shared.metrics.traffic(quantity, count);
     }
 
     /// Whether a fault was on when the connection was accepted.

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use super::fault::Fault;
 
-/// The largest message that the gateway takes, in bytes; a larger one is closed with 1009.
+/// The largest message that the gateway takes where nothing else is set, in bytes.
 pub const MESSAGE_LIMIT: usize = 64 * 1024;
+
+/// The largest limit that can be set, in bytes: a client may fill so much of the gateway's memory.
+pub const MESSAGE_LIMIT_MAX: usize = 16 * 1024 * 1024;
 
 /// The settings of a gateway. The default is a healthy one on a free loopback port, without TLS,
 /// token, hello or control API.
@@ -43,6 +46,15 @@ pub struct Settings {
     pub close_timeout: Duration,
     /// How long a client may take for its TLS handshake, and again for its upgrade request.
     pub handshake_timeout: Duration,
+    /// The largest message that is taken, in bytes, inflated or not; a larger one is closed with 1009.
+    /// At most [`MESSAGE_LIMIT_MAX`].
+    pub message_limit: usize,
+    /// Speak the dialect `json`: objects with a `type`, errors as messages. Otherwise every message is
+    /// echoed as it came.
+    pub json: bool,
+    /// Accept permessage-deflate (RFC 7692) where it is offered. What the gateway sends stays
+    /// uncompressed.
+    pub deflate: bool,
     /// The faults that are on from the start.
     pub faults: Vec<Fault>,
     /// How many events the log keeps.
@@ -66,6 +78,9 @@ impl Default for Settings {
             idle_timeout: None,
             close_timeout: Duration::from_secs(2),
             handshake_timeout: Duration::from_secs(10),
+            message_limit: MESSAGE_LIMIT,
+            json: false,
+            deflate: false,
             faults: Vec::new(),
             log_capacity: 65_536,
         }

@@ -4,16 +4,21 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::arrival::Arrivals;
+use super::damage::Damage;
 use super::event::EventKind;
 use super::fault::{Fault, FaultError, FaultKind, FaultSet, lacks};
 use super::kernel::monotonic_ns;
+use super::leak::Leaks;
 use super::log::Log;
 use super::metrics::Metrics;
+use super::offence::{Offence, covers};
 use super::peer::{Peer, Phase};
 use super::settings::Settings;
 use super::tls::Identity;
@@ -34,7 +39,9 @@ pub struct Shared {
     pub cut: CancellationToken,
     faults: watch::Sender<Arc<FaultSet>>,
     started: Instant,
-    refuse_counter: AtomicU64,
+    arrivals: Arrivals,
+    leaks: Mutex<Leaks>,
+    damage: Damage,
     peers: Mutex<BTreeMap<u64, Arc<Peer>>>,
     last_id: AtomicU64,
 }
@@ -51,7 +58,9 @@ impl Shared {
             cut: CancellationToken::new(),
             faults: watch::Sender::default(),
             started: Instant::now(),
-            refuse_counter: AtomicU64::new(0),
+            arrivals: Arrivals::default(),
+            leaks: Mutex::default(),
+            damage: Damage::default(),
             peers: Mutex::default(),
             last_id: AtomicU64::new(0),
         }
@@ -81,15 +90,12 @@ impl Shared {
         let kind = fault.kind();
         // A value made in code may be one that the text form refuses.
         kind.with_value(fault.value().as_deref())?;
-        if let Some(lacks) = lacks(kind, &self.settings) {
+        if let Some(lacks) = lacks(&fault, &self.settings) {
             let name = kind.name();
             return Err(FaultError::NoEffect { name, lacks });
         }
         if let Some(identity) = &self.identity {
             identity.prepare(&fault)?;
-        }
-        if kind == FaultKind::RefuseEvery {
-            self.refuse_counter.store(0, Ordering::Relaxed);
         }
         let text = fault.to_string();
         // What is counted from the switch begins at the moment that the log tells.
@@ -105,6 +111,7 @@ impl Shared {
         let was_on =
             self.faults.send_if_modified(|faults| faults.has(kind) && Arc::make_mut(faults).remove(kind));
         if was_on {
+            self.mend(kind);
             self.metrics.fault(kind, false);
             self.record(EventKind::FaultCleared { fault: kind.name() });
         }
@@ -121,12 +128,12 @@ impl Shared {
     /// Takes a new connection in, with the faults that are on now.
     pub fn enter(self: &Arc<Self>, address: SocketAddr) -> Arc<Peer> {
         let faults = self.faults();
-        let refused = faults.number(FaultKind::RefuseEvery).is_some_and(|every| {
-            let count = self.refuse_counter.fetch_add(1, Ordering::Relaxed) + 1;
-            count.is_multiple_of(u64::from(every.get()))
-        });
+        let now = Instant::now();
+        let mut turn = self.arrivals.next(&faults, now);
+        let crash = self.damage.join(now);
+        turn.refused |= crash.is_none();
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let peer = Arc::new(Peer::new(id, address, refused, faults, self.clone()));
+        let peer = Arc::new(Peer::new(id, address, turn, faults, crash.unwrap_or_default(), self.clone()));
         lock(&self.peers).insert(peer.id, peer.clone());
         self.metrics.open(1);
         peer.log(EventKind::Accepted);
@@ -138,9 +145,56 @@ impl Shared {
         lock(&self.peers).remove(&peer.id);
         self.metrics.open(-1);
         if peer.phase() == Phase::Open {
-            self.metrics.sessions(-1);
+            self.end_session();
         }
         peer.log(EventKind::TcpClosed { reset });
+    }
+
+    /// Counts a session that ended, unless a leak is on.
+    fn end_session(&self) {
+        // The switch is looked at under the lock: what leaks after it was switched off would stay.
+        let mut leaks = lock(&self.leaks);
+        let faults = self.faults();
+        if let Some(kib) = faults.number(FaultKind::MemoryLeaked) {
+            leaks.keep(usize::try_from(kib.get()).unwrap_or(usize::MAX).saturating_mul(1024));
+        }
+        if faults.has(FaultKind::SessionsLeaked) {
+            leaks.sessions += 1;
+        } else {
+            self.metrics.sessions(-1);
+        }
+    }
+
+    /// Ends what a fault left behind that was switched off.
+    fn mend(&self, kind: FaultKind) {
+        match kind {
+            FaultKind::SessionsLeaked => {
+                let leaked = std::mem::take(&mut lock(&self.leaks).sessions);
+                self.metrics.sessions(-leaked);
+            }
+            FaultKind::MemoryLeaked => lock(&self.leaks).free(),
+            FaultKind::MalformedCrash => self.damage.restart(),
+            FaultKind::MalformedHurts => self.damage.heal(),
+            _ => {}
+        }
+    }
+
+    /// Lets all others suffer for what a client did wrong, where a fault says so.
+    pub fn blame(&self, connection: u64, offence: Offence, faults: &FaultSet) {
+        if covers(faults, FaultKind::MalformedHurts, offence) {
+            self.damage.hurt(connection, Instant::now());
+        }
+    }
+
+    /// Resets all connections, like a process that dies and is started again.
+    pub fn crash(&self) {
+        self.record(EventKind::Crashed);
+        self.damage.crash(Instant::now());
+    }
+
+    /// How much later the pongs of a connection come for another one's offence.
+    pub fn slowed_by_offence(&self, connection: u64) -> Duration {
+        self.damage.delay(connection, Instant::now())
     }
 
     /// The connections that are open now, the oldest first.

@@ -4,44 +4,39 @@ use std::io;
 
 use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
-use super::answer::{Answer, answer};
-use super::ending::{End, hold, pause};
+use super::answer::{Answer, answer, deflate_agreed};
+use super::ending::{End, FAULT_CAP, hold, pause};
 use super::event::EventKind;
 use super::fault::FaultKind;
-use super::http::{HEAD_LIMIT, HeadError, Request};
+use super::http::{PARDONED_LIMIT, Request};
 use super::link::{Link, Turn};
+use super::offence::{Conduct, Offence, conduct};
 use super::peer::Peer;
 
 /// Where the header bomb stops by itself.
 const BOMB_SIZE: usize = 64 * 1024 * 1024;
 
-/// Upgrades a connection. The 101 may still be in `link.output`, so that the first frame can go out
-/// together with it.
+/// Upgrades a connection; `true` when its messages may be compressed. The 101 may still be in
+/// `link.output`, so that the first frame can go out together with it.
 ///
 /// # Errors
 /// How the connection must end, when it was not upgraded.
 pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     link: &mut Link<'_, S>,
     peer: &Peer,
-) -> Result<(), End> {
-    let limit = peer.shared.settings.handshake_timeout;
-    let request = match timeout(limit, read_request(link)).await {
-        Err(_) => return Err(refuse(link, &Answer::refusal(408, "no request came")).await),
-        Ok(Err(end)) => return Err(end),
-        Ok(Ok(Err(error))) => {
-            let refusal = Answer::refusal(error.status(), &error.to_string());
-            return Err(refuse(link, &refusal).await);
-        }
-        Ok(Ok(Ok(request))) => request,
-    };
+) -> Result<bool, End> {
+    let request = read_request(link, peer).await?;
     peer.log(EventKind::RequestRead);
     instead_of_answer(link, peer).await?;
-    let answer = answer(&request, &peer.shared.settings, &peer.faults);
+    let answer = judge(link, peer, &request).await?;
     link.set_pace(peer.faults.duration(FaultKind::UpgradeDrip));
     if answer.status != 101 {
         return Err(refuse(link, &answer).await);
+    }
+    if !peer.turn.delay.is_zero() {
+        pause(link, peer.turn.delay).await?;
     }
     answer.write(&mut link.output);
     if peer.has(FaultKind::UpgradeCut) {
@@ -54,24 +49,100 @@ pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
         link.send().await?;
     }
     link.set_pace(None);
-    Ok(())
+    Ok(deflate_agreed(&request, &peer.shared.settings).is_some())
 }
 
+/// Reads the request, within its time.
 async fn read_request<S: AsyncRead + AsyncWrite + Unpin>(
     link: &mut Link<'_, S>,
-) -> Result<Result<Request, HeadError>, End> {
+    peer: &Peer,
+) -> Result<Request, End> {
+    let mut pardons = Pardons::new(peer);
+    let mut until = Instant::now() + peer.shared.settings.handshake_timeout.min(FAULT_CAP);
     loop {
-        match Request::parse(&link.input) {
-            Err(error) => return Ok(Err(error)),
+        match Request::parse(&link.input, &mut |error| pardons.pardon(error.offence())) {
+            Err(error) => {
+                let answer = Answer::refusal(error.status(), &error.to_string());
+                return Err(offended(link, peer, error.offence(), answer).await);
+            }
             Ok(Some((request, size))) => {
                 link.input.advance(size);
-                return Ok(Ok(request));
+                return Ok(request);
             }
             Ok(None) => {}
         }
-        if link.turn(HEAD_LIMIT).await? == Turn::Eof {
-            return Err(End::PeerGone { reset: false });
+        match timeout_at(until, link.turn(PARDONED_LIMIT)).await {
+            Ok(turn) => match turn? {
+                Turn::Eof => return Err(End::PeerGone { reset: false }),
+                Turn::Read | Turn::Wrote => {}
+            },
+            Err(_) if pardons.pardon(Offence::SlowHeader) => until += FAULT_CAP,
+            Err(_) => {
+                let answer = Answer::refusal(408, "no request came");
+                return Err(offended(link, peer, Offence::SlowHeader, answer).await);
+            }
         }
+    }
+}
+
+async fn judge<S: AsyncRead + AsyncWrite + Unpin>(
+    link: &mut Link<'_, S>,
+    peer: &Peer,
+    request: &Request,
+) -> Result<Answer, End> {
+    if peer.turn.throttled {
+        return Ok(Answer::throttled());
+    }
+    let mut pardons = Pardons::new(peer);
+    let judged = answer(request, &peer.shared.settings, &peer.faults, &mut |offence| pardons.pardon(offence));
+    match judged {
+        Ok(answer) => Ok(answer),
+        Err((offence, answer)) => {
+            link.set_pace(peer.faults.duration(FaultKind::UpgradeDrip));
+            Err(offended(link, peer, offence, answer).await)
+        }
+    }
+}
+
+/// Which offences a fault takes as good, each noted once.
+struct Pardons<'a> {
+    peer: &'a Peer,
+    given: Vec<Offence>,
+}
+
+impl<'a> Pardons<'a> {
+    fn new(peer: &'a Peer) -> Self {
+        Self { peer, given: Vec::new() }
+    }
+
+    fn pardon(&mut self, offence: Offence) -> bool {
+        let faults = &self.peer.faults;
+        let pardoned = conduct(faults, offence) == Conduct::Accept;
+        if pardoned && !self.given.contains(&offence) {
+            self.given.push(offence);
+            self.peer.offend(None, offence, faults);
+        }
+        pardoned
+    }
+}
+
+/// Refuses an offence with `answer`, or does what a fault does instead.
+async fn offended<S: AsyncRead + AsyncWrite + Unpin>(
+    link: &mut Link<'_, S>,
+    peer: &Peer,
+    offence: Offence,
+    answer: Answer,
+) -> End {
+    peer.offend(None, offence, &peer.faults);
+    match conduct(&peer.faults, offence) {
+        Conduct::Crash => {
+            peer.shared.crash();
+            End::Reset
+        }
+        Conduct::Hang => hold(link, peer).await,
+        Conduct::Error => refuse(link, &Answer::refusal(500, "failed by a fault that is switched on")).await,
+        Conduct::WrongCode => refuse(link, &Answer::refusal(200, "a fault that is switched on")).await,
+        Conduct::Refuse | Conduct::Accept => refuse(link, &answer).await,
     }
 }
 

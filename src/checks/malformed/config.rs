@@ -66,9 +66,9 @@ pub struct Malformed {
     pub pong_timeout: Span,
     /// The most time between two samples of the bystander.
     pub bystander_every: Span,
-    /// How long a client that does not read may stay, by the dialect's promise.
+    /// How long a client that does not read may stay, by the dialect's promise. No config can set it.
     #[serde(skip)]
-    pub(in crate::checks) window: Option<Duration>,
+    pub window: Option<Duration>,
     /// An assertion that is left out: the tests' way to show that each is needed. No config can set it.
     #[serde(skip)]
     pub without: Option<Assertion>,

@@ -1,11 +1,19 @@
 //! Which faults could never show on a gateway, and why.
 
-use super::FaultKind;
+use super::{Fault, FaultKind};
+use crate::gateway::offence::{Offence, OffenceGroup, Scope};
 use crate::gateway::settings::{Settings, TlsSettings};
 
 /// What a gateway with these settings lacks for a fault; `None` when the fault can show.
-pub fn lacks(kind: FaultKind, settings: &Settings) -> Option<&'static str> {
+pub fn lacks(fault: &Fault, settings: &Settings) -> Option<&'static str> {
     use FaultKind as K;
+    if let Some(scope) = fault.get::<Scope>() {
+        // Where a part of what a fault concerns can show, it can.
+        let reasons = Offence::ALL.iter().filter(|offence| scope.covers(**offence));
+        let reasons: Option<Vec<_>> = reasons.map(|offence| never(*offence, settings)).collect();
+        return reasons.and_then(|reasons| reasons.first().copied());
+    }
+    let kind = fault.kind();
     let own_authority = matches!(settings.tls, Some(TlsSettings::SelfMade { .. }));
     let (pings, application) = (settings.heartbeat_interval, settings.application_heartbeat);
     let any_pings = pings.is_some() || application.is_some();
@@ -35,7 +43,22 @@ pub fn lacks(kind: FaultKind, settings: &Settings) -> Option<&'static str> {
             any_pings || settings.idle_timeout.is_some(),
             "cleans no zombies anyway, for want of a heartbeat or an idle timeout",
         ),
+        K::SessionsLeaked => (settings.control.is_some(), "has no control API whose /metrics could show it"),
         _ => return None,
+    };
+    (!there).then_some(lacks)
+}
+
+/// Why a gateway with these settings takes nothing for this offence.
+fn never(offence: Offence, settings: &Settings) -> Option<&'static str> {
+    let (there, lacks) = match offence {
+        Offence::ForeignOrigin => (!settings.origins.is_empty(), "accepts any origin anyway"),
+        Offence::NoToken | Offence::BadToken => (settings.token.is_some(), "asks for no token"),
+        Offence::BadDeflate => (settings.deflate, "does not speak permessage-deflate"),
+        other => match other.group() {
+            OffenceGroup::Application | OffenceGroup::Flood => (settings.json, "takes any message"),
+            _ => return None,
+        },
     };
     (!there).then_some(lacks)
 }

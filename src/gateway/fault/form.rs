@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::gateway::duration::{format_duration, parse_duration};
+use crate::gateway::offence::Scope;
 
 /// How a fault's value is written: a word for the list of faults, a hint for who got it wrong, a
 /// reader, a writer, and what stands in when no value is given.
@@ -33,6 +34,14 @@ pub const COUNT: Form<NonZeroU32> = Form {
     word: "K",
     hint: "K, at least 1",
     read: |text| text.parse().ok(),
+    write: ToString::to_string,
+    default: None,
+};
+pub const KIB: Form<NonZeroU32> = Form { word: "KIB", hint: "KIB, at least 1", ..COUNT };
+pub const KIND: Form<Scope> = Form {
+    word: "KIND",
+    hint: "KIND, such as any, framing or not_utf8",
+    read: Scope::parse,
     write: ToString::to_string,
     default: None,
 };

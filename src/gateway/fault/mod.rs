@@ -11,6 +11,7 @@ mod table;
 use std::fmt;
 use std::str::FromStr;
 
+use super::offence::{Offence, OffenceGroup};
 pub use effect::lacks;
 pub use error::FaultError;
 pub use set::FaultSet;
@@ -19,7 +20,10 @@ pub use table::{Fault, FaultKind};
 /// Where the second column of the catalogue begins.
 const COLUMN: usize = 36;
 
-/// All faults under headings, a line each: `name=VALUE  what it does`.
+/// No line of the catalogue is longer.
+const WIDTH: usize = 100;
+
+/// All faults under headings, a line each: `name=VALUE  what it does`; and what a KIND can be.
 pub fn catalogue() -> String {
     let mut text = String::new();
     let mut group = "";
@@ -32,7 +36,25 @@ pub fn catalogue() -> String {
         let usage = format!("  {}", kind.usage());
         text.push_str(&format!("{usage:<COLUMN$}{}\n", kind.help()));
     }
-    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text.push_str(&kinds());
+    text
+}
+
+/// What the value of a fault of malformed input can be.
+fn kinds() -> String {
+    let mut text = "KIND: any, a group, or one thing that a client does wrong:".to_owned();
+    for group in OffenceGroup::ALL {
+        let mut line = format!("  {:<14}", group.name());
+        for offence in Offence::ALL.iter().filter(|offence| offence.group() == *group) {
+            if line.len() + offence.name().len() > WIDTH {
+                text.push_str(&format!("\n{}", line.trim_end()));
+                line = " ".repeat(16);
+            }
+            line.push_str(&format!("{offence} "));
+        }
+        text.push_str(&format!("\n{}", line.trim_end()));
+    }
     text
 }
 
@@ -81,6 +103,7 @@ mod tests {
             Some("DURATION") => "1500ms",
             Some("URL") => "ws://example.com/other?a=b",
             Some("STATUS") => "503",
+            Some("KIND") => "framing",
             _ => "4001",
         });
         kind.with_value(value).unwrap()
@@ -111,6 +134,8 @@ mod tests {
             assert_eq!(line.trim_start(), format!("{:<34}{}", kind.usage(), kind.help()));
             assert!(kind.usage().len() < 34 && line.len() <= 100, "{line}");
         }
+        assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
+        assert!(text.contains("\n  encoding      not_utf8 bad_deflate\n"), "{text}");
         assert!(text.starts_with("Accept:\n  accept_silent  "), "{text}");
         assert!(text.contains("\nTLS:\n  tls_silent  ") && text.contains("  upgrade_drip[=DURATION]  "));
     }
@@ -127,6 +152,8 @@ mod tests {
             "accept_delay=5",
             "redirect=a\r\nb",
             "close_after_upgrade=70000",
+            "malformed_accepted",
+            "malformed_hang=everything",
         ] {
             assert!(bad.parse::<Fault>().is_err(), "{bad}");
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::error::FaultError;
 use super::form;
+use crate::gateway::offence::Scope;
 
 faults! {
     "Accept" {
@@ -100,5 +101,20 @@ faults! {
         HealthyEvicted = "healthy_evicted", "closes a healthy session (1011) each time it cleans a zombie";
         RecoveredEvicted = "recovered_evicted", "cleans who was late (40 % of the timeout) though it answered";
         SlowBesideZombies(Duration as DURATION) = "slow_beside_zombies", "delays pongs while another client is late (40 % of the timeout)";
+    }
+    "Malformed input" {
+        MalformedAccepted(Scope as KIND) = "malformed_accepted", "takes what is wrong as good: an echo, or 101 to an upgrade";
+        MalformedWrongCode(Scope as KIND) = "malformed_wrong_code", "closes with 1000, or refuses the upgrade with status 200";
+        MalformedError(Scope as KIND) = "malformed_error", "closes with 1011, or refuses the upgrade with status 500";
+        MalformedHang(Scope as KIND) = "malformed_hang", "says no word any more on that connection, and keeps it";
+        MalformedCrash(Scope as KIND) = "malformed_crash", "resets all connections, and for 2 s new ones, like a restart";
+        MalformedHurts(Scope as KIND) = "malformed_hurts", "refuses well, but all others' pongs are 1 s later for 10 s";
+    }
+    "Reconnects" {
+        ConnectSlower(Duration as DURATION) = "connect_slower", "sends each 101 since the switch so much later than the last";
+        RateLimit(NonZeroU32 as COUNT) = "rate_limit", "refuses (429) more than K new connections in a second";
+        UnstableAfter(NonZeroU32 as COUNT) = "unstable_after", "answers no ping and no message from the K-th connection on";
+        SessionsLeaked = "sessions_leaked", "still counts the sessions that ended, in /metrics";
+        MemoryLeaked(NonZeroU32 as KIB) = "memory_leaked", "keeps so much memory for each session that ends (64 MiB at most)";
     }
 }

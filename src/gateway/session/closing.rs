@@ -7,9 +7,13 @@ use tokio::time::Instant;
 
 use super::{End, FAULT_CAP, FaultKind, Opcode, Session, State, hold};
 use crate::gateway::event::EventKind;
+use crate::gateway::offence::{Offence, is_watched};
 
 /// While the gateway drains, clients get this long to answer the Close.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// How long a Close waits for its answer while a fault concerns what comes after it.
+const AFTER_CLOSE: Duration = Duration::from_millis(100);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
     pub(super) fn answer_close(&mut self, code: Option<u16>) {
@@ -22,7 +26,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         } else if let Some(delay) = self.faults.duration(FaultKind::CloseDelay) {
             let at = Instant::now() + delay.min(FAULT_CAP);
             self.state = State::Answering { at, code };
+        } else if is_watched(&self.faults, Offence::DataAfterClose) {
+            // So that the offence can show, there is time for it.
+            self.state = State::Answering { at: Instant::now() + AFTER_CLOSE, code };
         } else {
+            if !self.link.input.is_empty() {
+                self.note(Offence::DataAfterClose);
+            }
             self.send_close(code);
             self.end();
         }

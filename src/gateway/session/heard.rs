@@ -10,8 +10,10 @@ use super::application::{self, Beat};
 use super::pongs::Pong;
 use super::{FaultKind, Level, Opcode, PongFaults, Session, State};
 use crate::gateway::event::{EventKind, Payload};
-use crate::gateway::frame;
+use crate::gateway::frame::{self, Frame, Rules};
 use crate::gateway::message::Message;
+use crate::gateway::offence::Offence;
+use crate::gateway::traffic::Quantity;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
     /// Takes all whole messages that have been read.
@@ -20,45 +22,64 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         for (level, number, at) in self.link.pings_sent.drain(..) {
             self.vigil.sent(level, number, at);
         }
-        while matches!(self.state, State::Open | State::Closing { .. }) {
-            let frame = frame::decode(&mut self.link.input, self.assembler.room());
-            let message = match frame {
+        while matches!(self.state, State::Open | State::Closing { .. } | State::Answering { .. }) {
+            match self.next_frame() {
                 Ok(None) => return,
-                Ok(Some(frame)) => self.assembler.push(frame),
-                Err(violation) => Err(violation),
-            };
-            match message {
-                Ok(Some(message)) => self.take(message),
-                Ok(None) => {}
-                Err(violation) => {
-                    let what = violation.to_string();
-                    self.log_heard(EventKind::Violation { what });
-                    // Nothing that follows can be trusted: Close, and do not wait for the answer.
-                    if self.state == State::Open {
-                        self.close(violation.close_code());
-                    }
-                    self.end();
+                Ok(Some(frame)) => self.take_frame(frame),
+                Err(offence) => {
+                    self.peer.count(Quantity::FramesReceived, 1);
+                    self.refuse(offence);
                 }
             }
         }
         self.link.input.clear();
     }
 
+    fn next_frame(&mut self) -> Result<Option<Frame>, Offence> {
+        let rules = Rules { limit: self.assembler.room(), deflate: self.deflate };
+        let frame = frame::decode(&mut self.link.input, rules, &mut self.pardons.asker(&self.faults));
+        self.note_pardoned();
+        frame
+    }
+
+    fn take_frame(&mut self, frame: Frame) {
+        self.peer.count(Quantity::FramesReceived, 1);
+        if matches!(self.state, State::Answering { .. }) && !self.take_after_close() {
+            return self.pardons.end_frame();
+        }
+        let message = self.assembler.push(frame, &mut self.pardons.asker(&self.faults));
+        self.note_pardoned();
+        self.pardons.end_frame();
+        match message {
+            Ok(Some(message)) => self.take(message),
+            Ok(None) => {}
+            Err(offence) => self.refuse(offence),
+        }
+    }
+
     fn take(&mut self, message: Message) {
+        if matches!(message, Message::Text(_) | Message::BadText(_) | Message::Binary(_)) {
+            self.peer.count(Quantity::MessagesReceived, 1);
+        }
         if let Message::Close(code) = message {
             self.log_heard(EventKind::CloseReceived { code });
             return self.answer_close(code);
         }
-        if self.state != State::Open {
+        if !matches!(self.state, State::Open | State::Answering { .. }) {
             return;
         }
         let now = Instant::now();
         match message {
-            Message::Text(text) => self.take_text(&text, now),
-            Message::Binary(data) => {
-                self.vigil.data(now);
-                self.queue(Opcode::Binary, &data);
+            Message::Text(text) if self.pardons.end_message() => {
+                self.take_raw(Opcode::Text, text.as_bytes(), now)
             }
+            Message::Text(text) => self.take_text(&text, now),
+            Message::BadText(data) => {
+                self.pardons.end_message();
+                self.take_raw(Opcode::Text, &data, now);
+            }
+            Message::Binary(data) if self.pardons.end_message() => self.take_raw(Opcode::Binary, &data, now),
+            Message::Binary(data) => self.take_binary(&data, now),
             Message::Ping(payload) => self.take_ping(payload, now),
             Message::Pong(payload) => {
                 let number = <[u8; 8]>::try_from(payload.as_slice()).map(u64::from_be_bytes);
@@ -70,6 +91,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
             }
             Message::Close(_) => {}
         }
+    }
+
+    fn take_binary(&mut self, data: &[u8], now: Instant) {
+        self.take_raw(Opcode::Binary, data, now);
     }
 
     fn take_text(&mut self, text: &str, now: Instant) {
@@ -84,12 +109,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
                     self.log_heard(EventKind::ApplicationPongReceived { number });
                 }
             }
-            _ => self.queue(Opcode::Text, text.as_bytes()),
+            _ => self.echo(Opcode::Text, text.as_bytes()),
         }
+    }
+
+    /// Echoes a message, whatever it says.
+    pub(super) fn take_raw(&mut self, opcode: Opcode, data: &[u8], now: Instant) {
+        self.vigil.data(now);
+        self.echo(opcode, data);
+    }
+
+    pub(super) fn echo(&mut self, opcode: Opcode, data: &[u8]) {
+        if !self.is_mute() {
+            self.queue(opcode, data);
+        }
+    }
+
+    /// Whether a fault keeps this session from answering.
+    fn is_mute(&self) -> bool {
+        self.peer.turn.unstable && self.faults.has(FaultKind::UnstableAfter)
     }
 
     fn take_ping(&mut self, mut payload: Vec<u8>, now: Instant) {
         self.log_heard(EventKind::PingReceived { payload: Payload::new(&payload) });
+        if self.is_mute() {
+            return;
+        }
+        // One that is too long may be pardoned; the gateway's own frames are in order.
+        payload.truncate(125);
         let faults = PongFaults::of(Level::Protocol, &self.faults);
         if faults.wrong && payload.is_empty() {
             payload = b"wrong".to_vec();
@@ -108,6 +155,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
 
     fn take_application_ping(&mut self, ping: Map<String, Value>, now: Instant) {
         self.log_heard(EventKind::ApplicationPingReceived { id: application::id(&ping) });
+        if self.is_mute() {
+            return;
+        }
         let faults = PongFaults::of(Level::Application, &self.faults);
         let pong = application::pong(ping, faults.wrong);
         let event = EventKind::ApplicationPongSent { id: application::id(&pong) };
@@ -139,17 +189,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
             Level::Protocol => &self.pongs,
             Level::Application => &self.application_pongs,
         };
-        let delay = PongFaults::of(level, &self.faults).delay;
-        match self.faults.duration(FaultKind::SlowBesideZombies) {
+        let mut delay = PongFaults::of(level, &self.faults).delay;
+        if waiting.is_empty() {
             // Looking at all the others costs something: only where it matters.
-            Some(more) if !waiting.is_empty() && self.peer.shared.has_suspect_beside(self.peer.id) => {
-                delay + more.min(super::FAULT_CAP)
-            }
-            _ => delay,
+            return delay;
         }
+        let (shared, own) = (&self.peer.shared, self.peer.id);
+        if let Some(more) = self.faults.duration(FaultKind::SlowBesideZombies)
+            && shared.has_suspect_beside(own)
+        {
+            delay += more.min(super::FAULT_CAP);
+        }
+        if self.faults.has(FaultKind::MalformedHurts) {
+            delay += shared.slowed_by_offence(own);
+        }
+        delay
     }
 
-    fn log_heard(&self, event: EventKind) {
+    pub(super) fn log_heard(&self, event: EventKind) {
         self.peer.log_at(Some(self.link.read_at), event);
     }
 }

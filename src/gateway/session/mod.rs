@@ -1,11 +1,12 @@
 //! A session after the 101: echo, heartbeats, Close, and the faults of that stage.
 //!
-//! The faults of frames, the Close, heartbeats, pongs and zombies follow the switch at once, also on
-//! sessions that are open already; all others are fixed when the connection is accepted.
+//! The faults of frames, the Close, heartbeats, pongs, zombies and malformed input follow the switch at
+//! once, also on sessions that are open already; all others are fixed when the connection is accepted.
 
 mod application;
 mod closing;
 mod heard;
+mod offended;
 mod pongs;
 mod vigil;
 mod zombie;
@@ -17,25 +18,30 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use self::offended::Pardons;
 use self::pongs::{PongFaults, Pongs};
 use self::vigil::Vigil;
 use super::ending::{End, FAULT_CAP, hold};
 use super::event::{EventKind, Level};
 use super::fault::{FaultKind, FaultSet};
-use super::frame::{self, Opcode};
+use super::frame::{self, Opcode, PARDONED_LIMIT};
 use super::link::{Link, Turn};
 use super::message::Assembler;
+use super::offence::{Conduct, Offence, conduct};
 use super::peer::Peer;
-use super::settings::MESSAGE_LIMIT;
 
 /// The longest header of a client's frame: 2 bytes, an 8-byte length and the mask.
 const HEADER_MAX: usize = 14;
 const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 
-/// Runs a session to its end.
-pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<'_, S>, peer: &Peer) -> End {
+/// Runs a session to its end; `deflate` when its messages may be compressed.
+pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    link: &mut Link<'_, S>,
+    peer: &Peer,
+    deflate: bool,
+) -> End {
     let end = match instead_of_session(link, peer).await {
-        Ok(()) => Session::new(link, peer).run().await,
+        Ok(()) => Session::new(link, peer, deflate).run().await,
         Err(end) => end,
     };
     peer.vitals.leave();
@@ -85,6 +91,8 @@ struct Session<'s, 'l, S> {
     switches: watch::Receiver<Arc<FaultSet>>,
     faults: Arc<FaultSet>,
     assembler: Assembler,
+    deflate: bool,
+    pardons: Pardons,
     vigil: Vigil,
     pongs: Pongs,
     application_pongs: Pongs,
@@ -98,7 +106,7 @@ struct Session<'s, 'l, S> {
 }
 
 impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
-    fn new(link: &'s mut Link<'l, S>, peer: &'s Peer) -> Self {
+    fn new(link: &'s mut Link<'l, S>, peer: &'s Peer, deflate: bool) -> Self {
         let settings = &peer.shared.settings;
         let now = Instant::now();
         let hello_delay = peer.faults.duration(FaultKind::HelloDelay).unwrap_or_default();
@@ -108,7 +116,9 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
         Self {
             switches,
             faults,
-            assembler: Assembler::new(MESSAGE_LIMIT),
+            assembler: Assembler::new(settings.message_limit),
+            deflate,
+            pardons: Pardons::default(),
             vigil: Vigil::new(settings, now),
             pongs: Pongs::default(),
             application_pongs: Pongs::default(),
@@ -163,6 +173,10 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
     fn read_limit(&self) -> usize {
         match self.state {
             State::Ending { .. } => 0,
+            // A frame that is pardoned must come whole, too.
+            _ if conduct(&self.faults, Offence::TooBig) == Conduct::Accept => {
+                self.assembler.room().max(PARDONED_LIMIT) + HEADER_MAX
+            }
             _ => self.assembler.room() + HEADER_MAX,
         }
     }

@@ -4,13 +4,13 @@ use tokio::net::TcpStream;
 use super::client::*;
 use crate::gateway::{Fault, FaultKind, Handle, Settings, Token};
 
-async fn controlled(control_token: Option<Token>) -> Handle {
+pub async fn controlled(control_token: Option<Token>) -> Handle {
     gateway(Settings { control: Some(([127, 0, 0, 1], 0).into()), control_token, ..Settings::default() })
         .await
 }
 
 /// One request on a connection of its own: status, head and body.
-async fn ask(gateway: &Handle, line: &str, extra: &str, body: &str) -> (u16, String, String) {
+pub async fn ask(gateway: &Handle, line: &str, extra: &str, body: &str) -> (u16, String, String) {
     let address = gateway.control_address().unwrap();
     let mut client = Client::new(TcpStream::connect(address).await.unwrap());
     let length = body.len();
@@ -100,4 +100,12 @@ async fn a_token_guards_all_but_the_health() {
     assert_eq!(ask(&gateway, "GET /healthz", "", "").await.0, 200);
     let right = "Authorization: Bearer secret\r\n";
     assert_eq!(ask(&gateway, "GET /faults", right, "").await.0, 200);
+}
+
+/// One metric without labels.
+pub async fn value(gateway: &Handle, name: &str) -> i64 {
+    let (_, _, text) = ask(gateway, "GET /metrics", "", "").await;
+    let name = format!("gateprobe_gateway_{name} ");
+    let found = text.lines().find_map(|line| line.strip_prefix(&name));
+    found.unwrap_or_else(|| panic!("no {name}in {text}")).parse().unwrap()
 }

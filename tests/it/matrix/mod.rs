@@ -3,6 +3,7 @@
 
 mod handshake;
 mod heartbeat;
+mod malformed;
 mod session;
 mod zombie;
 
@@ -165,7 +166,9 @@ async fn each_fault_has_its_reason_and_the_healthy_gateway_none() {
 #[test]
 fn every_fault_of_the_gateway_has_a_row() {
     let of_sessions = [heartbeat::ROWS, zombie::ROWS].concat();
+    let of_malformed = malformed::ROWS.iter().map(|row| row.fault);
     let faults = ROWS.iter().map(|row| row.fault).chain(of_sessions.iter().map(|row| row.fault));
+    let faults = faults.chain(of_malformed);
     let rows: Vec<FaultKind> = faults.map(|fault| fault.parse::<Fault>().expect("a fault").kind()).collect();
     let missing: Vec<&str> = FaultKind::ALL
         .iter()
