@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::{
-    self, ApplicationHeartbeat, Event, Fault, Handle, LogReader, Settings, TlsSettings, Token, catalogue,
-    format_duration, parse_duration,
+    self, ApplicationHeartbeat, Event, Fault, Handle, LogReader, MESSAGE_LIMIT, MESSAGE_LIMIT_MAX, Settings,
+    TlsSettings, Token, catalogue, format_duration, parse_duration,
 };
 
 /// Run the reference gateway: a WebSocket server that does everything right, and whatever you want
@@ -77,6 +77,16 @@ pub struct Args {
     /// Close a client with 4001 that sends no text or binary message for so long
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     idle_timeout: Option<Duration>,
+    /// The largest message that is taken; a larger one is closed with 1009
+    #[arg(long, value_name = "BYTES", default_value_t = MESSAGE_LIMIT, value_parser = message_limit)]
+    message_limit: usize,
+    /// Speak the dialect `json` instead of echoing what comes: echo, ping and pong as objects, error
+    /// messages for what is wrong, 1008 after 20 of them in a second
+    #[arg(long)]
+    json: bool,
+    /// Accept permessage-deflate where it is offered; what the gateway sends stays uncompressed
+    #[arg(long)]
+    deflate: bool,
     /// Print what the gateway does as JSON lines
     #[arg(long)]
     print_log: bool,
@@ -131,6 +141,9 @@ impl Args {
                 .application_heartbeat
                 .map(|interval| ApplicationHeartbeat { interval, timeout: self.application_timeout }),
             idle_timeout: self.idle_timeout,
+            message_limit: self.message_limit,
+            json: self.json,
+            deflate: self.deflate,
             faults: self.faults,
             ..Settings::default()
         })
@@ -236,6 +249,13 @@ fn duration_or_zero(text: &str) -> anyhow::Result<Duration> {
     })
 }
 
+fn message_limit(text: &str) -> anyhow::Result<usize> {
+    match text.parse() {
+        Ok(limit) if (1..=MESSAGE_LIMIT_MAX).contains(&limit) => Ok(limit),
+        _ => bail!("want a number of bytes from 1 to {MESSAGE_LIMIT_MAX}"),
+    }
+}
+
 fn faults_help() -> String {
     format!(
         "Faults: on from the start with --fault, switched at any time with PUT and DELETE /faults/NAME of the \
@@ -249,6 +269,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::gateway::{Offence, Scope};
 
     #[derive(Debug, Parser)]
     struct Cli {
@@ -294,8 +315,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_spoken_is_set() {
+        let default = parse("").unwrap().settings().unwrap();
+        assert_eq!((default.message_limit, default.json, default.deflate), (64 * 1024, false, false));
+        let line = "--message-limit 1000 --json --deflate --fault malformed_hang=bad_json";
+        let settings = parse(line).unwrap().settings().unwrap();
+        assert_eq!((settings.message_limit, settings.json, settings.deflate), (1000, true, true));
+        let scope = Scope::One(Offence::BadJson);
+        assert_eq!(settings.faults, [Fault::MalformedHang(scope)]);
+    }
+
+    #[test]
     fn wrong_arguments_say_why() {
         for (line, why) in [
+            ("--message-limit 0", "from 1 to 16777216"),
+            ("--message-limit 16777217", "from 1 to 16777216"),
+            ("--fault malformed_hang=nonsense", "such as any, framing or not_utf8"),
             ("--fault nonsense", "accept_silent"),
             ("--fault upgrade_status=1", "STATUS, 200 to 599"),
             ("--heartbeat-interval 5", "such as 10s"),

@@ -168,7 +168,11 @@ impl Scene<'_> {
         match self.beside(samples, since).await {
             Beside::Well => None,
             Beside::Slow => {
-                let how = "the healthy connection beside it grew slow".to_owned();
+                let recovery = match self.recovery(samples).await {
+                    Some(after) => format!("was as before {:.1} s later", after.as_secs_f64()),
+                    None => "had not recovered when the run ended".to_owned(),
+                };
+                let how = format!("the healthy connection beside it grew slow, and {recovery}");
                 Some(End::Bystander(vector, how))
             }
             Beside::Gone(verdict) if Self::accuses(&verdict) => {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as StdInstant};
 
 use tokio::sync::watch::Receiver;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::config::Malformed;
@@ -16,6 +16,9 @@ use crate::dialect::{Origin, Part, Variables};
 use crate::model::{Outcome, Verdict};
 use crate::session::{Ask, Companion, Proof, Sampled, Talk, Visit};
 use crate::wire::Record;
+
+/// How long a bystander that grew slow is watched for getting well again.
+const RECOVERY: Duration = Duration::from_secs(30);
 
 /// What all connections of a run share.
 pub(super) struct Scene<'a> {
@@ -128,6 +131,25 @@ impl<'a> Scene<'a> {
             Some(Err(verdict)) => Beside::Gone(verdict),
             Some(Ok(_)) | None => Beside::Unknown,
         }
+    }
+
+    /// After a trip: how long it takes until the bystander is served as before; none where it is not, in time. A
+    /// second run that confirms the finding must not learn from a gateway that still suffers.
+    pub async fn recovery(&self, samples: &mut Receiver<Option<Sampled>>) -> Option<Duration> {
+        let began = Instant::now();
+        let recovered = async {
+            loop {
+                let well = samples.borrow_and_update().is_some_and(|sample| !sample.slow);
+                if well {
+                    return true;
+                }
+                if samples.changed().await.is_err() {
+                    return false;
+                }
+            }
+        };
+        let until = self.visit.until(Some(RECOVERY));
+        timeout_at(until, recovered).await.unwrap_or(false).then(|| began.elapsed())
     }
 
     /// What a well-behaved client says: where the gateway counts our data, an echo does too.

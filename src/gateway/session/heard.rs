@@ -73,13 +73,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
             Message::Text(text) if self.pardons.end_message() => {
                 self.take_raw(Opcode::Text, text.as_bytes(), now)
             }
+            Message::Text(text) if self.peer.shared.settings.json => self.take_json(&text, now),
             Message::Text(text) => self.take_text(&text, now),
             Message::BadText(data) => {
                 self.pardons.end_message();
                 self.take_raw(Opcode::Text, &data, now);
             }
             Message::Binary(data) if self.pardons.end_message() => self.take_raw(Opcode::Binary, &data, now),
-            Message::Binary(data) => self.take_binary(&data, now),
+            Message::Binary(data) if self.peer.shared.settings.json => self.take_unwanted_binary(&data, now),
+            Message::Binary(data) => self.take_raw(Opcode::Binary, &data, now),
             Message::Ping(payload) => self.take_ping(payload, now),
             Message::Pong(payload) => {
                 let number = <[u8; 8]>::try_from(payload.as_slice()).map(u64::from_be_bytes);
@@ -93,23 +95,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         }
     }
 
-    fn take_binary(&mut self, data: &[u8], now: Instant) {
-        self.take_raw(Opcode::Binary, data, now);
-    }
-
     fn take_text(&mut self, text: &str, now: Instant) {
         self.vigil.data(now);
         match (application::read(text), self.vigil.last(Level::Application)) {
             (Some(Beat::Ping(ping)), _) => self.take_application_ping(ping, now),
             // A client's pong is never echoed where pings are sent, whatever it answers.
-            (Some(Beat::Pong(pong)), Some(last)) => {
-                if let Some(number) = application::answered(&pong, last)
-                    && self.vigil.pong(Level::Application, number, now)
-                {
-                    self.log_heard(EventKind::ApplicationPongReceived { number });
-                }
-            }
+            (Some(Beat::Pong(pong)), Some(_)) => self.take_application_pong(&pong, now),
             _ => self.echo(Opcode::Text, text.as_bytes()),
+        }
+    }
+
+    pub(super) fn take_application_pong(&mut self, pong: &Map<String, Value>, now: Instant) {
+        if let Some(last) = self.vigil.last(Level::Application)
+            && let Some(number) = application::answered(pong, last)
+            && self.vigil.pong(Level::Application, number, now)
+        {
+            self.log_heard(EventKind::ApplicationPongReceived { number });
         }
     }
 
@@ -153,7 +154,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         self.send_pongs(now);
     }
 
-    fn take_application_ping(&mut self, ping: Map<String, Value>, now: Instant) {
+    pub(super) fn take_application_ping(&mut self, ping: Map<String, Value>, now: Instant) {
         self.log_heard(EventKind::ApplicationPingReceived { id: application::id(&ping) });
         if self.is_mute() {
             return;

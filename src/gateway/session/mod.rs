@@ -6,6 +6,7 @@
 mod application;
 mod closing;
 mod heard;
+mod json;
 mod offended;
 mod pongs;
 mod vigil;
@@ -18,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use self::json::Errors;
 use self::offended::Pardons;
 use self::pongs::{PongFaults, Pongs};
 use self::vigil::Vigil;
@@ -93,6 +95,7 @@ struct Session<'s, 'l, S> {
     assembler: Assembler,
     deflate: bool,
     pardons: Pardons,
+    errors: Errors,
     vigil: Vigil,
     pongs: Pongs,
     application_pongs: Pongs,
@@ -119,6 +122,7 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
             assembler: Assembler::new(settings.message_limit),
             deflate,
             pardons: Pardons::default(),
+            errors: Errors::default(),
             vigil: Vigil::new(settings, now),
             pongs: Pongs::default(),
             application_pongs: Pongs::default(),

@@ -8,6 +8,7 @@ mod control;
 mod counters;
 mod flapping_faults;
 mod healthy;
+mod json;
 mod malformed;
 mod malformed_faults;
 mod malformed_handshake;

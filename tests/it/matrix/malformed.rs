@@ -60,7 +60,8 @@ const ACCEPTED: &str = "fail malformed_accepted";
 
 pub const ROWS: &[Row] = &[
     // Each group taken as good.
-    row("malformed_accepted=handshake", HANDSHAKE, ACCEPTED, All),
+    row("malformed_accepted=handshake", "groups: [handshake], skip: [header_slow]", ACCEPTED, All),
+    row("malformed_accepted=slow_header", HANDSHAKE, "fail malformed_hang", Only(&["header_slow"])),
     row("malformed_accepted=framing", "groups: [framing]", ACCEPTED, All).by(Assertion::NotAccepted),
     row(
         "malformed_accepted=encoding",
