@@ -121,36 +121,42 @@ pub static VECTORS: &[Vector] = &[
     Vector {
         name: "close_body_1",
         summary: "a Close with a body of one byte",
+        autobahn: Some("7.3.2 takes 1002 or a drop; 1007 fails it"),
         shot: Shot::Session { volleys: &[frame(8, &[3]).once()], then: Then::End },
         ..CLOSE
     },
     Vector {
         name: "close_code_0",
         summary: "a Close with code 0",
+        autobahn: Some("7.9 takes 1002 or a drop; 1007 fails it"),
         shot: Shot::Session { volleys: &[close(&0_u16.to_be_bytes())], then: Then::End },
         ..CLOSE
     },
     Vector {
         name: "close_code_999",
         summary: "a Close with code 999",
+        autobahn: Some("7.9 takes 1002 or a drop; 1007 fails it"),
         shot: Shot::Session { volleys: &[close(&999_u16.to_be_bytes())], then: Then::End },
         ..CLOSE
     },
     Vector {
         name: "close_code_1004",
         summary: "a Close with code 1004, which is reserved",
+        autobahn: Some("7.9 takes 1002 or a drop; 1007 fails it"),
         shot: Shot::Session { volleys: &[close(&1_004_u16.to_be_bytes())], then: Then::End },
         ..CLOSE
     },
     Vector {
         name: "close_code_1005",
         summary: "a Close with code 1005, which must not be sent",
+        autobahn: Some("7.9 takes 1002 or a drop; 1007 fails it"),
         shot: Shot::Session { volleys: &[close(&1_005_u16.to_be_bytes())], then: Then::End },
         ..CLOSE
     },
     Vector {
         name: "close_code_1006",
         summary: "a Close with code 1006, which must not be sent",
+        autobahn: Some("7.9 takes 1002 or a drop; 1007 fails it"),
         shot: Shot::Session { volleys: &[close(&1_006_u16.to_be_bytes())], then: Then::End },
         ..CLOSE
     },
@@ -163,12 +169,14 @@ pub static VECTORS: &[Vector] = &[
     Vector {
         name: "close_code_1016",
         summary: "a Close with code 1016, which nobody has registered",
+        autobahn: Some("7.9 takes 1002 or a drop; 1007 fails it"),
         shot: Shot::Session { volleys: &[close(&1_016_u16.to_be_bytes())], then: Then::End },
         ..CLOSE
     },
     Vector {
         name: "close_code_2999",
         summary: "a Close with code 2999, which nobody has registered",
+        autobahn: Some("7.9 takes 1002 or a drop; 1007 fails it"),
         shot: Shot::Session { volleys: &[close(&2_999_u16.to_be_bytes())], then: Then::End },
         ..CLOSE
     },
@@ -183,6 +191,7 @@ pub static VECTORS: &[Vector] = &[
         name: "data_after_close",
         summary: "a text frame after our Close",
         source: "RFC 6455, section 5.5.1",
+        autobahn: Some("7.1.4 wants a clean close by 1000: a drop counts as unclean, another code fails it"),
         expected: CLOSED,
         shot: Shot::Session {
             volleys: &[close(&1_000_u16.to_be_bytes()), text(b"gateprobe").once()],
