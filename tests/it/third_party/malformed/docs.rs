@@ -1,6 +1,5 @@
-//! The page on vectors shows what the servers do.
+//! The page on vectors shows what the servers do, and where Autobahn expects otherwise.
 
-use std::fmt::Write as _;
 use std::fs;
 
 use gateprobe::checks::malformed::Vector;
@@ -10,42 +9,64 @@ use super::{aiohttp, nginx, websockets, ws};
 use crate::support::program::project;
 
 /// In the order of the page.
-pub static COLUMNS: [&Server; 5] =
-    [&websockets::WEBSOCKETS, &aiohttp::AIOHTTP, &ws::WS, &nginx::NGINX_WEBSOCKETS, &nginx::NGINX_WS];
+pub static COLUMNS: [&Server; 5] = [
+    &websockets::WEBSOCKETS,
+    &aiohttp::AIOHTTP,
+    &ws::WS,
+    &nginx::NGINX_WEBSOCKETS,
+    &nginx::NGINX_WS,
+];
 
 const PAGE: &str = "docs/vectors.md";
-const BEGIN: &str = "<!-- generated: servers -->\n";
-const END: &str = "<!-- end -->";
 
 /// Writes the page anew where it is stale, and fails all the same: look at the change and commit it.
 #[test]
 fn the_page_on_vectors_shows_what_servers_do() {
     let page = fs::read_to_string(project(PAGE)).expect(PAGE);
-    let at = page.find(BEGIN).expect("a place for the table") + BEGIN.len();
-    let end = at + page[at..].find(END).expect("its end");
-    let fresh = format!("{}{}{}", &page[..at], table(), &page[end..]);
+    let fresh = replace(&page, "servers", &servers());
+    let fresh = replace(&fresh, "autobahn", &autobahn());
     if fresh != page {
         fs::write(project(PAGE), fresh).expect("written");
         panic!("{PAGE} was stale; it is fresh now, commit it");
     }
 }
 
-fn table() -> String {
+fn replace(page: &str, name: &str, table: &str) -> String {
+    let begin = format!("<!-- generated: {name} -->\n");
+    let at = page.find(&begin).unwrap_or_else(|| panic!("no place for {name}")) + begin.len();
+    let end = at + page[at..].find("<!-- end -->").expect("its end");
+    format!("{}{table}{}", &page[..at], &page[end..])
+}
+
+fn servers() -> String {
+    let head: Vec<String> = COLUMNS.iter().map(|server| server.name.to_owned()).collect();
     let promises = COLUMNS.map(Server::by_vector);
-    let mut table = "| vector |".to_owned();
-    COLUMNS.iter().for_each(|server| _ = write!(table, " {} |", server.name));
-    let _ = write!(table, "\n|---|{}\n", "---|".repeat(COLUMNS.len()));
-    for vector in Vector::all().map(|vector| vector.name) {
-        if promises.iter().any(|by_vector| by_vector.get(vector).is_some_and(|p| p.verdict == "not_judged")) {
-            continue;
+    let asked = Vector::all().filter_map(|vector| {
+        let promises = promises.iter().map(|by_vector| by_vector.get(vector.name).copied());
+        let promises: Vec<&Promise> = promises.collect::<Option<_>>()?;
+        let asked = promises.iter().all(|promise| promise.verdict != "not_judged");
+        asked.then(|| (vector.name, promises.into_iter().map(cell).collect()))
+    });
+    table(&head, asked)
+}
+
+fn autobahn() -> String {
+    let differing = Vector::all().filter_map(|vector| Some((vector.name, vec![vector.autobahn?.to_owned()])));
+    table(&["Autobahn's case".to_owned()], differing)
+}
+
+/// Vectors that follow each other, and have the same cells, share a row.
+fn table(head: &[String], rows: impl Iterator<Item = (&'static str, Vec<String>)>) -> String {
+    let mut shared: Vec<(String, Vec<String>)> = Vec::new();
+    for (vector, cells) in rows {
+        match shared.last_mut().filter(|(_, last)| *last == cells) {
+            Some((vectors, _)) => *vectors += &format!(", `{vector}`"),
+            None => shared.push((format!("`{vector}`"), cells)),
         }
-        let _ = write!(table, "| `{vector}` |");
-        for by_vector in &promises {
-            let _ = write!(table, " {} |", by_vector.get(vector).map_or_else(String::new, |p| cell(p)));
-        }
-        table.push('\n');
     }
-    table
+    let rows = shared.iter().map(|(vectors, cells)| format!("| {vectors} | {} |\n", cells.join(" | ")));
+    let head = format!("| vector | {} |\n|---|{}\n", head.join(" | "), "---|".repeat(head.len()));
+    head + &rows.collect::<String>()
 }
 
 fn cell(promise: &Promise) -> String {
