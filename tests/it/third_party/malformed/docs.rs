@@ -9,13 +9,8 @@ use super::{aiohttp, nginx, websockets, ws};
 use crate::support::program::project;
 
 /// In the order of the page.
-pub static COLUMNS: [&Server; 5] = [
-    &websockets::WEBSOCKETS,
-    &aiohttp::AIOHTTP,
-    &ws::WS,
-    &nginx::NGINX_WEBSOCKETS,
-    &nginx::NGINX_WS,
-];
+pub static COLUMNS: [&Server; 5] =
+    [&websockets::WEBSOCKETS, &aiohttp::AIOHTTP, &ws::WS, &nginx::NGINX_WEBSOCKETS, &nginx::NGINX_WS];
 
 const PAGE: &str = "docs/vectors.md";
 

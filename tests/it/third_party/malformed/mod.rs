@@ -90,7 +90,14 @@ fn nginx(gateway: &Program) -> Program {
 /// Runs the whole check, and wants each reaction that was promised, and this verdict.
 fn holds(server: &Server, gateway: &Program, outcome: &str) {
     let report = run(gateway, SETTINGS);
-    let seen = reactions(&report);
+    let deviations = deviations(server, &reactions(&report));
+    let detail = &report.detail;
+    assert!(deviations.is_empty(), "{}:{deviations}\n{}: {detail}", server.name, words(&report));
+    assert_eq!(words(&report), outcome, "{}: {detail}", server.name);
+}
+
+/// What a server did and did not promise, vector by vector.
+fn deviations(server: &Server, seen: &Reactions) -> String {
     let promised = server.by_vector();
     let mut deviations = String::new();
     for vector in Vector::all().map(|vector| vector.name) {
@@ -104,13 +111,27 @@ fn holds(server: &Server, gateway: &Program, outcome: &str) {
         let told = |(reaction, verdict): &(String, String)| format!("{reaction} ({verdict})");
         let seen = seen.map_or("nothing".into(), told);
         let promise = promise.map_or("nothing".into(), |promise| {
-            format!("{} ({}) by {}", promise.reactions.join(" or "), promise.verdict, promise.source)
+            format!("{} ({}): {}", promise.reactions.join(" or "), promise.verdict, promise.source)
         });
         let _ = write!(deviations, "\n  {vector}\n    did      {seen}\n    promises {promise}");
     }
-    let detail = &report.detail;
-    assert!(deviations.is_empty(), "{}:{deviations}\n{}: {detail}", server.name, words(&report));
-    assert_eq!(words(&report), outcome, "{}: {detail}", server.name);
+    deviations
+}
+
+#[test]
+fn a_deviation_is_told_with_the_source_that_promises_something_else() {
+    let kept = |(vector, promise): (&str, &&promises::Promise)| {
+        (vector.to_owned(), (promise.reactions[0].to_owned(), promise.verdict.to_owned()))
+    };
+    let promised = ws::WS.by_vector();
+    let mut seen: Reactions = promised.iter().map(|(vector, promise)| kept((vector, promise))).collect();
+    assert_eq!(deviations(&ws::WS, &seen), "");
+    seen.insert("pings_10".to_owned(), ("close_1008".to_owned(), "wrong".to_owned()));
+    let told = "\n  pings_10\n    did      close_1008 (wrong)\n    promises ponged (ok): lib/websocket.js, receiverOnPing: \
+                up to 60 that are still to be written";
+    assert_eq!(deviations(&ws::WS, &seen), told);
+    seen.remove("pings_10");
+    assert!(deviations(&ws::WS, &seen).contains("did      nothing"));
 }
 
 /// A machine that stands still now and then looks like a gateway that does.
@@ -136,7 +157,9 @@ fn run(gateway: &Program, settings: &str) -> RunReport {
 }
 
 /// Vector to reaction and verdict.
-fn reactions(report: &RunReport) -> BTreeMap<String, (String, String)> {
+type Reactions = BTreeMap<String, (String, String)>;
+
+fn reactions(report: &RunReport) -> Reactions {
     let vectors =
         report.samples.iter().filter(|sample| sample.metric.name == "gateprobe_malformed_vectors_total");
     let row = vectors.map(|sample| {
