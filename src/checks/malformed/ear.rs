@@ -100,6 +100,8 @@ impl Ear {
             Word::Pong { payload, at } if self.ping.as_ref() == Some(&payload) => {
                 self.end(Reaction::Ponged, Some(at));
             }
+            // Behind our Close there is nothing to be answered, not even by an error.
+            Word::Error { at } if self.then == Then::Quiet => self.keep(Reaction::Accepted, at),
             Word::Error { at } => self.keep(Reaction::ErrorReply, at),
             Word::Answer { answer: Answer::Refused, at, .. } => self.keep(Reaction::ErrorReply, at),
             Word::Answer { at, .. } => self.keep(Reaction::Accepted, at),

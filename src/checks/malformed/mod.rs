@@ -11,6 +11,8 @@ mod reaction;
 mod scene;
 mod session;
 mod shot;
+#[cfg(test)]
+mod tests;
 mod unasked;
 mod vectors;
 

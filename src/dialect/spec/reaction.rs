@@ -38,8 +38,7 @@ impl<'de> Deserialize<'de> for ReactionSpec {
             Word(String),
         }
         match Form::deserialize(deserializer).map_err(|_| D::Error::custom(REACTION))? {
-            Form::Number(number @ (200..=599 | 1000..=4999)) => Ok(Self::Number(number)),
-            Form::Number(_) => Err(D::Error::custom(REACTION)),
+            Form::Number(number) => Ok(Self::Number(number)),
             Form::Word(word) => Ok(Self::Word(word)),
         }
     }

@@ -1,4 +1,4 @@
-//! The page on vectors shows what the servers do, and where Autobahn expects otherwise.
+//! The page on vectors shows what the servers do.
 
 use std::fs;
 
@@ -19,7 +19,6 @@ const PAGE: &str = "docs/vectors.md";
 fn the_page_on_vectors_shows_what_servers_do() {
     let page = fs::read_to_string(project(PAGE)).expect(PAGE);
     let fresh = replace(&page, "servers", &servers());
-    let fresh = replace(&fresh, "autobahn", &autobahn());
     if fresh != page {
         fs::write(project(PAGE), fresh).expect("written");
         panic!("{PAGE} was stale; it is fresh now, commit it");
@@ -43,11 +42,6 @@ fn servers() -> String {
         asked.then(|| (vector.name, promises.into_iter().map(cell).collect()))
     });
     table(&head, asked)
-}
-
-fn autobahn() -> String {
-    let differing = Vector::all().filter_map(|vector| Some((vector.name, vec![vector.autobahn?.to_owned()])));
-    table(&["Autobahn's case".to_owned()], differing)
 }
 
 /// Vectors that follow each other, and have the same cells, share a row.
