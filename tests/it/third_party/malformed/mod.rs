@@ -5,6 +5,7 @@ mod careless;
 mod docs;
 mod nginx;
 mod promises;
+mod slow_reader;
 mod websockets;
 mod ws;
 
@@ -137,12 +138,16 @@ fn a_deviation_is_told_with_the_source_that_promises_something_else() {
 /// A machine that stands still now and then looks like a gateway that does.
 const ATTEMPTS: usize = 4;
 
-/// One run; another where this machine was too busy to tell.
+/// One run in the dialect `json`; another where this machine was too busy to tell.
 fn run(gateway: &Program, settings: &str) -> RunReport {
-    let yaml = format!(
-        "targets: {{ chat: {{ url: '{}', dialect: json, {AMPLE}, checks: {{ malformed: {{ {settings} }} }} }} }}",
-        gateway.url("ws")
-    );
+    run_in("json", gateway, settings)
+}
+
+/// The same in another dialect.
+fn run_in(dialect: &str, gateway: &Program, settings: &str) -> RunReport {
+    let url = gateway.url("ws");
+    let target = format!("url: '{url}', dialect: '{dialect}', {AMPLE}");
+    let yaml = format!("targets: {{ chat: {{ {target}, checks: {{ malformed: {{ {settings} }} }} }} }}");
     let busy = |report: &RunReport| {
         matches!(report.outcome, Outcome::Inconclusive(Cause::AgentLag | Cause::BystanderSlowed))
     };
