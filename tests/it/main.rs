@@ -3,6 +3,7 @@
 mod accuracy;
 mod agent_log;
 mod before;
+mod budget_proof;
 mod causes;
 mod crowd;
 mod demo;

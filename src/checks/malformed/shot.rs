@@ -291,15 +291,15 @@ mod tests {
 
     #[test]
     fn what_has_no_pause_goes_out_in_one_write() {
-        let shot = Shot::Session {
+        const SHOT: Shot = Shot::Session {
             volleys: &[text(b"a").open().once(), frame(0, b"b").times(3, 0), text(b"x").times(2, 10)],
             then: Then::Ping,
         };
-        let bursts = shot.bursts(100);
+        let bursts = SHOT.bursts(100);
         let sizes: Vec<(usize, u128)> =
             bursts.iter().map(|burst| (burst.frames.len(), burst.pause.as_millis())).collect();
         assert_eq!(sizes, [(5, 10), (1, 10)]);
-        assert_eq!((shot.messages(100), shot.bytes(100)), (6, 6 * 7));
+        assert_eq!((SHOT.messages(100), SHOT.bytes(100)), (6, 6 * 7));
     }
 
     #[test]
