@@ -112,7 +112,7 @@ async fn dripped(
         if let Err(error) = connected.write(line).await {
             // What it said before it hung up says more.
             let said = timeout_at(last, connected.read_response()).await;
-            return (sent, Some(said.ok().and_then(Result::ok).map_or(Err(error), Ok)));
+            return (sent, Some(said.ok().and_then(Result::ok).ok_or(error)));
         }
         let until = last.min(Instant::now() + pause);
         if let Ok(answer) = timeout_at(until, connected.read_response()).await {

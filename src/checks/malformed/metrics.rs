@@ -8,7 +8,7 @@ use crate::session::Visit;
 /// Vectors by what the gateway did.
 pub static VECTORS: Descriptor = Descriptor {
     name: "gateprobe_malformed_vectors_total",
-    help: "Vectors by what the gateway did (`not_asked` where the target can't be asked) and what that was. `gateprobe vectors` tells what each sends and what is right.",
+    help: "Vectors by what the gateway did (`not_asked` where it could not be asked) and by what that was; `gateprobe vectors` lists them.",
     scope: Scope::Job,
     kind: Kind::Counter,
     unit: Unit::None,

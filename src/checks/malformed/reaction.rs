@@ -139,11 +139,13 @@ fn status_label(status: u16) -> &'static str {
         502 => "http_502",
         503 => "http_503",
         504 => "http_504",
-        200..=299 => "http_2xx",
-        300..=399 => "http_3xx",
-        400..=499 => "http_4xx",
-        500..=599 => "http_5xx",
-        _ => "http_other",
+        other => match other / 100 {
+            2 => "http_2xx",
+            3 => "http_3xx",
+            4 => "http_4xx",
+            5 => "http_5xx",
+            _ => "http_other",
+        },
     }
 }
 

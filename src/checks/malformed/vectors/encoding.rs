@@ -93,7 +93,7 @@ pub static VECTORS: &[Vector] = &[
         name: "deflate_over_limit",
         class: Class::Caution,
         summary: "a compressed message that inflates to one byte more than the message limit, at most 1 MiB",
-        source: "RFC 7692, section 8; CWE-409",
+        source: "RFC 7692, section 8; CWE-409, as in CVE-2026-39804",
         expected: &[Word::Code(1009), Word::Code(1007), Word::Code(1002), Word::ErrorReply, Word::Unclean],
         needs: Need::DeflateAndLimitBelow(1 << 20),
         shot: Shot::Session {
