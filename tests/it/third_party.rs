@@ -4,6 +4,7 @@ mod dns;
 mod flapping;
 mod gateways;
 mod heartbeat;
+mod malformed;
 mod proxy;
 mod text;
 mod zombies;

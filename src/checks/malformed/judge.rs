@@ -149,6 +149,10 @@ pub fn judge(vector: &Vector, seen: &Seen, acceptable: &[Word]) -> Judgement {
         Reaction::Close(Some(1011)) | Reaction::Status(500..=599) => Judgement::Error,
         Reaction::Hang => Judgement::Hang,
         Reaction::Accepted | Reaction::Upgraded | Reaction::Ignored if malformed => Judgement::Accepted,
+        // What should have failed the connection has reached the application, which alone answers so.
+        Reaction::ErrorReply | Reaction::Replied if malformed && vector.group.is_below_messages() => {
+            Judgement::Accepted
+        }
         _ => Judgement::Wrong,
     }
 }

@@ -122,6 +122,14 @@ fn a_reaction_is_held_against_what_is_right() {
     assert_eq!(of("key_missing", Reaction::Upgraded), Judgement::Accepted);
     assert_eq!(of("key_missing", Reaction::Status(502)), Judgement::Error);
     assert_eq!(of("method_post", Reaction::Status(501)), Judgement::Ok);
+    // What no rule forbids, and what a proxy changes.
+    assert_eq!(of("length_16_not_minimal", Reaction::Accepted), Judgement::Ok);
+    assert_eq!(of("connection_missing", Reaction::Upgraded), Judgement::Ok);
+    assert_eq!(of("method_post", Reaction::Status(502)), Judgement::Ok);
+    // What reached the application has passed the gateway.
+    assert_eq!(of("unmasked", Reaction::ErrorReply), Judgement::Accepted);
+    assert_eq!(of("utf8_overlong", Reaction::Replied), Judgement::Accepted);
+    assert_eq!(of("origin_foreign", Reaction::Replied), Judgement::Wrong);
     assert_eq!(of("version_12", Reaction::VersionUnnamed), Judgement::Wrong);
     assert_eq!(of("token_missing", Reaction::Status(429)), Judgement::NotJudged);
     // What is legal is not let pass, but served.

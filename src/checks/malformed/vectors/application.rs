@@ -94,12 +94,14 @@ pub static VECTORS: &[Vector] = &[
     Vector {
         name: "empty",
         summary: "a text message without any content",
+        autobahn: Some("1.1.1 wants it echoed"),
         shot: Shot::Session { volleys: &[text(b"").once()], then: Then::Ping },
         ..JSON
     },
     Vector {
         name: "null_bytes",
         summary: "a text message of eight null bytes",
+        autobahn: Some("6.7.1 wants a null byte echoed"),
         shot: Shot::Session { volleys: &[text(&[0; 8]).once()], then: Then::Ping },
         ..JSON
     },
@@ -107,6 +109,7 @@ pub static VECTORS: &[Vector] = &[
         name: "binary_on_text",
         summary: "a binary message to an application that speaks text",
         source: "RFC 6455, section 7.4.1",
+        autobahn: Some("1.2 wants binary messages echoed"),
         shot: Shot::Session { volleys: &[frame(2, b"gateprobe\x00\xff").once()], then: Then::Ping },
         ..JSON
     },

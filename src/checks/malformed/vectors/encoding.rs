@@ -27,36 +27,42 @@ pub static VECTORS: &[Vector] = &[
     Vector {
         name: "utf8_overlong",
         summary: "text with a slash written in two bytes (C0 AF)",
+        autobahn: Some("6.17.1 takes 1002 for a wrong code"),
         shot: Shot::Session { volleys: &[text(b"gate\xc0\xafprobe").once()], then: Then::Ping },
         ..TEXT
     },
     Vector {
         name: "utf8_surrogate",
         summary: "text with half of a surrogate pair (ED A0 80)",
+        autobahn: Some("6.20.1 takes 1002 for a wrong code"),
         shot: Shot::Session { volleys: &[text(b"gate\xed\xa0\x80probe").once()], then: Then::Ping },
         ..TEXT
     },
     Vector {
         name: "utf8_truncated",
         summary: "text that ends inside a character (E2 82)",
+        autobahn: Some("6.6 takes 1002 for a wrong code"),
         shot: Shot::Session { volleys: &[text(b"gateprobe\xe2\x82").once()], then: Then::Ping },
         ..TEXT
     },
     Vector {
         name: "utf8_beyond",
         summary: "text with a character beyond U+10FFFF (F4 90 80 80)",
+        autobahn: Some("6.11.5 takes 1002 for a wrong code"),
         shot: Shot::Session { volleys: &[text(b"gate\xf4\x90\x80\x80probe").once()], then: Then::Ping },
         ..TEXT
     },
     Vector {
         name: "utf8_fe",
         summary: "text with the byte FE",
+        autobahn: Some("6.16.1 takes 1002 for a wrong code"),
         shot: Shot::Session { volleys: &[text(b"gate\xfeprobe").once()], then: Then::Ping },
         ..TEXT
     },
     Vector {
         name: "utf8_ff",
         summary: "text with the byte FF",
+        autobahn: Some("6.16.2 takes 1002 for a wrong code"),
         shot: Shot::Session { volleys: &[text(b"gate\xffprobe").once()], then: Then::Ping },
         ..TEXT
     },
@@ -64,6 +70,7 @@ pub static VECTORS: &[Vector] = &[
         name: "text_split_in_character",
         summary: "good text in two fragments, split inside a character",
         source: "RFC 6455, section 5.6",
+        autobahn: Some("6.2.3 wants such a text echoed"),
         expected: LEGAL,
         shot: Shot::Session {
             volleys: &[

@@ -11,6 +11,7 @@ pub static VECTORS: &[Vector] = &[
         name: "pings_10",
         summary: "ten pings in one write; the last one must be answered",
         source: "RFC 6455, sections 5.5.2 and 5.5.3",
+        autobahn: Some("2.10 wants all ten answered, and says that no rule asks for it"),
         expected: &[Word::Ponged],
         shot: Shot::Session {
             volleys: &[frame(9, b"gateprobe").times(9, 0), frame(9, b"gateprobe, the last").once()],
@@ -22,6 +23,7 @@ pub static VECTORS: &[Vector] = &[
         name: "fragments_32",
         summary: "a text message in 32 fragments of one byte",
         source: "RFC 6455, section 5.4",
+        autobahn: Some("5.3 wants a fragmented message echoed"),
         expected: &[
             Word::Accepted,
             Word::Replied,

@@ -8,8 +8,12 @@ use crate::checks::malformed::shot::{Change, Shot};
 /// Anything but a 101; who drops the connection has not upgraded either.
 const REFUSED: &[Word] = &[Word::NotUpgraded, Word::Unclean];
 const VERSION: &[Word] = &[Word::Status(426), Word::Status(400)];
-/// 501 is for methods that a server does not know, 405 for those that it knows and does not want.
-const METHOD: &[Word] = &[Word::NotUpgraded, Word::Status(501), Word::Unclean];
+/// 501 is for methods that a server does not know, 405 for those that it knows and does not want. Where a server drops
+/// the connection (RFC 6455, section 10.7), the proxy in front of it says 502.
+const METHOD: &[Word] = &[Word::NotUpgraded, Word::Status(501), Word::Status(502), Word::Unclean];
+/// A proxy takes the client's `Connection` away and writes its own (RFC 9110, section 7.6.1), so that the server behind
+/// it sees a good request.
+const CONNECTION: &[Word] = &[Word::NotUpgraded, Word::Upgraded, Word::Unclean];
 const CREDENTIAL: &[Word] =
     &[Word::Status(401), Word::Status(403), Word::Code(1008), Word::Refused, Word::ErrorReply];
 const IN_TIME: &[Word] =
@@ -43,7 +47,8 @@ pub static VECTORS: &[Vector] = &[
     Vector {
         name: "connection_missing",
         summary: "an upgrade request whose Connection does not say Upgrade",
-        source: "RFC 6455, section 4.2.1",
+        source: "RFC 6455, section 4.2.1; RFC 9110, section 7.6.1",
+        expected: CONNECTION,
         shot: Shot::Request { changes: &[Change::Header("Connection", "keep-alive")], slowly: false },
         ..REQUEST
     },

@@ -140,6 +140,11 @@ impl Group {
         }
     }
 
+    /// Whether it is about what a gateway has to see before there is a message.
+    pub fn is_below_messages(self) -> bool {
+        matches!(self, Self::Framing | Self::Encoding)
+    }
+
     /// Its vectors.
     pub fn vectors(self) -> &'static [Vector] {
         match self {

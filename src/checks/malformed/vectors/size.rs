@@ -17,6 +17,7 @@ pub static VECTORS: &[Vector] = &[
     Vector {
         name: "over_limit",
         summary: "a text message one byte over the message limit",
+        autobahn: Some("9.1 wants messages of up to 16 MiB echoed"),
         needs: Need::LimitBelow(1 << 20),
         shot: Shot::Session { volleys: &[letters(Size::OverTheLimit).once()], then: Then::Ping },
         ..LARGE
@@ -24,6 +25,7 @@ pub static VECTORS: &[Vector] = &[
     Vector {
         name: "size_100k",
         summary: "a text message of 100 kB, where the message limit is less",
+        autobahn: Some("9.1 wants messages of up to 16 MiB echoed"),
         needs: Need::LimitBelow(100_000),
         shot: Shot::Session { volleys: &[letters(Size::Bytes(100_000)).once()], then: Then::Ping },
         ..LARGE
@@ -31,6 +33,7 @@ pub static VECTORS: &[Vector] = &[
     Vector {
         name: "size_1m",
         summary: "a text message of 1 MB, where the message limit is less",
+        autobahn: Some("9.1 wants messages of up to 16 MiB echoed"),
         needs: Need::LimitBelow(1_000_000),
         shot: Shot::Session { volleys: &[letters(Size::Bytes(1_000_000)).once()], then: Then::Ping },
         ..LARGE
