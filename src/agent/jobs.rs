@@ -16,7 +16,7 @@ use crate::http::ReloadSummary;
 use crate::metrics::Sample;
 use crate::model::JobKey;
 use crate::runner::Job;
-use crate::schedule::{Cadence, Driver, Observer, Skip};
+use crate::schedule::{Cadence, Driver, Observer, Skip, Wish};
 use crate::session::{Budget, Limits};
 
 /// A job of the plan, ready to be driven.
@@ -113,7 +113,7 @@ impl Agent {
         let flag = f64::from(u8::from(is_paused(&target, self.clock.now())));
         self.sinks.recorder.record_target(&target.name, &Sample::new(&metrics::PAUSED, flag));
         let cadence = Cadence::new(interval, &job.key.target, job.key.check, &self.replica);
-        let driver = Driver { cadence, clock: self.clock };
+        let driver = Driver { cadence, clock: self.clock, backs_off: job.spec.is_intrusive() };
         let (agent, stop) = (Arc::clone(self), self.stop.child_token());
         // Not a child of the agent's stop: a shutdown grants runs its grace, a reload does not.
         let gone = CancellationToken::new();
@@ -132,11 +132,13 @@ impl Agent {
     }
 
     /// One scheduled run.
-    async fn run(&self, job: &Job) {
+    async fn run(&self, job: &Job) -> Wish {
         let setup = self.setup.load_full();
         let _running = self.sinks.running();
         let reports = setup.runner.run(job, &self.cut).await;
+        let patience = reports.iter().any(|report| report.outcome.asks_for_patience());
         self.sinks.record_run(job, reports);
+        if patience { Wish::Patience } else { Wish::GoOn }
     }
 
     /// The budget that a run of this target shares with the scheduled ones.
@@ -168,5 +170,10 @@ impl Observer for JobObserver {
 
     fn skipped(&self, skip: Skip, ticks: u64) {
         self.measure(Sample::labelled(&metrics::SKIPPED, [skip.label()], ticks as f64));
+    }
+
+    fn backs_off(&self, ticks: u64) {
+        let JobKey { target, check, .. } = &self.key;
+        tracing::info!(%target, check, ticks, "backs off: so many ticks are left out");
     }
 }

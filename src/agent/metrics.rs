@@ -36,7 +36,7 @@ pub static PAUSED: Descriptor = Descriptor {
 /// Ticks without a run.
 pub static SKIPPED: Descriptor = Descriptor {
     name: "gateprobe_check_skipped_total",
-    help: "Ticks that did not become a run: the run before was still going, or the target was paused.",
+    help: "Ticks that did not become a run: the run before was still going, the target was paused, or the gateway had asked for patience.",
     scope: Scope::Job,
     kind: Kind::Counter,
     unit: Unit::None,

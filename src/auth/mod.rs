@@ -1,11 +1,30 @@
-//! Credentials: where a token comes from and whether it is still good. Where it is placed in a request is
-//! said here too; `session` does the placing.
+//! Credentials: where a token comes from, whether it is still good, and what a bad one looks like. Where it is
+//! placed in a request is said here too; `session` does the placing.
+//!
+//! | what | by |
+//! |---|---|
+//! | a token from a file or a variable | [`Source::fetch`] |
+//! | a token that gateprobe signs itself | [`Mint`] |
+//! | a token that a gateway must refuse | [`Source::forge`] |
 
+mod algorithm;
+mod error;
+mod forgery;
+mod jwt;
+mod key;
+mod mint;
 mod place;
 mod source;
+mod token;
 
+pub use algorithm::Algorithm;
+pub use error::{AuthError, KeyFault};
+pub use forgery::Forgery;
+pub use key::KeyEncoding;
+pub use mint::{Claims, Mint};
 pub use place::Place;
-pub use source::{AuthError, Source, Token};
+pub use source::Source;
+pub use token::Token;
 
 /// What a target needs to be let in.
 #[derive(Debug, Clone)]

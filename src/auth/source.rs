@@ -1,80 +1,32 @@
 //! Where tokens come from.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
-use secrecy::{ExposeSecret, SecretString};
 use tokio::io::AsyncReadExt;
+use tokio::task::spawn_blocking;
 
-/// The largest token that any header takes.
-const MAX_TOKEN: u64 = 16 * 1024;
+use super::token::MAX_TOKEN;
+use super::{AuthError, Forgery, Mint, Token};
 
-/// Where a token comes from; read anew for each run, since something else may rotate it.
+/// Where a token comes from; read or made anew for each connection, since something else may rotate it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// The content of a file, without white space around it.
     File(PathBuf),
     /// An environment variable of the agent.
     Env(String),
-}
-
-/// A token that was good when it was fetched. Its text never shows in `Debug`.
-#[derive(Debug, Clone)]
-pub struct Token {
-    text: SecretString,
-    expires_at: Option<SystemTime>,
-}
-
-/// Why there is no usable token: never the gateway's fault.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthError {
-    /// The file can't be read.
-    #[error("the token file {path} can't be read: {kind}")]
-    Unreadable {
-        /// The configured path.
-        path: String,
-        /// The operating system's error, by kind.
-        kind: std::io::ErrorKind,
-    },
-    /// No file can be opened at all: `EMFILE` or `ENFILE`. Nothing is known of the token.
-    #[error("no file descriptor is left to read the token file {path}")]
-    NoDescriptors {
-        /// The configured path.
-        path: String,
-    },
-    /// The file or variable holds nothing.
-    #[error("the token in {from} is empty")]
-    Empty {
-        /// File or variable.
-        from: String,
-    },
-    /// The variable is not set.
-    #[error("the environment variable {name} is not set")]
-    Unset {
-        /// The variable.
-        name: String,
-    },
-    /// The text could not stand in a request.
-    #[error("the token in {from} is longer than 16 KiB or has a character that no request can carry")]
-    Unusable {
-        /// File or variable.
-        from: String,
-    },
-    /// The token's own `exp` claim has passed.
-    #[error("the token in {from} expired {ago} s ago")]
-    Expired {
-        /// File or variable.
-        from: String,
-        /// Whole seconds since its `exp`.
-        ago: u64,
-    },
+    /// Signed here.
+    Mint(Arc<Mint>),
 }
 
 impl Source {
-    /// Fetches the token.
+    /// Fetches the token, or makes it.
     ///
     /// # Errors
-    /// When it is missing, unreadable, unusable, or a JWT whose `exp` (RFC 7519, section 4.1.4) has passed at `now`.
+    /// When it is missing, unreadable, unusable, or a JWT whose `exp` (RFC 7519, section 4.1.4) has passed at `now`;
+    /// when the key to sign it with is missing or wrong.
     pub async fn fetch(&self, now: SystemTime) -> Result<Token, AuthError> {
         let (from, raw) = match self {
             Self::File(path) => (path.display().to_string(), read(path).await?),
@@ -82,32 +34,49 @@ impl Source {
                 let unset = || AuthError::Unset { name: name.clone() };
                 (name.clone(), std::env::var(name).map_err(|_| unset())?)
             }
+            Self::Mint(mint) => {
+                let mint = Arc::clone(mint);
+                return aside(move || mint.mint(now)).await;
+            }
         };
         let text = raw.trim();
         if text.is_empty() {
             return Err(AuthError::Empty { from });
         }
-        if text.len() as u64 > MAX_TOKEN || !text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+        if text.len() > MAX_TOKEN || !text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
             return Err(AuthError::Unusable { from });
         }
-        let expires_at = jwt_expiry(text);
-        if let Some(Ok(ago)) = expires_at.map(|at| now.duration_since(at)) {
+        let token = Token::new(text);
+        if let Some(Ok(ago)) = token.expires_at().map(|at| now.duration_since(at)) {
             return Err(AuthError::Expired { from, ago: ago.as_secs() });
         }
-        Ok(Token { text: SecretString::from(text), expires_at })
+        Ok(token)
+    }
+
+    /// Makes a token that a gateway must refuse. `None` where none can be made: those that need the key come only
+    /// from a [`Mint`], and most others only from a JWT.
+    ///
+    /// # Errors
+    /// As [`Source::fetch`]: a forgery is made of a token that is good but for what is forged. One that has expired
+    /// anyway would be refused for that, and would prove nothing.
+    pub async fn forge(&self, forgery: Forgery, now: SystemTime) -> Result<Option<Token>, AuthError> {
+        if let Self::Mint(mint) = self {
+            let mint = Arc::clone(mint);
+            return aside(move || mint.forge(forgery, now)).await;
+        }
+        if forgery.needs_key() {
+            return Ok(None);
+        }
+        let genuine = self.fetch(now).await?;
+        aside(move || Ok(forgery.of(genuine.expose()).map(|text| Token::new(&text)))).await
     }
 }
 
-impl Token {
-    /// The text itself. Only for the bytes that go to the gateway.
-    pub fn expose(&self) -> &str {
-        self.text.expose_secret()
-    }
-
-    /// When it expires by its own word; unknown for tokens that are not JWTs.
-    pub fn expires_at(&self) -> Option<SystemTime> {
-        self.expires_at
-    }
+/// Where signing, making keys and reading files hold up nobody's timers.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, AuthError> + Send + 'static,
+) -> Result<T, AuthError> {
+    spawn_blocking(work).await.unwrap_or(Err(AuthError::Interrupted))
 }
 
 async fn read(path: &PathBuf) -> Result<String, AuthError> {
@@ -120,24 +89,15 @@ async fn read(path: &PathBuf) -> Result<String, AuthError> {
     };
     let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
     let mut text = String::new();
-    // One byte more than allowed, so that too long a token is seen to be so.
-    file.take(MAX_TOKEN + 64).read_to_string(&mut text).await.map_err(unreadable)?;
+    // More than allowed, so that too long a token is seen to be so.
+    file.take(MAX_TOKEN as u64 + 64).read_to_string(&mut text).await.map_err(unreadable)?;
     Ok(text)
-}
-
-/// The `exp` of a JWT, read without trusting it: it only tells that our own token is stale.
-fn jwt_expiry(token: &str) -> Option<SystemTime> {
-    #[derive(serde::Deserialize)]
-    struct Claims {
-        exp: f64,
-    }
-    let token = token.rsplit(' ').next()?;
-    let claims: Claims = jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
-    SystemTime::UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(claims.exp).ok()?)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -148,7 +108,8 @@ mod tests {
     }
 
     fn jwt(claims: &str) -> String {
-        format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        format!("{}.{}.c2ln", part(r#"{"alg":"HS256"}"#), part(claims))
     }
 
     async fn fetch(content: &str, now: u64) -> Result<Token, AuthError> {
@@ -183,5 +144,26 @@ mod tests {
         assert!(matches!(fetch(&"x".repeat(17_000), 0).await, Err(AuthError::Unusable { .. })));
         let unset = Source::Env("GATEPROBE_NO_SUCH_VARIABLE".into()).fetch(at(0)).await;
         assert!(matches!(unset, Err(AuthError::Unset { .. })));
+    }
+
+    #[tokio::test]
+    async fn what_is_forged_depends_on_what_the_token_is() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("token");
+        let source = Source::File(path.clone());
+        for (content, possible) in [
+            (jwt(r#"{"exp":1000}"#), vec![Forgery::Garbled, Forgery::AlgNone, Forgery::WrongKey]),
+            ("an-opaque-one".to_owned(), vec![Forgery::Garbled]),
+        ] {
+            std::fs::write(&path, &content).expect("written");
+            for forgery in Forgery::ALL {
+                let forged = source.forge(forgery, at(0)).await.expect("readable");
+                assert_eq!(forged.is_some(), possible.contains(&forgery), "{forgery:?} of {content}");
+                assert!(forged.is_none_or(|forged| forged.expose() != content));
+            }
+        }
+        std::fs::write(&path, jwt(r#"{"exp":1000}"#)).expect("written");
+        let stale = source.forge(Forgery::AlgNone, at(1001)).await;
+        assert!(matches!(stale, Err(AuthError::Expired { .. })), "it would be refused anyway");
     }
 }

@@ -32,6 +32,16 @@ pub enum Capability {
     Stalled,
     /// A connection that answers again in time.
     Recovery,
+    /// The gateway's own count of its sessions.
+    ObservedSessions,
+    /// The gateway's own account of its memory.
+    ObservedMemory,
+    /// Messages of JSON, which can be broken.
+    JsonMessages,
+    /// A token that must be refused.
+    BrokenToken,
+    /// permessage-deflate, whose messages can be broken.
+    Deflate,
     /// A session that is taken up again on another connection.
     Resume,
     /// A promised time for which a session outlives its connection.
@@ -52,6 +62,11 @@ impl Capability {
             Self::HalfDead => "half_dead",
             Self::Stalled => "stalled",
             Self::Recovery => "recovery",
+            Self::ObservedSessions => "observed_sessions",
+            Self::ObservedMemory => "observed_memory",
+            Self::JsonMessages => "json_messages",
+            Self::BrokenToken => "broken_token",
+            Self::Deflate => "deflate",
             Self::Resume => "resume",
             Self::Retention => "retention",
             Self::OtherAddress => "other_address",

@@ -1,8 +1,10 @@
 //! The checks: one module a kind. The config of a check *is* the check.
 
 mod capability;
+pub mod flapping;
 pub mod handshake;
 pub mod heartbeat;
+pub mod malformed;
 pub mod network_switch;
 mod profile;
 pub mod zombie;
@@ -14,8 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use capability::capability;
 pub use capability::{CAPABILITY, Capability};
+pub use flapping::Flapping;
 pub use handshake::Handshake;
 pub use heartbeat::Heartbeat;
+pub use malformed::Malformed;
 pub use network_switch::NetworkSwitch;
 pub use profile::Profile;
 pub use zombie::Zombie;
@@ -27,8 +31,16 @@ use crate::session::{Target, Visit};
 
 /// Every metric of every check.
 pub fn metrics() -> Vec<&'static Descriptor> {
-    [&[&CAPABILITY], handshake::METRICS, heartbeat::METRICS, zombie::METRICS, network_switch::METRICS]
-        .concat()
+    [
+        &[&CAPABILITY],
+        handshake::METRICS,
+        heartbeat::METRICS,
+        zombie::METRICS,
+        flapping::METRICS,
+        malformed::METRICS,
+        network_switch::METRICS,
+    ]
+    .concat()
 }
 
 /// A check with all its settings.
@@ -41,6 +53,10 @@ pub enum CheckSpec {
     Heartbeat(Heartbeat),
     /// See [`Zombie`].
     Zombie(Zombie),
+    /// See [`Flapping`].
+    Flapping(Flapping),
+    /// See [`Malformed`].
+    Malformed(Malformed),
     /// See [`NetworkSwitch`].
     NetworkSwitch(NetworkSwitch),
 }
@@ -58,6 +74,13 @@ pub struct Checks {
     /// Goes silent, and watches how the gateway cleans up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zombie: Option<Zombie>,
+    /// Connects, leaves and comes back, again and again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flapping: Option<Flapping>,
+    /// Sends what is malformed, and watches how the gateway takes it. Only where it is written here: a firewall may
+    /// ban the address that it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub malformed: Option<Malformed>,
     /// Loses its network in the middle of a stream, comes back, and accounts for every message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_switch: Option<NetworkSwitch>,
@@ -83,6 +106,8 @@ pub struct Surroundings<'a> {
     pub dialect: Option<&'a Dialect>,
     /// New connections a second that the budget allows.
     pub connections_per_second: f64,
+    /// Whether the gateway tells of its sessions and memory, and nobody else uses it.
+    pub exclusive: bool,
 }
 
 impl Surroundings<'_> {
@@ -108,13 +133,16 @@ impl Checks {
         let heartbeat = self.heartbeat.filter(|check| check.enabled).map(CheckSpec::Heartbeat);
         let zombie = self.zombie.filter(|check| check.enabled).map(CheckSpec::Zombie);
         let switch = self.network_switch.filter(|check| check.enabled).map(CheckSpec::NetworkSwitch);
-        [handshake, heartbeat, zombie, switch].into_iter().flatten().collect()
+        let flapping = self.flapping.filter(|check| check.enabled).map(CheckSpec::Flapping);
+        let malformed = self.malformed.filter(|check| check.enabled).map(CheckSpec::Malformed);
+        [handshake, heartbeat, zombie, flapping, malformed, switch].into_iter().flatten().collect()
     }
 }
 
 impl CheckSpec {
     /// Every kind, in the order in which they are told.
-    pub const KINDS: &'static [&'static str] = &["handshake", "heartbeat", "zombie", "network_switch"];
+    pub const KINDS: &'static [&'static str] =
+        &["handshake", "heartbeat", "zombie", "flapping", "malformed", "network_switch"];
 
     /// The kind: the word in the config, the file name and the metric prefix.
     pub fn kind(&self) -> &'static str {
@@ -122,6 +150,8 @@ impl CheckSpec {
             Self::Handshake(_) => "handshake",
             Self::Heartbeat(_) => "heartbeat",
             Self::Zombie(_) => "zombie",
+            Self::Flapping(_) => "flapping",
+            Self::Malformed(_) => "malformed",
             Self::NetworkSwitch(_) => "network_switch",
         }
     }
@@ -134,6 +164,8 @@ impl CheckSpec {
             Self::Handshake(check) => Self::Handshake(check),
             Self::Heartbeat(check) => Self::Heartbeat(check.fit(around)),
             Self::Zombie(check) => Self::Zombie(check.fit(around)),
+            Self::Flapping(check) => Self::Flapping(check.fit(around)),
+            Self::Malformed(check) => Self::Malformed(check.fit(around)),
             Self::NetworkSwitch(check) => Self::NetworkSwitch(check.fit(around)),
         }
     }
@@ -145,6 +177,8 @@ impl CheckSpec {
             Self::Handshake(check) => Self::Handshake(check),
             Self::Heartbeat(check) => Self::Heartbeat(Heartbeat { profile, ..check }),
             Self::Zombie(check) => Self::Zombie(Zombie { profile, ..check }),
+            Self::Flapping(check) => Self::Flapping(Flapping { profile, ..check }),
+            Self::Malformed(check) => Self::Malformed(Malformed { profile, ..check }),
             Self::NetworkSwitch(check) => Self::NetworkSwitch(NetworkSwitch { profile, ..check }),
         }
     }
@@ -155,6 +189,8 @@ impl CheckSpec {
             Self::Handshake(check) => check.run(visit).await,
             Self::Heartbeat(check) => check.run(visit).await,
             Self::Zombie(check) => check.run(visit).await,
+            Self::Flapping(check) => check.run(visit).await,
+            Self::Malformed(check) => check.run(visit).await,
             Self::NetworkSwitch(check) => check.run(visit).await,
         }
     }
@@ -175,6 +211,8 @@ impl CheckSpec {
             Self::Handshake(check) => check.interval,
             Self::Heartbeat(check) => check.interval,
             Self::Zombie(check) => check.interval,
+            Self::Flapping(check) => check.interval,
+            Self::Malformed(check) => check.interval,
             Self::NetworkSwitch(check) => check.interval,
         }
     }
@@ -185,6 +223,8 @@ impl CheckSpec {
             Self::Handshake(check) => check.timeout,
             Self::Heartbeat(check) => check.timeout(),
             Self::Zombie(check) => check.timeout(),
+            Self::Flapping(check) => check.timeout(),
+            Self::Malformed(check) => check.timeout(),
             Self::NetworkSwitch(check) => check.timeout(),
         }
     }
@@ -196,6 +236,8 @@ impl CheckSpec {
             Self::Handshake(check) => Self::Handshake(Handshake { timeout, ..check }),
             Self::Heartbeat(check) => Self::Heartbeat(Heartbeat { timeout: Some(timeout), ..check }),
             Self::Zombie(check) => Self::Zombie(Zombie { timeout: Some(timeout), ..check }),
+            Self::Flapping(check) => Self::Flapping(Flapping { timeout: Some(timeout), ..check }),
+            Self::Malformed(check) => Self::Malformed(Malformed { timeout: Some(timeout), ..check }),
             Self::NetworkSwitch(check) => {
                 Self::NetworkSwitch(NetworkSwitch { timeout: Some(timeout), ..check })
             }
@@ -206,11 +248,17 @@ impl CheckSpec {
     /// `lag_bound`: a window that tolerates seconds is not spoilt by a hiccup. Who did not answer in time himself
     /// is another matter.
     pub fn lag_tolerance(&self, failure: Failure) -> Option<Duration> {
-        use Failure::{EvictedEarly, HalfClosedLeak, ZombieLeaked};
+        use Failure::{EvictedEarly, HalfClosedLeak, MemoryGrew, SessionsLeaked, ZombieLeaked};
         match self {
             Self::Zombie(check) if matches!(failure, ZombieLeaked | HalfClosedLeak | EvictedEarly) => {
                 Some(check.tolerance.get() / 2)
             }
+            // To look later gives the gateway more time, not less.
+            Self::Flapping(check) if matches!(failure, SessionsLeaked | MemoryGrew) => {
+                Some(check.settle() / 2)
+            }
+            // Nobody but the socket says when a reaction came: late is only what comes after half of the time.
+            Self::Malformed(check) if failure == Failure::MalformedHang => Some(check.within.get() / 2),
             _ => None,
         }
     }
@@ -246,6 +294,8 @@ impl CheckSpec {
             }
             Self::Heartbeat(_) => of_session || of_heartbeat,
             Self::Zombie(_) => of_session || of_zombie,
+            Self::Flapping(_) => of_session || of_flapping || failure == CollateralDamage,
+            Self::Malformed(_) => of_session || of_malformed || failure == CollateralDamage,
             Self::NetworkSwitch(_) => of_session || of_switch || matches!(failure, ReconnectFailed | TooSlow),
         }
     }
@@ -256,7 +306,17 @@ impl CheckSpec {
             Self::Handshake(check) => check.series_at_zero(target),
             Self::Heartbeat(check) => check.series_at_zero(target),
             Self::Zombie(check) => check.series_at_zero(target),
+            Self::Flapping(check) => check.series_at_zero(),
+            Self::Malformed(check) => check.series_at_zero(target),
             Self::NetworkSwitch(check) => check.series_at_zero(),
+        }
+    }
+
+    /// Whether it mistreats the gateway, and so leaves it alone for a while where that asks for patience or suffers.
+    pub fn is_intrusive(&self) -> bool {
+        match self {
+            Self::Handshake(_) | Self::Heartbeat(_) => false,
+            Self::Zombie(_) | Self::Flapping(_) | Self::Malformed(_) | Self::NetworkSwitch(_) => true,
         }
     }
 
@@ -266,6 +326,8 @@ impl CheckSpec {
             Self::Handshake(check) => check.worst_case(),
             Self::Heartbeat(check) => check.worst_case(),
             Self::Zombie(check) => check.worst_case(),
+            Self::Flapping(check) => check.worst_case(),
+            Self::Malformed(check) => check.worst_case(),
             Self::NetworkSwitch(check) => check.worst_case(),
         }
     }
@@ -276,6 +338,8 @@ impl CheckSpec {
             Self::Handshake(check) => check.cost(),
             Self::Heartbeat(check) => check.cost(),
             Self::Zombie(check) => check.cost(),
+            Self::Flapping(check) => check.cost(),
+            Self::Malformed(check) => check.cost(),
             Self::NetworkSwitch(check) => check.cost(),
         }
     }

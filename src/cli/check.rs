@@ -23,6 +23,7 @@ use crate::store::RunView;
 #[command(after_help = "Examples:\n  \
     gateprobe check wss://chat.example.com/ws\n  \
     gateprobe check wss://chat.example.com/ws --check zombie --zombie-window 20s\n  \
+    gateprobe check wss://staging.example.com/ws --check malformed --caution\n  \
     gateprobe check --config gateprobe.yaml            every target of the config\n  \
     gateprobe check chat --check handshake --output json\n\n\
     Without a config a URL gets the checks handshake and heartbeat, unless --check says otherwise.\n\n\
@@ -45,6 +46,9 @@ pub struct Args {
     /// that it left unanswered
     #[arg(long, value_name = "SPAN")]
     zombie_window: Option<Span>,
+    /// Send also what asks more of a gateway than a broken client does, in the check malformed
+    #[arg(long)]
+    caution: bool,
     /// What the gateway speaks, for a URL: a preset or a file
     #[arg(long, value_name = "NAME|FILE")]
     dialect: Option<String>,
@@ -169,7 +173,7 @@ fn for_plan(args: &Args, plan: &Plan) -> Value {
 
 impl Args {
     fn asks_for_more(&self) -> bool {
-        self.profile.is_some() || self.zombie_window.is_some()
+        self.profile.is_some() || self.zombie_window.is_some() || self.caution
     }
 
     /// What the command line says of a check, in the shape of the config.
@@ -184,6 +188,9 @@ impl Args {
         }
         if let Some(window) = self.zombie_window.filter(|_| kind == "zombie") {
             settings.insert("window".into(), json!({ "latest": window }));
+        }
+        if self.caution && kind == "malformed" {
+            settings.insert("caution".into(), json!(true));
         }
         settings
     }

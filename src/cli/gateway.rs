@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::gateway_jwt::JwtArgs;
 use crate::gateway::{
     self, ApplicationHeartbeat, Event, Fault, Handle, LogReader, MESSAGE_LIMIT, MESSAGE_LIMIT_MAX, Settings,
     TlsSettings, Token, catalogue, format_duration, parse_duration,
@@ -56,6 +57,8 @@ pub struct Args {
     /// Ask clients for the token in this file
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) jwt: JwtArgs,
     /// A subprotocol to speak, the preferred one first; may be repeated
     #[arg(long = "subprotocol", value_name = "NAME")]
     subprotocols: Vec<String>,
@@ -135,6 +138,7 @@ impl Args {
             control: self.control,
             control_token: self.control_token_file.as_deref().map(token).transpose()?,
             token: self.token_file.as_deref().map(token).transpose()?,
+            jwt: self.jwt.rules()?,
             origins: self.origins,
             subprotocols: self.subprotocols,
             hello: self.hello,
@@ -247,7 +251,7 @@ fn duration(text: &str) -> anyhow::Result<Duration> {
     }
 }
 
-fn duration_or_zero(text: &str) -> anyhow::Result<Duration> {
+pub(super) fn duration_or_zero(text: &str) -> anyhow::Result<Duration> {
     parse_duration(text).ok_or_else(|| {
         anyhow!("want a number with ms, s, m, h or d, such as {}", format_duration(Duration::from_secs(10)))
     })

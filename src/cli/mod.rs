@@ -5,9 +5,11 @@ mod config;
 mod demo;
 mod dialect;
 mod gateway;
+mod gateway_jwt;
 mod logging;
 mod render;
 mod run;
+mod vectors;
 
 use std::process::ExitCode;
 
@@ -79,6 +81,8 @@ enum Command {
     Config(config::ConfigArgs),
     /// Check a dialect, print a preset as a start for one's own, or the schema
     Dialect(dialect::Args),
+    /// List what the check malformed may send, and what is right in answer to it
+    Vectors(vectors::Args),
     /// See the agent watch a reference gateway that gets a fault and heals
     Demo(demo::Args),
     /// Run the reference gateway, with faults on demand
@@ -109,6 +113,7 @@ pub fn main() -> ExitCode {
             Command::Check(args) => check::run(args).await,
             Command::Config(args) => Exit::from_code(config::run(&args)),
             Command::Dialect(args) => dialect::run(&args).await,
+            Command::Vectors(args) => vectors::run(&args),
             Command::Demo(args) => demo::run(args).await,
             Command::Gateway(args) => match gateway::run(args).await {
                 Ok(code) => Exit::from_code(code),

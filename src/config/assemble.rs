@@ -66,6 +66,7 @@ impl Assembler<'_, '_> {
             return None;
         }
         let route = self.routes.route(self.report, &path, &settings, &dialect, AddressGuard::any())?;
+        let observed = route.observed().cloned();
         // The validator has passed the URL.
         let endpoint = route.endpoint(parsed.url?).ok()?;
         let target = Target {
@@ -74,6 +75,7 @@ impl Assembler<'_, '_> {
             dialect,
             settings,
             pauses: parsed.pauses,
+            observed,
             fingerprint: format!("{} {fingerprint}", route.fingerprint),
         };
         Some((target, parsed.checks))

@@ -47,8 +47,10 @@ fn add_default_check(target: &mut Value) {
 fn is_choice(path: &Path) -> bool {
     let last = path.last().unwrap_or_default();
     let parent = path.parent().and_then(|parent| parent.last()).unwrap_or_default();
-    matches!((parent.as_str(), last.as_str()), ("auth", "token" | "place") | ("proxy", "password"))
-        || parent == "headers"
+    matches!(
+        (parent.as_str(), last.as_str()),
+        ("auth", "token" | "place") | ("proxy", "password") | ("observe", "token")
+    ) || parent == "headers"
 }
 
 /// The merge of layers is deep: of a choice, only what the last layer says is kept.

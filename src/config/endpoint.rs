@@ -6,16 +6,17 @@ use std::time::Duration;
 use url::Url;
 
 use super::plan::{Module, Plan, Target};
-use super::settings::{self, HeaderValue, SecretSource, TargetSettings};
+use super::settings::{self, HeaderValue, SecretSource, TargetSettings, TokenSource};
 use crate::auth::{Credential, Place, Source};
 use crate::dialect::{Dialect, TokenPlace};
-use crate::session::{self, Cookies, Jar, Limits};
+use crate::session::{self, Cookies, Jar, Limits, Observe};
 use crate::wire::{Endpoint, EndpointError, TlsClient, TlsSettings, TlsSetupError};
 
 impl Target {
     /// Whom the target's checks visit.
     pub fn visited(&self) -> session::Target {
-        visited(Arc::clone(&self.name), self.endpoint.clone(), &self.settings, &self.dialect)
+        let observed = self.observed.as_ref();
+        visited(Arc::clone(&self.name), self.endpoint.clone(), observed, &self.settings, &self.dialect)
     }
 }
 
@@ -26,7 +27,8 @@ impl Module {
     /// When the URL is no WebSocket URL (RFC 6455, section 3).
     pub fn visited(&self, url: Url) -> Result<session::Target, EndpointError> {
         let name = url.host_str().unwrap_or_default().into();
-        Ok(visited(name, self.route.endpoint(url)?, &self.settings, &self.dialect))
+        let observed = self.route.observed();
+        Ok(visited(name, self.route.endpoint(url)?, observed, &self.settings, &self.dialect))
     }
 }
 
@@ -58,6 +60,7 @@ impl From<&settings::Budget> for Limits {
 fn visited(
     name: Arc<str>,
     endpoint: Endpoint,
+    observed: Option<&Endpoint>,
     settings: &TargetSettings,
     dialect: &Arc<Dialect>,
 ) -> session::Target {
@@ -72,12 +75,26 @@ fn visited(
         credential: settings.auth.as_ref().map(|auth| credential(auth, dialect)),
         secret_headers: secret_headers.collect(),
         resolve_all: settings.resolve == settings::Resolve::All,
+        observe: settings.observe.as_ref().zip(observed).map(|(settings, at)| observe(settings, at)),
         cookies: match settings.cookies {
             settings::Cookies::Off => Cookies::Off,
             settings::Cookies::Run => Cookies::Run,
             settings::Cookies::Session => Cookies::Session,
         },
         jar: Jar::default(),
+    }
+}
+
+fn observe(settings: &settings::Observe, endpoint: &Endpoint) -> Observe {
+    // The validator has passed the selectors.
+    let selector = |text: &Option<String>| text.as_ref().and_then(|text| text.parse().ok());
+    Observe {
+        endpoint: endpoint.clone(),
+        token: settings.token.as_ref().map(source),
+        sessions: selector(&settings.sessions),
+        memory: selector(&settings.memory),
+        exclusive: settings.exclusive,
+        timeout: settings.timeout.get(),
     }
 }
 
@@ -96,7 +113,14 @@ fn credential(auth: &settings::Auth, dialect: &Dialect) -> Credential {
         None if dialect.sends_to_open("token") => Place::Dialect,
         None => self::place(&TokenPlace::default()),
     };
-    Credential { source: source(&auth.token), place }
+    Credential { source: token_source(&auth.token), place }
+}
+
+fn token_source(token: &TokenSource) -> Source {
+    match &token.mint {
+        Some(mint) => Source::Mint(Arc::new(mint.clone())),
+        None => source(&SecretSource { file: token.file.clone(), env: token.env.clone() }),
+    }
 }
 
 fn place(place: &TokenPlace) -> Place {

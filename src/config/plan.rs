@@ -42,6 +42,8 @@ pub struct Target {
     pub settings: TargetSettings,
     /// When it is left alone.
     pub pauses: Vec<Pause>,
+    /// Where the gateway tells of itself; `ws` stands for http.
+    pub observed: Option<Endpoint>,
     /// Changes with the content of files that were read for `endpoint` and `dialect`.
     pub(super) fingerprint: String,
 }

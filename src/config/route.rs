@@ -35,6 +35,8 @@ pub struct Route {
     path: wire::Path,
     redirects: Redirects,
     guard: AddressGuard,
+    /// Where the gateway tells of itself.
+    observed: Option<Endpoint>,
     /// Tells apart what the same settings meant before and after a file changed.
     pub(super) fingerprint: String,
 }
@@ -57,6 +59,13 @@ impl Route {
             guard: self.guard,
             ..Endpoint::new(url, self.tls.clone())?
         })
+    }
+}
+
+impl Route {
+    /// Where the gateway tells of itself; `ws` stands for http.
+    pub fn observed(&self) -> Option<&Endpoint> {
+        self.observed.as_ref()
     }
 }
 
@@ -96,6 +105,7 @@ impl Routes {
         let before = report.problems.len();
         let tls = self.client(report, &path.key("tls"), tls_settings(&settings.tls));
         let (proxy_for_ws, proxy_for_wss) = self.proxies(report, path, settings);
+        let observed = self.observed(report, path, settings);
         let name = path.last().filter(|_| settings.identify);
         let route = Route {
             user_agent: self.user_agent.clone(),
@@ -110,6 +120,7 @@ impl Routes {
             path: wire_path(settings),
             redirects: redirects(settings),
             guard,
+            observed,
             fingerprint: fingerprint(settings),
         };
         (report.problems.len() == before).then_some(route)
@@ -144,6 +155,23 @@ impl Routes {
                 None
             }
         }
+    }
+
+    /// The metrics endpoint, which the validator has passed.
+    fn observed(
+        &mut self,
+        report: &mut Report<'_>,
+        path: &Path,
+        settings: &TargetSettings,
+    ) -> Option<Endpoint> {
+        let mut url: Url = settings.observe.as_ref()?.url.as_ref()?.0.parse().ok()?;
+        let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
+        url.set_scheme(scheme).ok()?;
+        // To it we are nobody in particular, and it has a name of its own.
+        let tls =
+            TlsSettings { client: None, server_name: None, resumption: false, ..tls_settings(&settings.tls) };
+        let tls = self.client(report, &path.key("tls"), tls)?;
+        Some(Endpoint { user_agent: self.user_agent.clone(), ..Endpoint::new(url, tls).ok()? })
     }
 
     /// The proxies for ws and for wss.

@@ -7,8 +7,8 @@ use super::place::Path;
 use super::plan::Plan;
 use super::settings::{TargetSettings, mask_url};
 
-/// The plan as JSON, in the shape of the file. What is not set is left out; values of headers and queries of
-/// URLs show as `***`.
+/// The plan as JSON, in the shape of the file. What is not set is left out; values of headers, of a minted token's
+/// claims and queries of URLs show as `***`.
 pub fn in_force(plan: &Plan) -> Value {
     let mut config = json_of(&plan.agent);
     config["user_agent"] = plan.agent.user_agent().into();
@@ -36,13 +36,16 @@ fn json_of(settings: &impl serde::Serialize) -> Value {
 
 fn settings(settings: &TargetSettings) -> Value {
     let mut shown = json_of(settings);
-    for pointer in ["/url", "/proxy/url"] {
+    for pointer in ["/url", "/proxy/url", "/observe/url"] {
         if let Some(Value::String(url)) = shown.pointer_mut(pointer) {
             *url = mask_url(url);
         }
     }
     if let Some(Value::Object(headers)) = shown.get_mut("headers") {
         headers.values_mut().filter(|value| value.is_string()).for_each(|value| *value = "***".into());
+    }
+    if let Some(Value::Object(claims)) = shown.pointer_mut("/auth/token/mint/claims") {
+        claims.values_mut().for_each(|value| *value = "***".into());
     }
     shown
 }

@@ -1,6 +1,6 @@
 //! A compiled dialect.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Variables;
@@ -9,7 +9,7 @@ use super::names::SEQUENCE;
 use super::parts::{Beat, Delivery, Exchange, Sending, Step};
 use super::pattern::Pattern;
 use super::promise::{CloseClass, Window, ZombiePromise, resolve};
-use super::spec::{IntervalSpec, TokenPlace};
+use super::spec::{IntervalSpec, ReactionSpec, TokenPlace};
 
 /// An exchange that a dialect may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -73,6 +73,8 @@ pub struct Dialect {
     pub(super) teardown: Vec<Sending>,
     pub(super) closes: Vec<(u16, u16, CloseClass)>,
     pub(super) message_limit: Option<u64>,
+    pub(super) reactions: BTreeMap<String, Vec<ReactionSpec>>,
+    pub(super) speaks_json: bool,
     /// The variables that its messages to the gateway hold.
     pub(super) sent: BTreeSet<String>,
     /// Those of them that are sent until the session is open.
@@ -118,6 +120,11 @@ impl Dialect {
         self.zombie.as_ref()?.promise(variables)
     }
 
+    /// Whether the gateway promises anything about silent clients, be it only on the connection.
+    pub fn promises_zombie(&self) -> bool {
+        self.zombie.is_some()
+    }
+
     /// What the gateway means by a close code.
     pub fn close_class(&self, code: u16) -> Option<CloseClass> {
         let class = self.closes.iter().find(|(first, last, _)| (*first..=*last).contains(&code));
@@ -132,6 +139,21 @@ impl Dialect {
     /// The largest message that the gateway promises to take, in bytes.
     pub fn message_limit(&self) -> Option<u64> {
         self.message_limit
+    }
+
+    /// What counts as a right reaction to malformed input, by vector or group, where the dialect says.
+    pub fn reactions(&self) -> &BTreeMap<String, Vec<ReactionSpec>> {
+        &self.reactions
+    }
+
+    /// Whether any message, ours or the gateway's, is JSON.
+    pub fn speaks_json(&self) -> bool {
+        self.speaks_json
+    }
+
+    /// Whether it says what an error reply looks like.
+    pub fn knows_errors(&self) -> bool {
+        self.error.is_some()
     }
 
     /// The HTTP request before the upgrade.
@@ -211,6 +233,7 @@ impl Dialect {
             (self.error.is_some(), "error", "an error reply".into()),
             (!self.closes.is_empty(), "closes", codes),
             (limit.is_some(), "limits", limit.unwrap_or_default()),
+            (!self.reactions.is_empty(), "reactions", "what is right in answer to malformed input".into()),
         ];
         let there = lines.into_iter().filter(|(there, ..)| *there);
         there.map(|(_, word, meaning)| PartLine { word, meaning }).collect()

@@ -95,7 +95,29 @@ pub struct Delivery {
     pub capture: Capture,
 }
 
+impl Step {
+    /// Whether its message is JSON.
+    pub fn is_json(&self) -> bool {
+        match self {
+            Self::Await { pattern, .. } => pattern.is_json(),
+            Self::Send(message) => message.is_json(),
+        }
+    }
+}
+
+impl Exchange {
+    /// Whether any of its messages is JSON.
+    pub fn is_json(&self) -> bool {
+        self.send.is_json() || self.answers.iter().any(|reply| reply.pattern.is_json())
+    }
+}
+
 impl Sending {
+    /// Whether it is JSON.
+    pub fn is_json(&self) -> bool {
+        matches!(self, Self::Json { .. })
+    }
+
     /// The message with its values.
     pub fn fill(&self, scope: Scope<'_>) -> Message {
         match self {

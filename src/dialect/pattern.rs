@@ -56,6 +56,11 @@ impl Pattern {
         }
     }
 
+    /// Whether it is one of JSON.
+    pub fn is_json(&self) -> bool {
+        matches!(self.form, Form::Json { .. })
+    }
+
     /// Whether it tells by the nonce which exchange a message belongs to.
     pub fn has_nonce(&self) -> bool {
         self.has_nonce

@@ -128,7 +128,11 @@ fn offences(
     let old = request.only("sec-websocket-version") != Some("13");
     let key = request.only("sec-websocket-key").and_then(|key| STANDARD.decode(key).ok());
     let foreign = !faults.has(FaultKind::AnyOrigin) && !origin_allowed(request, settings);
-    let authorized = if faults.has(FaultKind::NoAuth) { Some(true) } else { authorized(request, settings) };
+    let authorized = match &settings.jwt {
+        _ if faults.has(FaultKind::NoAuth) => Some(true),
+        Some(rules) => rules.admit(request, faults),
+        None => authorized(request, settings),
+    };
     let rules = [
         (request.method != "GET", O::BadMethod, 405, "a WebSocket is opened with GET"),
         (request.only("host").is_none(), O::BadHost, 400, "exactly one Host is needed"),

@@ -38,6 +38,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A file holds no key that JSON Web Tokens of this algorithm are verified with.
+    #[error("{} holds no key for {algorithm:?}: a secret, or a public key in PEM", path.display())]
+    JwtKey {
+        /// The file.
+        path: PathBuf,
+        /// The algorithm.
+        algorithm: jsonwebtoken::Algorithm,
+    },
     /// A certificate could not be made.
     #[error("cannot make a certificate: {0}")]
     Certificate(#[from] rcgen::Error),

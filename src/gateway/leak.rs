@@ -19,8 +19,8 @@ impl Leaks {
             // its pages become resident one after another, and all of them go when it is freed.
             self.memory.reserve_exact(MEMORY_LIMIT);
         }
-        let size = self.memory.len().saturating_add(bytes).min(MEMORY_LIMIT);
-        self.memory.resize(size, 0x5A);
+        let room = MEMORY_LIMIT - self.memory.len();
+        self.memory.resize(self.memory.len() + bytes.min(room), 0x5A);
     }
 
     /// Gives the memory back to the operating system.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::fault::Fault;
+use super::jwt::JwtRules;
 
 /// The largest message that the gateway takes where nothing else is set, in bytes.
 pub const MESSAGE_LIMIT: usize = 64 * 1024;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub control_token: Option<Token>,
     /// What clients must present, as a bearer token or as the query parameter `access_token`.
     pub token: Option<Token>,
+    /// Which JSON Web Tokens let clients in, shown in the same ways.
+    pub jwt: Option<JwtRules>,
     /// The values of `Origin` that are accepted; empty accepts all. A client without an `Origin`
     /// is no browser and is accepted.
     pub origins: Vec<String>,
@@ -71,6 +74,7 @@ impl Default for Settings {
             control: None,
             control_token: None,
             token: None,
+            jwt: None,
             origins: Vec::new(),
             subprotocols: Vec::new(),
             hello: None,

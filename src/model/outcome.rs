@@ -42,6 +42,16 @@ impl Outcome {
         }
     }
 
+    /// Whether a check that mistreats a gateway should stay away for a while: the gateway said so, has no capacity, or
+    /// its other clients suffer.
+    pub fn asks_for_patience(self) -> bool {
+        matches!(
+            self,
+            Self::Inconclusive(Cause::Throttled | Cause::BystanderSlowed)
+                | Self::Fail(Failure::CollateralDamage | Failure::Unavailable)
+        )
+    }
+
     /// The reason in a sentence for people.
     pub fn explain(self) -> &'static str {
         match self {
@@ -314,6 +324,7 @@ reasons! {
         Throttled = "throttled": "the gateway asked us to come back later (429, or 503 with Retry-After)",
         Restarting = "restarting": "the gateway announced that it is going away (1001 or 1012) during the run",
         BystanderSlowed = "bystander_slowed": "a well-behaved connection beside the check grew slow, so that the check stopped",
+        Observe = "observe": "the gateway's own metrics endpoint could not be read, so that nothing is known of its sessions and memory",
         Budget = "budget": "the target's budget did not let the run finish in time",
     }
 }

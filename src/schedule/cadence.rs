@@ -32,6 +32,11 @@ impl Cadence {
         Self { interval, phase: Duration::from_nanos(seed % nanos) }
     }
 
+    /// The time between two ticks.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// The first tick after `now`, both counted from 1970, without jitter.
     pub fn next(&self, now: Duration) -> Duration {
         let interval = self.interval.as_nanos().max(1);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
+use super::backoff::{Backoff, Wish};
 use super::{Cadence, Clock};
 
 /// Why a tick did not become a run.
@@ -15,17 +16,20 @@ pub enum Skip {
     Overrun,
     /// The target is paused.
     Paused,
+    /// The run before was asked for patience.
+    Backoff,
 }
 
 impl Skip {
     /// Every value of the label `reason`.
-    pub const ALL: [Self; 2] = [Self::Overrun, Self::Paused];
+    pub const ALL: [Self; 3] = [Self::Overrun, Self::Paused, Self::Backoff];
 
     /// The value of the label `reason`.
     pub fn label(self) -> &'static str {
         match self {
             Self::Overrun => "overrun",
             Self::Paused => "paused",
+            Self::Backoff => "backoff",
         }
     }
 }
@@ -36,6 +40,8 @@ pub trait Observer {
     fn starts(&self, lag: Duration);
     /// So many ticks were skipped.
     fn skipped(&self, skip: Skip, ticks: u64);
+    /// So many ticks will be left out, since the run that has ended was asked for patience.
+    fn backs_off(&self, ticks: u64);
 }
 
 /// Drives one job.
@@ -45,18 +51,21 @@ pub struct Driver {
     pub cadence: Cadence,
     /// What time it is.
     pub clock: Clock,
+    /// Whether the job stays away for a while where a run was asked for patience.
+    pub backs_off: bool,
 }
 
 impl Driver {
     /// Runs the job at each tick until `stop`. A run that has begun is awaited: cutting it short is the
     /// business of `run` itself.
-    pub async fn drive<F: Future<Output = ()>>(
+    pub async fn drive<F: Future<Output = Wish>>(
         &self,
         observer: &impl Observer,
         paused: impl Fn(Duration) -> bool,
         mut run: impl FnMut() -> F,
         stop: &CancellationToken,
     ) {
+        let mut backoff = Backoff::default();
         let mut tick = self.cadence.next(self.clock.now());
         loop {
             let due = tick + self.cadence.jitter(rand::random());
@@ -67,9 +76,17 @@ impl Driver {
             }
             if paused(self.clock.now()) {
                 observer.skipped(Skip::Paused, 1);
+            } else if backoff.skips() {
+                observer.skipped(Skip::Backoff, 1);
             } else {
                 observer.starts(self.clock.now().saturating_sub(due));
-                run().await;
+                let wish = run().await;
+                if self.backs_off {
+                    let ticks = backoff.after(wish, self.cadence.interval(), rand::random());
+                    if ticks > 0 {
+                        observer.backs_off(ticks);
+                    }
+                }
             }
             let now = self.clock.now();
             let missed = self.cadence.missed(tick, now);
@@ -95,6 +112,8 @@ mod tests {
         worst_lag: Cell<Duration>,
         overrun: Cell<u64>,
         paused: Cell<u64>,
+        backoff: Cell<u64>,
+        announced: RefCell<Vec<u64>>,
     }
 
     impl Observer for Counts {
@@ -107,14 +126,19 @@ mod tests {
             let count = match skip {
                 Skip::Overrun => &self.overrun,
                 Skip::Paused => &self.paused,
+                Skip::Backoff => &self.backoff,
             };
             count.set(count.get() + ticks);
+        }
+
+        fn backs_off(&self, ticks: u64) {
+            self.announced.borrow_mut().push(ticks);
         }
     }
 
     fn driver(interval: u64) -> Driver {
         let cadence = Cadence::new(Duration::from_secs(interval), "chat", "handshake", "");
-        Driver { cadence, clock: Clock::start_at(Duration::from_secs(1_700_000_000)) }
+        Driver { cadence, clock: Clock::start_at(Duration::from_secs(1_700_000_000)), backs_off: true }
     }
 
     async fn drive_for(
@@ -125,7 +149,11 @@ mod tests {
         takes: Duration,
     ) {
         let stop = CancellationToken::new();
-        let driven = driver.drive(counts, paused, || sleep(takes), &stop);
+        let run = async || {
+            sleep(takes).await;
+            Wish::GoOn
+        };
+        let driven = driver.drive(counts, paused, run, &stop);
         timeout(Duration::from_secs(seconds), driven).await.expect_err("drives until stopped");
     }
 
@@ -156,6 +184,47 @@ mod tests {
         assert!((29..=31).contains(&counts.starts.get()));
     }
 
+    /// Runs each tick for two hours and a half; every run that starts within this time asks for patience.
+    async fn starts_of_a_gateway_that_asks_for_patience(
+        backs_off: bool,
+        until: Duration,
+    ) -> (Vec<u64>, Counts) {
+        let (counts, stop, starts) = (Counts::default(), CancellationToken::new(), RefCell::new(Vec::new()));
+        let driver = Driver { backs_off, ..driver(60) };
+        let began = driver.clock.now();
+        let run = async || {
+            let at = driver.clock.now() - began;
+            starts.borrow_mut().push(at.as_secs() / 60);
+            if at < until { Wish::Patience } else { Wish::GoOn }
+        };
+        let driven = driver.drive(&counts, |_| false, run, &stop);
+        timeout(Duration::from_secs(9_000), driven).await.expect_err("drives until stopped");
+        (starts.into_inner(), counts)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_that_backs_off_comes_back_ever_later_until_it_is_welcome() {
+        let hour = Duration::from_secs(3_600);
+        let (starts, counts) = starts_of_a_gateway_that_asks_for_patience(true, hour).await;
+        let announced = counts.announced.borrow();
+        assert!((5..=9).contains(&announced.len()), "{announced:?}");
+        for (ticks, least) in announced.iter().zip([1, 1, 2, 4, 8, 16, 16, 16, 16]) {
+            assert!((least..=2 * least).contains(ticks), "{announced:?}");
+        }
+        // Each tick is a run or left out, and from the first welcome on each is a run again.
+        assert_eq!(counts.backoff.get(), announced.iter().sum::<u64>());
+        assert!((149..=151).contains(&(counts.starts.get() + counts.backoff.get())));
+        assert!(starts.windows(2).skip(announced.len()).all(|pair| pair[1] - pair[0] <= 2), "{starts:?}");
+        assert_eq!(counts.overrun.get() + counts.paused.get(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_that_does_not_back_off_keeps_its_cadence() {
+        let (starts, counts) = starts_of_a_gateway_that_asks_for_patience(false, Duration::MAX).await;
+        assert!((149..=151).contains(&starts.len()));
+        assert_eq!((counts.backoff.get(), counts.announced.borrow().len()), (0, 0));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn stopping_waits_for_the_run_and_starts_no_other() {
         let (counts, stop, ended) = (Counts::default(), CancellationToken::new(), RefCell::new(0));
@@ -164,6 +233,7 @@ mod tests {
             stop.cancel();
             sleep(Duration::from_secs(5)).await;
             *ended.borrow_mut() += 1;
+            Wish::GoOn
         };
         driver.drive(&counts, |_| false, run, &stop).await;
         assert_eq!((counts.starts.get(), *ended.borrow()), (1, 1));

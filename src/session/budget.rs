@@ -1,5 +1,6 @@
 //! A target's budget: what gateprobe may ask of one gateway, over all its checks together.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,7 +39,12 @@ pub struct Budget {
     connects: Pace,
     messages: Pace,
     bytes: Pace,
+    sessions: AtomicUsize,
 }
+
+/// A WebSocket session, for as long as this lives.
+#[derive(Debug)]
+pub(super) struct Counted(Arc<Budget>);
 
 /// The right to hold one connection; given back when dropped.
 #[derive(Debug)]
@@ -53,6 +59,7 @@ impl Budget {
             connects: Pace::new(limits.connections_per_second),
             messages: Pace::new(limits.messages_per_second),
             bytes: Pace::new(limits.bytes_per_second),
+            sessions: AtomicUsize::new(0),
         }
     }
 
@@ -64,6 +71,17 @@ impl Budget {
     /// Connections that may be opened now without waiting for one to end.
     pub fn connections_left(&self) -> usize {
         self.open.available_permits()
+    }
+
+    /// WebSocket sessions with the target that are open now, of all its checks.
+    pub fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// One more session.
+    pub(super) fn count_session(self: &Arc<Self>) -> Counted {
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+        Counted(Arc::clone(self))
     }
 
     /// Waits until one more connection is within the budget.
@@ -86,6 +104,12 @@ impl Budget {
     pub fn book(&self, bytes: usize) -> Option<Instant> {
         let now = Instant::now();
         self.messages.book(now, 1.0).max(self.bytes.book(now, bytes as f64))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.sessions.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

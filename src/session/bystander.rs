@@ -33,6 +33,11 @@ impl Bystander {
         self.baseline.last().copied()
     }
 
+    /// Whether the last sample was beyond the limit.
+    pub fn is_slow(&self) -> bool {
+        self.in_a_row > 0
+    }
+
     /// Takes a sample, or the age of a ping that still waits; true when it is the third in a row beyond the
     /// limit.
     pub fn trips(&mut self, rtt: Duration) -> bool {

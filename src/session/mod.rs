@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
+mod altered;
 mod before;
 mod budget;
 mod bystander;
+mod companion;
+mod exposition;
 mod jar;
 mod ledger;
 mod manners;
+mod observe;
 mod offer;
 mod opened;
 mod pings;
 mod redact;
+mod sign_of_life;
 mod talk;
 mod target;
 mod transcript;
@@ -19,16 +24,20 @@ mod trial;
 mod visit;
 mod word;
 
+pub use altered::{Altered, Met, Reception};
 pub use before::BeforeFault;
 pub use budget::{Budget, Limits, Permit};
 pub use bystander::Bystander;
+pub use companion::{Companion, Proof, Sampled};
+pub use exposition::{NoValue, Selector, SelectorError};
 pub use jar::{Cookies, Jar};
 pub use ledger::{Account, Ledger, tell};
 pub use manners::{Level, Manners};
+pub use observe::{Observe, ObserveError, Observed};
 pub use offer::Ask;
 pub use opened::{Heard, Opened};
 pub use pings::{Pings, Tally};
-pub use talk::Talk;
+pub use talk::{Goodbye, Talk};
 pub use target::Target;
 pub use transcript::Line;
 pub use trial::{Told, trial};

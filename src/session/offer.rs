@@ -30,6 +30,10 @@ pub struct Ask {
     /// What the dialect's templates may hold beside the token, such as a session to resume. `client` and
     /// `timestamp` are set where absent.
     pub variables: Variables,
+    /// Shows this token instead of the target's own.
+    pub token: Option<Token>,
+    /// Offers permessage-deflate.
+    pub deflate: bool,
 }
 
 impl Default for Ask {
@@ -43,6 +47,8 @@ impl Default for Ask {
             path: None,
             within: None,
             variables: Variables::new(),
+            token: None,
+            deflate: false,
         }
     }
 }
@@ -57,7 +63,7 @@ pub(super) fn jar_offer(ask: &Ask, cookies: Option<String>) -> Offer {
 
 /// The offer that puts the token in its place, with the cookies that go along.
 pub(super) fn offer(target: &Target, ask: &Ask, token: Option<&Token>, cookies: Option<String>) -> Offer {
-    let mut offer = jar_offer(ask, None);
+    let mut offer = Offer { deflate: ask.deflate, ..jar_offer(ask, None) };
     let mut cookies: Vec<String> = cookies.into_iter().collect();
     if let (Some(credential), Some(token)) = (&target.credential, token) {
         let secret = |prefix: &str| SecretString::from(format!("{prefix}{}", token.expose()));

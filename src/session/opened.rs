@@ -6,12 +6,12 @@ use std::time::Instant as StdInstant;
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::budget::{Budget, Permit};
+use super::budget::{Budget, Counted, Permit};
 use super::target::Target;
 use crate::auth::{Place, Token};
 use crate::dialect::{Message, Variables};
 use crate::model::{End, Evidence, Failure, FrameKind, Outcome, Phase, Verdict};
-use crate::wire::{Broken, Dialed, Frame, Incoming, OutFrame, SendError, Violation};
+use crate::wire::{Broken, Dialed, Frame, Incoming, Inflater, OutFrame, SendError, Violation};
 
 /// Close code 1013: come back later, there is no capacity (IANA registry of close codes).
 const TRY_AGAIN_LATER: u16 = 1013;
@@ -38,13 +38,25 @@ pub struct Opened {
     /// upgrade told.
     pub variables: Variables,
     token: Option<Token>,
-    /// The opcode and the payload so far of a message that comes in fragments.
-    fragments: Option<(FrameKind, BytesMut)>,
+    /// What is there of a message that comes in fragments.
+    fragments: Option<Fragments>,
+    /// What takes compressed messages apart.
+    inflater: Inflater,
     /// Frames that were taken although time was up.
     overtime: u16,
     turns: u8,
+    _counted: Counted,
     budget: Arc<Budget>,
     _permit: Permit,
+}
+
+/// The beginning of a message.
+#[derive(Debug)]
+struct Fragments {
+    kind: FrameKind,
+    /// By permessage-deflate, which nobody else may set a reserved bit for.
+    compressed: bool,
+    payload: BytesMut,
 }
 
 /// What came next.
@@ -121,6 +133,9 @@ impl Heard {
             }
             Self::Illegal(violation) => (Failure::ProtocolViolation, format!("broke RFC 6455 ({violation})")),
             Self::Broken(Broken::Lost(kind)) => (Failure::SessionTimeout, format!("was lost ({kind})")),
+            Self::Broken(Broken::Deflate) => {
+                (Failure::ProtocolViolation, "sent what does not inflate (RFC 7692)".into())
+            }
             Self::Broken(broken) => (Failure::ProtocolViolation, format!("broke TLS ({broken})")),
             Self::TooLarge { bytes } => {
                 (Failure::MessageTooLarge, format!("announced a frame of {bytes} bytes"))
@@ -151,8 +166,10 @@ impl Opened {
             variables,
             token,
             fragments: None,
+            inflater: Inflater::default(),
             overtime: 0,
             turns: 0,
+            _counted: budget.count_session(),
             budget,
             _permit: permit,
         }
@@ -222,18 +239,29 @@ impl Opened {
             FrameKind::Pong => return Some(Heard::Pong { payload: frame.payload.clone(), at }),
             _ => {}
         }
-        let (kind, mut payload) = self.fragments.take().unwrap_or_else(|| (frame.kind(), BytesMut::new()));
-        payload.extend_from_slice(&frame.payload);
-        if payload.len() > MAX_MESSAGE {
-            return Some(Heard::TooLarge { bytes: payload.len() as u64 });
+        let mut whole = self.fragments.take().unwrap_or_else(|| Fragments {
+            kind: frame.kind(),
+            compressed: frame.rsv != 0,
+            payload: BytesMut::new(),
+        });
+        whole.payload.extend_from_slice(&frame.payload);
+        if whole.payload.len() > MAX_MESSAGE {
+            return Some(Heard::TooLarge { bytes: whole.payload.len() as u64 });
         }
         if !frame.fin {
-            self.fragments = Some((kind, payload));
+            self.fragments = Some(whole);
             return None;
         }
-        let message = match kind {
+        let payload = match whole.compressed {
+            false => whole.payload.freeze(),
+            true => match self.inflater.inflate(&whole.payload, MAX_MESSAGE) {
+                Some(payload) => payload.into(),
+                None => return Some(Heard::Broken(Broken::Deflate)),
+            },
+        };
+        let message = match whole.kind {
             FrameKind::Text => Message::Text(String::from_utf8_lossy(&payload).into_owned()),
-            _ => Message::Binary(payload.freeze()),
+            _ => Message::Binary(payload),
         };
         Some(Heard::Message { message, at })
     }

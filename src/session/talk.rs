@@ -14,8 +14,8 @@ use super::opened::{Heard, Opened};
 use super::transcript::Line;
 use super::visit::Visit;
 use super::word::Word;
-use crate::dialect::{Dialogue, Meaning, Message, Part, Variables};
-use crate::model::{Cause, Failure, Outcome, Phase, Verdict};
+use crate::dialect::{CloseClass, Dialogue, Meaning, Message, Part, Variables};
+use crate::model::{Cause, EventKind, Failure, Outcome, Phase, Side, Verdict};
 use crate::wire::{Broken, OutFrame, SendError};
 
 /// Words that are kept while we wait for the budget; beyond, the gateway waits too.
@@ -39,6 +39,26 @@ pub struct Talk {
     owed: (Option<Bytes>, Option<Message>),
     /// What was said, word by word, for whoever wants to read along; a check never does.
     transcript: Option<Vec<Line>>,
+    goodbye: Option<Goodbye>,
+}
+
+/// How the gateway ended a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goodbye {
+    /// By a Close frame.
+    Close {
+        /// Its code.
+        code: Option<u16>,
+        /// What the dialect takes it for.
+        class: Option<CloseClass>,
+        /// When it had been read.
+        at: StdInstant,
+    },
+    /// By the end of TCP alone.
+    Ended {
+        /// When it was seen.
+        at: StdInstant,
+    },
 }
 
 impl Talk {
@@ -68,6 +88,7 @@ impl Talk {
             backlog: VecDeque::new(),
             last: visit.until(None),
             transcript: None,
+            goodbye: None,
         }
     }
 
@@ -114,7 +135,7 @@ impl Talk {
                     let detail = format!("step {step} of the dialect's `open` did not come in time");
                     return fail(Failure::FirstMessageTimeout, detail);
                 }
-                Word::WrongStep | Word::Error => {
+                Word::WrongStep | Word::Error { .. } => {
                     let detail = format!("a message came that is not step {step} of the dialect's `open`");
                     return fail(Failure::DialectMismatch, detail);
                 }
@@ -174,20 +195,31 @@ impl Talk {
                 Meaning::Delivery { sequence } => Word::Delivery { sequence, at },
                 Meaning::Step => Word::Step,
                 Meaning::WrongStep => Word::WrongStep,
-                Meaning::Error => Word::Error,
-                Meaning::Other => Word::Other,
+                Meaning::Error => Word::Error { at },
+                Meaning::Other => Word::Other { message, at },
             },
             Heard::Nothing { mid_frame } => Word::Nothing { mid_frame },
             over => self.over(over),
         }
     }
 
-    fn over(&self, heard: Heard) -> Word {
+    fn over(&mut self, heard: Heard) -> Word {
         let class = match heard {
             Heard::Close { code: Some(code), .. } => self.dialogue.dialect().close_class(code),
             _ => None,
         };
+        let goodbye = match heard {
+            Heard::Close { code, at } => Some(Goodbye::Close { code, class, at }),
+            Heard::Ended { at, .. } => Some(Goodbye::Ended { at }),
+            _ => None,
+        };
+        self.goodbye = self.goodbye.or(goodbye);
         Word::Over(heard, class)
+    }
+
+    /// How the gateway ended the conversation, if it did.
+    pub fn goodbye(&self) -> Option<Goodbye> {
+        self.goodbye
     }
 
     /// Answers the latest ping and the latest heartbeat that were left unanswered. One pong answers all
@@ -282,15 +314,44 @@ impl Talk {
     async fn send(&mut self, frame: OutFrame) -> Result<StdInstant, Word> {
         match self.deliver(&frame).await {
             Ok(at) => Ok(at),
-            // What the gateway said before it hung up may still be there to be read, and says more.
-            Err(error) => loop {
-                match self.opened.hear(Instant::now()).await {
-                    Heard::Message { .. } | Heard::Ping { .. } | Heard::Pong { .. } => {}
-                    Heard::Nothing { .. } => return Err(Word::Over(ended(error), None)),
-                    over => return Err(self.over(over)),
-                }
-            },
+            Err(error) => Err(self.instead(error).await),
         }
+    }
+
+    /// What the gateway said before it hung up may still be there to be read, and says more.
+    async fn instead(&mut self, error: SendError) -> Word {
+        loop {
+            match self.opened.hear(Instant::now()).await {
+                Heard::Message { .. } | Heard::Ping { .. } | Heard::Pong { .. } => {}
+                Heard::Nothing { .. } => return self.over(ended(error)),
+                over => return self.over(over),
+            }
+        }
+    }
+
+    /// Sends frames, legal or not, in one write, within the budget; gives the time right before the write. A
+    /// gateway that does not take them by `within` from then on is left alone.
+    ///
+    /// # Errors
+    /// As [`Talk::ping`].
+    pub async fn fire(&mut self, frames: &[OutFrame], within: Duration) -> Result<StdInstant, Word> {
+        let mut bytes = Vec::new();
+        for frame in frames {
+            self.afford(frame.payload.len()).await?;
+            bytes.extend(frame.encode());
+        }
+        let until = self.last.min(Instant::now() + within);
+        let lost = SendError::Broken(Broken::Lost(std::io::ErrorKind::TimedOut));
+        let socket = &mut self.opened.dialed.socket;
+        let at = match timeout_at(until, socket.send_raw(&bytes)).await.unwrap_or(Err(lost)) {
+            Ok(at) => at,
+            Err(error) => return Err(self.instead(error).await),
+        };
+        for frame in frames {
+            let (kind, bytes, code) = (frame.kind(), frame.payload.len() as u64, frame.close_code());
+            self.opened.evidence.note_at(at, EventKind::Frame { from: Side::Us, kind, bytes, code });
+        }
+        Ok(at)
     }
 
     async fn deliver(&mut self, frame: &OutFrame) -> Result<StdInstant, SendError> {

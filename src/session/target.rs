@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::jar::{Cookies, Jar};
+use super::observe::Observe;
 use crate::auth::{Credential, Source};
 use crate::dialect::Dialect;
 use crate::wire::Endpoint;
@@ -22,6 +23,8 @@ pub struct Target {
     pub secret_headers: Vec<(String, Source)>,
     /// Whether each resolved address is probed, not only the first that answers.
     pub resolve_all: bool,
+    /// Where the gateway tells of itself.
+    pub observe: Option<Observe>,
     /// What happens to cookies.
     pub cookies: Cookies,
     /// The cookies that outlive a run.

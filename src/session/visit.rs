@@ -16,7 +16,7 @@ use crate::auth::{AuthError, Source, Token};
 use crate::dialect::Variables;
 use crate::metrics::Sample;
 use crate::model::{Cause, Evidence, Failure, Outcome, Phase, Span, Verdict};
-use crate::wire::{DialError, Dialer, Endpoint, Header, Record, Request};
+use crate::wire::{DialError, Dialer, Endpoint, Header, Offer, Record, Request};
 
 /// How long before the run's deadline a check should stop waiting, to be able to say what it waited for.
 const LAST_WORD: Duration = Duration::from_millis(20);
@@ -35,6 +35,13 @@ pub struct Visit {
     samples: Mutex<Vec<Sample>>,
     record: Record,
     jar: Option<Jar>,
+}
+
+/// What a dial needs beside the way.
+pub(super) struct Prepared {
+    pub endpoint: Endpoint,
+    pub offer: Offer,
+    pub token: Option<Token>,
 }
 
 /// Why a connection did not come about.
@@ -168,24 +175,7 @@ impl Visit {
         evidence: Evidence,
         permit: Permit,
     ) -> Result<Opened, Refusal> {
-        let token = self.token(ask, &evidence).await?;
-        if let Some(token) = &token {
-            variables.set("token", token.expose());
-        }
-        let mut endpoint = self.equipped(&evidence).await?;
-        endpoint.subprotocol_required |= ask.require_subprotocol;
-        if let Some(path) = &ask.path {
-            let pinned = endpoint.path.peer;
-            endpoint.path = path.clone();
-            endpoint.path.peer = pinned.or(endpoint.path.peer);
-        }
-        endpoint.path.peer = endpoint.path.peer.or(ask.peer);
-        endpoint.path.receive_buffer = ask.receive_buffer.or(endpoint.path.receive_buffer);
-        for (name, value) in self.target.dialect.before().iter().flat_map(|before| before.query(&variables)) {
-            endpoint.url.query_pairs_mut().append_pair(&name, &value);
-        }
-        let cookies = self.jar.as_ref().and_then(|jar| jar.header(&endpoint.url));
-        let offer = offer(&self.target, ask, token.as_ref(), cookies);
+        let Prepared { endpoint, offer, token } = self.prepare(ask, &mut variables, &evidence).await?;
         let dial = self.dialer.dial_into(&endpoint, &offer, &evidence, record);
         let dialed = self.patiently(ask, dial).await;
         if let (Some(jar), Some(response)) = (&self.jar, record.facts().response) {
@@ -194,6 +184,34 @@ impl Visit {
         let dialed = dialed?.map_err(|failure| Refusal::Dial(failure.error))?;
         evidence.enter(Phase::Session);
         Ok(Opened::new(dialed, evidence, token, variables, Arc::clone(&self.budget), permit))
+    }
+
+    /// What a dial needs beside the way: the endpoint and the offer with all secrets, read anew.
+    pub(super) async fn prepare(
+        &self,
+        ask: &Ask,
+        variables: &mut Variables,
+        evidence: &Evidence,
+    ) -> Result<Prepared, Refusal> {
+        let token = self.token(ask, evidence).await?;
+        if let Some(token) = &token {
+            variables.set("token", token.expose());
+        }
+        let mut endpoint = self.equipped(evidence).await?;
+        endpoint.subprotocol_required |= ask.require_subprotocol;
+        if let Some(path) = &ask.path {
+            let pinned = endpoint.path.peer;
+            endpoint.path = path.clone();
+            endpoint.path.peer = pinned.or(endpoint.path.peer);
+        }
+        endpoint.path.peer = endpoint.path.peer.or(ask.peer);
+        endpoint.path.receive_buffer = ask.receive_buffer.or(endpoint.path.receive_buffer);
+        for (name, value) in self.target.dialect.before().iter().flat_map(|before| before.query(variables)) {
+            endpoint.url.query_pairs_mut().append_pair(&name, &value);
+        }
+        let cookies = self.jar.as_ref().and_then(|jar| jar.header(&endpoint.url));
+        let offer = offer(&self.target, ask, token.as_ref(), cookies);
+        Ok(Prepared { endpoint, offer, token })
     }
 
     /// Sends a GET that asks for no upgrade, with the target's credential; gives the status of the answer.
@@ -267,13 +285,16 @@ impl Visit {
         let Some(credential) = self.target.credential.as_ref().filter(|_| ask.credential) else {
             return Ok(None);
         };
+        if let Some(token) = &ask.token {
+            return Ok(Some(token.clone()));
+        }
         evidence.enter(Phase::Credential);
         fetch(&credential.source).await.map(Some)
     }
 }
 
 /// What the dialect's templates may hold from the first request on.
-fn given(ask: &Ask) -> Variables {
+pub(super) fn given(ask: &Ask) -> Variables {
     let mut variables = ask.variables.clone();
     if variables.get("client").is_none() {
         variables.set("client", format!("gateprobe-{:08x}", rand::random::<u32>()));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::manners::Level;
 use super::opened::Heard;
-use crate::dialect::{Answer, CloseClass, Part};
+use crate::dialect::{Answer, CloseClass, Message, Part};
 use crate::model::{Cause, Failure, Outcome, Verdict};
 
 /// What was said, and what it means.
@@ -58,9 +58,17 @@ pub enum Word {
     /// While opening: a message that the dialect does not know of.
     WrongStep,
     /// An error reply of the dialect.
-    Error,
+    Error {
+        /// When it had been read.
+        at: StdInstant,
+    },
     /// Another message.
-    Other,
+    Other {
+        /// What was said.
+        message: Message,
+        /// When it had been read.
+        at: StdInstant,
+    },
     /// A Close, an end, or something that breaks the protocol; and what the dialect takes a Close for.
     Over(Heard, Option<CloseClass>),
     /// Nothing was said by us: the target's budget does not let us before the run is over.

@@ -53,6 +53,11 @@ impl Connected {
         self.local
     }
 
+    /// When the last read returned.
+    pub fn read_at(&self) -> Instant {
+        self.read_at
+    }
+
     /// What is known so far.
     pub fn record(&self) -> &Record {
         &self.record

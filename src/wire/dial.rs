@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::certificate::TlsFacts;
 use super::connected::Connected;
+use super::deflate;
 use super::endpoint::{Endpoint, Offer};
 use super::error::DialError;
 use super::hop::Hop;
@@ -50,6 +51,8 @@ pub struct Dialed {
     pub addresses: Vec<IpAddr>,
     /// How many redirects were followed.
     pub redirects: u8,
+    /// Whether permessage-deflate was offered and taken: frames may be compressed in either direction.
+    pub deflate: bool,
 }
 
 /// A failed dial, with all that it had found out.
@@ -162,15 +165,22 @@ impl Dialer {
         let (connected, response) = dialed.map_err(|error| DialFailure::new(error, record))?;
         record.finish();
         let facts = record.facts();
+        let deflate = offer.deflate && deflate::is_agreed(&response);
+        let (peer, local) = (connected.peer, connected.local);
+        let mut socket = connected.into_socket(offer.max_frame());
+        if deflate {
+            socket.expect_deflate();
+        }
         Ok(Dialed {
             response,
             timings: facts.timings,
-            peer: connected.peer,
-            local: connected.local,
+            peer,
+            local,
             tls: facts.tls,
             addresses: facts.addresses,
             redirects: facts.redirects,
-            socket: connected.into_socket(offer.max_frame()),
+            deflate,
+            socket,
         })
     }
 

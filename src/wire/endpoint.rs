@@ -180,6 +180,8 @@ pub struct Offer {
     pub path: Option<Path>,
     /// The largest frame that the socket reads, in bytes; 1 MiB unless given.
     pub max_frame: Option<u64>,
+    /// Offers permessage-deflate (RFC 7692), without context takeover. Nothing is compressed by itself.
+    pub deflate: bool,
 }
 
 impl Offer {

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha1::{Digest, Sha1};
 use url::Url;
 
+use super::deflate;
 use super::endpoint::{Endpoint, Header, Offer};
 use super::error::DialError;
 
@@ -70,6 +71,9 @@ impl Request {
         request.set("Sec-WebSocket-Version", "13");
         if let Some(subprotocols) = subprotocols(endpoint, offer, credentials) {
             request.headers.push(("Sec-WebSocket-Protocol".into(), subprotocols));
+        }
+        if offer.deflate {
+            request.set("Sec-WebSocket-Extensions", deflate::OFFER);
         }
         if let Some(origin) = &offer.origin {
             request.set("Origin", origin.as_str());

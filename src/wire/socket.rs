@@ -70,6 +70,9 @@ pub enum Broken {
     /// Records that are not TLS, or were tampered with.
     #[error("broken TLS records")]
     Tls,
+    /// A message that does not inflate, or to more than we read (RFC 7692).
+    #[error("a compressed message that does not inflate")]
+    Deflate,
     /// The kernel gave up, as when packets are not acknowledged any more.
     #[error("the connection was lost: {0}")]
     Lost(io::ErrorKind),
@@ -96,7 +99,9 @@ impl Incoming {
             Self::End(End::Fin) => Some(Failure::ConnectionCut),
             Self::End(End::Rst) => Some(Failure::ConnectionReset),
             Self::Broken(Broken::Lost(_)) => Some(Failure::SessionTimeout),
-            Self::Broken(Broken::TlsAlert(_) | Broken::Tls) => Some(Failure::ProtocolViolation),
+            Self::Broken(Broken::TlsAlert(_) | Broken::Tls | Broken::Deflate) => {
+                Some(Failure::ProtocolViolation)
+            }
         }
     }
 
@@ -149,6 +154,11 @@ impl Socket {
     /// Changes the largest frame that is read, in bytes of payload.
     pub fn set_max_frame(&mut self, bytes: u64) {
         self.reader.set_max_frame(bytes);
+    }
+
+    /// Takes compressed messages for legal from now on (RFC 7692).
+    pub(super) fn expect_deflate(&mut self) {
+        self.validator.expect_deflate();
     }
 
     /// Whether a frame has begun and is not complete: tells a gateway that drips from one that is silent.

@@ -1,5 +1,6 @@
 //! What a response to the upgrade request means (RFC 6455, section 4.1).
 
+use super::deflate;
 use super::endpoint::{Endpoint, Offer};
 use super::error::{DialError, Offence};
 use super::request::accept_for;
@@ -55,7 +56,7 @@ fn offence(response: &Response, key: &str, endpoint: &Endpoint, offer: &Offer) -
         Some(accept) if accept != accept_for(key) => return Some(Offence::WrongAccept),
         Some(_) => {}
     }
-    if response.extensions().is_some() {
+    if response.extensions().is_some() && !(offer.deflate && deflate::is_agreed(response)) {
         return Some(Offence::Extension);
     }
     match response.subprotocol() {

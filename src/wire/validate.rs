@@ -53,6 +53,8 @@ pub enum Violation {
 pub struct Validator {
     message: Option<Message>,
     closed: bool,
+    /// RSV1 marks a compressed message (RFC 7692, section 6).
+    deflate: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +64,11 @@ enum Message {
 }
 
 impl Validator {
+    /// Takes compressed messages for legal from now on; what they hold is not looked at.
+    pub(super) fn expect_deflate(&mut self) {
+        self.deflate = true;
+    }
+
     /// Checks the next frame. After an error the stream can be read on as far as it makes sense.
     ///
     /// # Errors
@@ -70,7 +77,8 @@ impl Validator {
         if self.closed {
             return Err(Violation::AfterClose);
         }
-        let header = check_header(frame);
+        let compressed = self.deflate && frame.rsv == 4 && matches!(frame.opcode, 1 | 2);
+        let header = check_header(frame, compressed);
         // The state follows the frame even where its header is illegal, or one mistake would look like many.
         let content = if frame.is_control() { self.check_control(frame) } else { self.check_data(frame) };
         header.and(content)
@@ -94,6 +102,7 @@ impl Validator {
         let (message, order) = match (frame.opcode, open) {
             (0, Some(message)) => (message, Ok(())),
             (0, None) => return Err(Violation::NothingToContinue),
+            (1, None) if self.deflate && frame.rsv == 4 => (Message::Binary, Ok(())),
             (1, None) => (Message::Text(Utf8::default()), Ok(())),
             (2, None) => (Message::Binary, Ok(())),
             (1, Some(_)) => (Message::Text(Utf8::default()), Err(Violation::Interleaved)),
@@ -117,10 +126,10 @@ impl Validator {
     }
 }
 
-fn check_header(frame: &Frame) -> Result<(), Violation> {
+fn check_header(frame: &Frame, compressed: bool) -> Result<(), Violation> {
     match frame {
         Frame { masked: true, .. } => Err(Violation::Masked),
-        Frame { rsv: 1.., .. } => Err(Violation::ReservedBits),
+        Frame { rsv: 1.., .. } if !compressed => Err(Violation::ReservedBits),
         Frame { opcode: opcode @ (3..=7 | 11..), .. } => Err(Violation::ReservedOpcode(*opcode)),
         Frame { minimal: false, .. } => Err(Violation::LengthNotMinimal),
         frame if frame.is_control() && frame.payload.len() > 125 => Err(Violation::ControlTooLong),

@@ -5,6 +5,7 @@ when it accepts connections, and exits when its stdin ends, so that a test that 
 """
 
 import argparse
+import json
 import os
 import socket
 import ssl
@@ -30,6 +31,34 @@ def add_gateway_options(parser):
     parser.add_argument(
         "--stamps", action="store_true", help="say on stderr when each client is pinged, told Close, and let go of"
     )
+    parser.add_argument("--max-size", type=int, metavar="BYTES", help="of a message; the library's own limit if not given")
+    parser.add_argument(
+        "--json",
+        choices=["reply", "raise"],
+        help="speak JSON instead of echoing: ping, echo and error replies; raise: let an exception of the handler go",
+    )
+
+
+def only_given(**options):
+    """Those that are not None, so that a library keeps its own default for the others."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def json_answer(text, mode):
+    """What a gateway of one JSON object a message, with its kind in `type`, answers to a text."""
+    try:
+        message = json.loads(text)
+        kind = message["type"]
+        if kind == "ping":
+            return json.dumps({"type": "pong", "id": message["id"]})
+        if kind == "echo":
+            return json.dumps({"type": "echo", "id": message["id"], "payload": message["payload"]})
+        return json.dumps({"type": "error", "message": "unknown type"})
+    # The parser gives up on deep nesting by a RecursionError, which is no ValueError.
+    except (ValueError, TypeError, LookupError, RecursionError):
+        if mode == "raise":
+            raise
+        return json.dumps({"type": "error", "message": "not a message"})
 
 
 def seconds(text):
@@ -89,9 +118,9 @@ def tls_context(args):
     return context
 
 
-def ready(sock):
-    """Says that `sock` accepts."""
-    print("READY", sock.getsockname()[1], flush=True)
+def ready(sock, *more_ports):
+    """Says that `sock` accepts, and where else this program listens."""
+    print("READY", sock.getsockname()[1], *more_ports, flush=True)
 
 
 def exit_with_stdin(end=lambda: os._exit(0)):

@@ -37,6 +37,7 @@ http {{
     server {{
         listen 127.0.0.1:{port}{ssl};
         {certificate}
+        client_header_timeout {header_timeout};
         location = {ready_path} {{ return 204; }}
         location / {{
             proxy_pass http://{upstream};
@@ -55,6 +56,7 @@ def main():
     parser = common.arguments(__doc__.splitlines()[0])
     parser.add_argument("--upstream", required=True, metavar="HOST:PORT")
     parser.add_argument("--read-timeout", default="60s", help="proxy_read_timeout, nginx's own default")
+    parser.add_argument("--header-timeout", default="60s", help="client_header_timeout, nginx's own default")
     args = parser.parse_args()
 
     with tempfile.TemporaryDirectory(prefix="nginx-") as folder:
@@ -92,6 +94,7 @@ def config(args, folder, port):
         ready_path=READY_PATH,
         upstream=args.upstream,
         read_timeout=args.read_timeout,
+        header_timeout=args.header_timeout,
     )
 
 

@@ -1,20 +1,24 @@
 #!/usr/bin/env python3
-"""Echo gateway on aiohttp, at any path or at one."""
+"""Echo or JSON gateway on aiohttp, at any path or at one."""
 
 import asyncio
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 import common
 
 
-def echo(heartbeat, subprotocols):
+def gateway(args):
     async def handler(request):
-        response = web.WebSocketResponse(heartbeat=heartbeat, protocols=subprotocols)
+        response = web.WebSocketResponse(
+            heartbeat=args.heartbeat, protocols=args.subprotocol, **common.only_given(max_msg_size=args.max_size)
+        )
         await response.prepare(request)
         async for message in response:
             if message.type is WSMsgType.TEXT:
-                await response.send_str(message.data)
+                await response.send_str(common.json_answer(message.data, args.json) if args.json else message.data)
+            elif message.type is WSMsgType.BINARY and args.json:
+                await response.close(code=WSCloseCode.UNSUPPORTED_DATA)
             elif message.type is WSMsgType.BINARY:
                 await response.send_bytes(message.data)
         return response
@@ -31,7 +35,7 @@ async def main():
 
     common.exit_with_stdin()
     app = web.Application()
-    app.router.add_get(args.path, echo(args.heartbeat, args.subprotocol))
+    app.router.add_get(args.path, gateway(args))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     sock = common.listening_socket(args)

@@ -7,6 +7,7 @@
 import asyncio
 import base64
 import contextlib
+import json
 import os
 import pathlib
 import socket
@@ -17,7 +18,7 @@ import sys
 import tempfile
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 HERE = pathlib.Path(__file__).resolve().parent
 BOUND = 20  # seconds for any one step
@@ -72,6 +73,38 @@ async def check_gateways(tls, client_tls):
             assert await echoes(gateway.port, subprotocols=["none", "two"]) == "two"
         async with Program(name, *tls) as gateway:
             await echoes(gateway.port, client_tls)
+
+
+async def check_json():
+    """Ping and echo of dialect json, an error reply for the rest; a limit of a message; an exception let go."""
+    for name in ["python_websockets.py", "python_aiohttp.py", "node_ws.mjs"]:
+        async with Program(name, "--json", "reply", "--max-size", 1000) as gateway, asyncio.timeout(BOUND):
+            async with connect(f"ws://127.0.0.1:{gateway.port}/", proxy=None) as client:
+                for sent, kind in [('{"type":"ping","id":"1"}', "pong"), ('{"type":"echo","id":"1","payload":[]}', "echo")]:
+                    await client.send(sent)
+                    answer = json.loads(await client.recv())
+                    assert (answer["type"], answer["id"]) == (kind, "1"), (name, answer)
+                for wrong in ["{", "[]", '{"type":"no"}', "", "[" * 900]:
+                    await client.send(wrong)
+                    assert json.loads(await client.recv())["type"] == "error", (name, wrong)
+                await client.send(b"binary")
+                assert await closing_code(client) == 1003, name
+            async with connect(f"ws://127.0.0.1:{gateway.port}/", proxy=None) as client:
+                await client.send("x" * 1001)
+                assert await closing_code(client) == 1009, name
+    for name, code in [("python_websockets.py", 1011), ("python_aiohttp.py", None)]:
+        async with Program(name, "--json", "raise") as gateway, asyncio.timeout(BOUND):
+            async with connect(f"ws://127.0.0.1:{gateway.port}/", proxy=None) as client:
+                await client.send("{")
+                assert await closing_code(client) == code, name
+
+
+async def closing_code(client):
+    """Code of the Close that ends the connection; None where it ends without one."""
+    try:
+        return await client.recv()
+    except ConnectionClosed as closed:
+        return closed.rcvd and closed.rcvd.code
 
 
 async def check_pings():
@@ -211,6 +244,7 @@ async def main():
         tls = certificate(folder)
         for check, needs in [
             (check_gateways, tls),
+            (check_json, ()),
             (check_pings, ()),
             (check_nginx, tls),
             (check_proxy, ()),

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use gateprobe::checks::Malformed;
+use gateprobe::checks::malformed::{Group, Vector, list};
 use gateprobe::model::{Cause, Failure, Why};
 
 fn table(rows: impl Iterator<Item = (&'static str, &'static str)>) -> String {
@@ -15,6 +17,48 @@ fn replace(page: &str, name: &str, table: &str) -> String {
     let at = page.find(&begin).unwrap_or_else(|| panic!("no place for {name}")) + begin.len();
     let end = at + page[at..].find("<!-- end -->").expect("its end");
     format!("{}{table}{}", &page[..at], &page[end..])
+}
+
+/// The vectors of a group.
+fn vectors(group: Group) -> String {
+    let check = Malformed::default();
+    let row = |vector: &Vector| {
+        let (bytes, right) = (vector.shot.bytes(check.limit()), list(vector.expected));
+        let Vector { name, class, summary, source, .. } = vector;
+        // JSON is shown as it stands; nothing in it ends a cell.
+        let summary = if summary.starts_with('{') { format!("`{summary}`") } else { (*summary).to_owned() };
+        format!("| `{name}` | {} | {bytes} | {summary} | {right} | {source} |\n", class.label())
+    };
+    let rows: String = group.vectors().iter().map(row).collect();
+    format!(
+        "## {}\n\n| vector | class | bytes | sends | right | source |\n|---|---|---|---|---|---|\n{rows}\n",
+        group.label()
+    )
+}
+
+/// What the testsuite of Autobahn takes for right, where that is something else.
+fn autobahn() -> String {
+    let rows: String = Vector::all()
+        .filter_map(|vector| Some(format!("| `{}` | {} |\n", vector.name, vector.autobahn?)))
+        .collect();
+    match rows.as_str() {
+        "" => String::new(),
+        rows => format!(
+            "## Where the Autobahn testsuite expects something else\n\n| vector | expects |\n|---|---|\n{rows}"
+        ),
+    }
+}
+
+#[test]
+fn the_page_on_vectors_lists_them_all() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/vectors.md");
+    let page = fs::read_to_string(&path).expect("docs/vectors.md");
+    let tables: String = Group::ALL.iter().map(|group| vectors(*group)).chain([autobahn()]).collect();
+    let fresh = replace(&page, "vectors", &format!("\n{}\n", tables.trim_end()));
+    if fresh != page {
+        fs::write(&path, fresh).expect("written");
+        panic!("docs/vectors.md was stale; it is fresh now, commit it");
+    }
 }
 
 /// Writes the page anew where it is stale, and fails all the same: look at the change and commit it.

@@ -3,6 +3,7 @@
 mod accuracy;
 mod agent_log;
 mod before;
+mod budget_proof;
 mod causes;
 mod crowd;
 mod demo;
@@ -24,3 +25,4 @@ mod secrets;
 mod stalled;
 mod support;
 mod third_party;
+mod tokens;

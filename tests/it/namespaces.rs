@@ -68,16 +68,16 @@ fn lose_a_link(fault: &str) -> (Value, Vec<Value>) {
     let output = command.output().expect("unshare, of util-linux");
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
     let told = || format!("{}\n{}", String::from_utf8_lossy(&output.stderr), read("gateway.log"));
-    let report = serde_json::from_str(&read("report.json")).unwrap_or_else(|error| panic!("{error}: {}", told()));
+    let report =
+        serde_json::from_str(&read("report.json")).unwrap_or_else(|error| panic!("{error}: {}", told()));
     let log = read("gateway.log");
     (report, log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }
 
 fn clients(log: &[Value], event: &str) -> Vec<String> {
     let of_event = log.iter().filter(|entry| entry["event"] == event);
-    let mut clients: Vec<String> = of_event
-        .filter_map(|entry| Some(entry["peer"].as_str()?.rsplit_once(':')?.0.to_owned()))
-        .collect();
+    let mut clients: Vec<String> =
+        of_event.filter_map(|entry| Some(entry["peer"].as_str()?.rsplit_once(':')?.0.to_owned())).collect();
     clients.sort();
     clients.dedup();
     clients

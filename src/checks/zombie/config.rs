@@ -9,14 +9,12 @@ use super::judge::Assertion;
 use crate::checks::{Cost, Profile, Surroundings};
 use crate::dialect::{Dialect, Origin, Part, Variables};
 use crate::model::Span;
-use crate::session::Manners;
+use crate::session::{Companion, Manners};
 
 /// How long the first beat is waited for where nobody says how often the gateway beats.
 const UNKNOWN_BEAT: Span = Span::secs(30);
 /// Time for the connections, on top of what the silence takes, where `timeout` is not given.
 const SLACK: Span = Span::secs(5);
-/// Pings of the bystander before the mistreatment begins, and the time between them.
-pub(super) const BASELINE: (u32, Duration) = (5, Duration::from_millis(200));
 /// The least time between two words of a well-behaved client.
 const LEAST_EVERY: Duration = Duration::from_millis(50);
 /// How often a well-behaved client says something, where nothing else is promised.
@@ -271,7 +269,7 @@ impl Zombie {
     /// The time that a healthy gateway may take: the dial, the bystander's baseline, the silence, its goodbye, and a
     /// last word of the healthy connections.
     pub fn worst_case(&self) -> Span {
-        let (pings, every) = BASELINE;
+        let (pings, every) = Companion::BASELINE;
         let before = self.connect_timeout.get() + every * pings;
         Span::from(before + self.longest_silence() + self.close_timeout() + self.pong_timeout.get())
     }
@@ -282,7 +280,7 @@ impl Zombie {
         let connections = u64::from(silent + self.healthy() + u32::from(self.recovery));
         let seconds = self.worst_case().as_secs_f64();
         let rounds = |every: Duration| (seconds / every.as_secs_f64()).ceil() as u64;
-        let bystander = u64::from(BASELINE.0) + rounds(self.bystander_every());
+        let bystander = u64::from(Companion::BASELINE.0) + rounds(self.bystander_every());
         let kept = u64::from(self.healthy()) * (rounds(self.keep_alive()) + 2);
         let (stalled, stall) = match self.zombies(Mode::Stalled) {
             0 => (0, 0),

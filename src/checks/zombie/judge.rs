@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::Scene;
 use super::clock::{By, Fate, Observation};
-use super::company::Proof;
 use super::recovery::Recovery;
 use crate::model::{Cause, End, Failure, Outcome, Span, Verdict, Why};
+use crate::session::Proof;
 
 /// What the check asserts; each turns a run red on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

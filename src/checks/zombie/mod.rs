@@ -24,12 +24,12 @@ pub use judge::Assertion;
 pub use metrics::METRICS;
 
 use crate::checks::{Capability, capability};
+use crate::dialect::{Origin, Part};
 use crate::metrics::{Descriptor, LabelValue};
 use crate::model::Verdict;
-use crate::session::{Ask, Talk, Target, Visit};
+use crate::session::{Ask, Companion, Talk, Target, Visit};
 use crate::wire::Record;
 use clock::{Limits, Observation};
-use company::Witness;
 use judge::Seen;
 
 /// What all connections of a run share.
@@ -51,6 +51,15 @@ struct Scene<'a> {
 impl Scene<'_> {
     fn window(&self) -> Option<&Window> {
         self.check.window.as_ref()
+    }
+
+    /// What counts as a sign of life. Where the gateway counts our data, an echo does too; elsewhere a ping frame is
+    /// less.
+    fn words(&self) -> &'static [Part] {
+        match self.window() {
+            Some(Window { origin: Origin::LastClientData, .. }) => &[Part::Heartbeat, Part::Echo],
+            _ => &[Part::Heartbeat],
+        }
     }
 
     fn may_trip(&self) -> bool {
@@ -116,16 +125,22 @@ impl Zombie {
             tripped: AtomicBool::new(false),
             present: Semaphore::new(0),
         };
-        let witness = Witness::learn(&scene, talk).await?;
-        scene.rtt = witness.rtt();
-        let seen = check.hold(&scene, peer, witness).await?;
+        let within = check.pong_timeout.get();
+        let bystander = Companion::learn(visit, talk, scene.words(), within).await?;
+        scene.rtt = bystander.rtt();
+        let seen = check.hold(&scene, peer, bystander).await?;
         check.tell_capabilities(&scene, &seen);
         metrics::keep(&scene, &seen);
         Ok(judge::verdict(&scene, &seen))
     }
 
     /// Holds all connections together until the fate of the silent ones is known.
-    async fn hold(&self, scene: &Scene<'_>, peer: Option<IpAddr>, witness: Witness) -> Result<Seen, Verdict> {
+    async fn hold(
+        &self,
+        scene: &Scene<'_>,
+        peer: Option<IpAddr>,
+        bystander: Companion,
+    ) -> Result<Seen, Verdict> {
         let has = |mode: &&Mode| Self::has(&scene.visit.target().dialect, **mode);
         let modes = Mode::ALL.iter().filter(has);
         let silent = modes.flat_map(|mode| (0..self.zombies(*mode)).map(|_| *mode));
@@ -148,7 +163,8 @@ impl Zombie {
             // Whoever was connected and then let down is told of apart.
             Ok::<_, Verdict>(company::attend(scene, talk).await)
         }));
-        let ((silent, recovery), first, others) = tokio::join!(settling, witness.watch(scene), healthy);
+        let ((silent, recovery), first, others) =
+            tokio::join!(settling, company::watch(scene, bystander), healthy);
         let mut healthy = vec![first];
         for other in others {
             healthy.push(other?);

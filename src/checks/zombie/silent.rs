@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use super::Scene;
 use super::clock::{By, Eviction, Observation};
 use super::config::{Mode, Window};
-use crate::dialect::{CloseClass, Origin, Part, Variables};
-use crate::model::{Failure, Outcome, Verdict};
+use crate::dialect::{CloseClass, Origin};
+use crate::model::Verdict;
 use crate::session::{Heard, Level, Talk, Word};
 
 /// Says nothing any more, and watches what becomes of the connection.
@@ -103,49 +103,11 @@ pub(super) fn later(at: StdInstant) -> Instant {
     Instant::now() + at.saturating_duration_since(StdInstant::now())
 }
 
-/// What counts as a sign of life. Where the gateway counts our data, an echo does too; elsewhere a ping frame is less.
-fn words(scene: &Scene<'_>) -> &'static [Part] {
-    match scene.window() {
-        Some(Window { origin: Origin::LastClientData, .. }) => &[Part::Heartbeat, Part::Echo],
-        _ => &[Part::Heartbeat],
-    }
-}
-
 /// Says what a client of this dialect says to be taken for alive, and waits for the answer; gives the time right
 /// before the write, and the round trip.
 pub(super) async fn say_something(
     scene: &Scene<'_>,
     talk: &mut Talk,
 ) -> Result<(StdInstant, Duration), Verdict> {
-    let while_talking = "although it had been answered";
-    let mut asked = None;
-    for part in words(scene) {
-        if asked.is_none() {
-            let answer = talk.ask(*part, &Variables::default()).await;
-            asked = answer.map_err(|word| word.unexpected(while_talking))?;
-        }
-    }
-    let id: [u8; 8] = rand::random();
-    let (exchange, at) = match asked {
-        Some((exchange, at)) => (Some(exchange), at),
-        None => (None, talk.ping(id.to_vec()).await.map_err(|word| word.unexpected(while_talking))?),
-    };
-    // Counted from now: that we had to wait for the budget is not the gateway's fault.
-    let until = scene.visit.until(Some(scene.check.pong_timeout.get()));
-    loop {
-        match talk.next(until).await {
-            Word::Pong { payload, at: came } if exchange.is_none() && *payload == id => {
-                return Ok((at, came.saturating_duration_since(at)));
-            }
-            Word::Answer { exchange: answered, at: came, .. } if exchange == Some(answered) => {
-                return Ok((at, came.saturating_duration_since(at)));
-            }
-            Word::Nothing { mid_frame: false } => {
-                let detail = format!("a ping was not answered within {}", scene.check.pong_timeout);
-                return Err(Verdict::new(Outcome::Fail(Failure::PongLost), detail));
-            }
-            over @ (Word::Over(..) | Word::Nothing { .. }) => return Err(over.unexpected(while_talking)),
-            _ => {}
-        }
-    }
+    talk.say_something(scene.visit, scene.words(), scene.check.pong_timeout.get()).await
 }

@@ -6,11 +6,13 @@
 mod agent;
 mod auth;
 mod connection;
+mod observe;
 mod secret;
 mod target;
 
 pub use agent::{AgentSettings, Control, History, Http, Log, LogFormat, LogLevel, Resolver, Shutdown};
-pub use auth::Auth;
+pub use auth::{Auth, TokenSource};
 pub use connection::{Ca, Cookies, Family, Network, Proxy, Redirects, Resolve, Tls};
+pub use observe::Observe;
 pub use secret::{HeaderValue, MaskedUrl, SecretSource, mask_url};
 pub use target::{AddressClass, Allow, Budget, PauseSettings, TargetSettings, Weekday};

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Auth, Cookies, HeaderValue, MaskedUrl, Network, Proxy, Redirects, Resolve, SecretSource, Tls};
+use super::{
+    Auth, Cookies, HeaderValue, MaskedUrl, Network, Observe, Proxy, Redirects, Resolve, SecretSource, Tls,
+};
 use crate::checks::Checks;
 use crate::dialect::DEFAULT_PRESET;
 
@@ -44,6 +46,8 @@ pub struct TargetSettings {
     pub resolve: Resolve,
     /// When no check runs: once until a time, or in recurring windows.
     pub pause: Vec<PauseSettings>,
+    /// The gateway's own metrics endpoint, where it has one that we may read.
+    pub observe: Option<Observe>,
     /// The checks, by kind. `handshake` with its defaults when none is given.
     pub checks: Checks,
 }
@@ -143,6 +147,7 @@ impl Default for TargetSettings {
             network: Network::default(),
             resolve: Resolve::default(),
             pause: Vec::new(),
+            observe: None,
             checks: Checks::default(),
         }
     }

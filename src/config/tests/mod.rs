@@ -25,6 +25,8 @@ static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
     write("client.pem", &cert.pem());
     write("client-key.pem", &signing_key.serialize_pem());
     write("other-key.pem", &KeyPair::generate().unwrap().serialize_pem());
+    write("jwt-key.pem", &KeyPair::generate().unwrap().serialize_pem());
+    write("jwt-secret", &"s3cr3t+/".repeat(6));
     write("mistaken.yaml", "dialect: 1\nname: mistaken\nerror: {txt: x}\n");
     write("notes.txt", "nothing to see here\n");
     for secret in ["token", "chat-token", "reload-token", "proxy-password", "a", "t"] {

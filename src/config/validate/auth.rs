@@ -3,8 +3,10 @@
 use super::headers::complaint_about_name;
 use super::text::{is_header_text, is_token};
 use super::{Path, Report};
+use crate::auth::Mint;
 use crate::config::files;
-use crate::config::settings::{Auth, SecretSource, TargetSettings};
+use crate::config::settings::{Auth, SecretSource, TargetSettings, TokenSource};
+use crate::config::words::looks_secret;
 use crate::dialect::{Dialect, HeaderPlace, TokenPlace};
 
 /// Checks where the token comes from and where it goes.
@@ -17,7 +19,7 @@ pub fn auth(report: &mut Report<'_>, target: &Path, settings: &TargetSettings, d
         return;
     };
     let path = target.key("auth");
-    secret_source(report, &path.key("token"), token, Missing::Later);
+    token_source(report, &path.key("token"), token);
     if let Some(place) = place {
         token_place(report, &path.key("place"), place);
     }
@@ -27,6 +29,62 @@ pub fn auth(report: &mut Report<'_>, target: &Path, settings: &TargetSettings, d
         let header_path = target.key("headers").key(name);
         let message = "auth sets this header already; remove one of them";
         report.problem_of(&[header_path, path.dotted("place.header.name")], message);
+    }
+}
+
+/// Checks that the token comes from exactly one place.
+fn token_source(report: &mut Report<'_>, path: &Path, source: &TokenSource) {
+    let TokenSource { file, env, mint } = source;
+    let places = [("file", file.is_some()), ("env", env.is_some()), ("mint", mint.is_some())];
+    let given: Vec<&str> = places.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
+    match (given.as_slice(), mint) {
+        ([], _) => report.problem(path, "needs {file: PATH}, {env: NAME} or {mint: {...}}"),
+        ([_], Some(mint)) => self::mint(report, &path.key("mint"), mint),
+        ([_], None) => {
+            let secret = SecretSource { file: file.clone(), env: env.clone() };
+            secret_source(report, path, &secret, Missing::Later);
+        }
+        (several, _) => report.problem(path, format!("has {}; keep one", several.join(" and "))),
+    }
+}
+
+/// Checks that tokens can be minted. A key that is not there may come later, as a token may.
+fn mint(report: &mut Report<'_>, path: &Path, mint: &Mint) {
+    let key_file = path.key("key_file");
+    let shown = mint.key_file.display();
+    match files::read(&mint.key_file) {
+        Err(error) => report.warning(&key_file, format!("{shown} can't be read: {error}")),
+        Ok(content) => {
+            if let Err(fault) = mint.check_key(&content) {
+                report.problem(&key_file, format!("{shown} {fault}"));
+            }
+        }
+    }
+    if mint.key_encoding != Default::default() && !mint.algorithm.is_symmetric() {
+        let message = format!("has no effect on the key of {}, which is PEM; remove it", mint.algorithm);
+        report.problem(&path.key("key_encoding"), message);
+    }
+    if mint.lifetime.get().is_zero() {
+        report.problem(&path.key("lifetime"), "is over at once; write 1s or more, such as 5m");
+    }
+    for (name, value) in [
+        ("key_id", &mint.key_id),
+        ("issuer", &mint.issuer),
+        ("audience", &mint.audience),
+        ("subject", &mint.subject),
+    ] {
+        if value.as_ref().is_some_and(String::is_empty) {
+            report.problem(&path.key(name), "is empty; write a value, or remove it");
+        }
+    }
+    let claims = path.key("claims");
+    for (name, why) in mint.refused_claims() {
+        report.problem_of_key(&claims.key(name), why);
+    }
+    for (name, value) in &mint.claims.0 {
+        if value.as_str().is_some_and(looks_secret) {
+            report.problem(&claims.key(name), "looks like a credential, which must not stand in the config");
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::auth::token_place;
 use super::headers::{complaint_about_name, is_credential};
 use super::text::is_header_text;
-use super::{Path, Report};
+use super::{Path, Report, checks};
 use crate::config::words::looks_secret;
 use crate::dialect::Spec;
 
@@ -17,6 +17,7 @@ pub fn dialect(report: &mut Report<'_>, spec: &Spec, file: &Value) {
     if let Some(place) = &spec.credential {
         token_place(report, &Path::of(&["credential"]), place);
     }
+    checks::malformed::reactions(report, &Path::of(&["reactions"]), &spec.reactions);
     for (name, value) in spec.before.iter().flat_map(|before| &before.headers) {
         let path = Path::of(&["before", "headers", name]);
         if let Some(message) = complaint_about_name(name) {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use url::{Host, Url};
 
 use super::text::is_token;
-use super::{Path, Report, auth, checks, connection, headers, target_labels};
+use super::{Path, Report, auth, checks, connection, headers, observe, target_labels};
 use crate::checks::CheckSpec;
 use crate::config::pause::Pause;
 use crate::config::settings::{TargetSettings, Tls};
@@ -61,6 +61,9 @@ pub fn connection_settings(
     connection::redirects(report, &path.key("redirects"), &settings.redirects);
     connection::network(report, &path.key("network"), &settings.network, url.and_then(address));
     subprotocols(report, path, &settings.subprotocols);
+    if let Some(settings) = &settings.observe {
+        observe::observe(report, &path.key("observe"), settings);
+    }
     for spec in specs {
         checks::check(report, path, settings, dialect, spec);
     }

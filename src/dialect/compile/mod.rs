@@ -9,7 +9,8 @@ use std::fmt;
 
 use super::definition::Dialect;
 use super::names::Known;
-use super::parts::Beat;
+use super::parts::{Beat, Exchange, Sending, Step};
+use super::pattern::Pattern;
 use super::spec::Spec;
 use pieces::Compiler;
 
@@ -64,6 +65,12 @@ impl Dialect {
         let retention = spec.resume.as_ref().and_then(|resume| resume.retention.as_ref());
         let retention = compiler.interval(retention, "/resume/retention", &before_session);
         let closes = compiler.closes(&spec.closes);
+        let patterns = [beat.as_ref().map(|beat| &beat.pattern), error.as_ref()];
+        let speaks_json = patterns.into_iter().flatten().any(Pattern::is_json)
+            || delivery.as_ref().is_some_and(|delivery| delivery.pattern.is_json())
+            || open.iter().any(Step::is_json)
+            || exchanges.iter().any(Exchange::is_json)
+            || teardown.iter().any(Sending::is_json);
         let Compiler { errors, sent } = compiler;
         if !errors.is_empty() {
             return Err(errors);
@@ -84,6 +91,8 @@ impl Dialect {
             teardown,
             closes,
             message_limit: spec.limits.message.map(|size| size.0),
+            reactions: spec.reactions.clone(),
+            speaks_json,
             sent,
             sent_to_open,
         })

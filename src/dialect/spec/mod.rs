@@ -4,6 +4,7 @@ mod conversation;
 mod credential;
 mod message;
 mod promise;
+mod reaction;
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,8 @@ pub use conversation::{
 };
 pub use credential::{CookiePlace, FirstMessagePlace, HeaderPlace, QueryPlace, SubprotocolPlace, TokenPlace};
 pub use message::{MessageSpec, PatternSpec};
-pub use promise::{ClosesSpec, CodeSpec, IntervalSpec, IntervalUnit, LimitsSpec, ZombieSpec};
+pub use promise::{ClosesSpec, CodeSpec, IntervalSpec, IntervalUnit, LimitsSpec, SizeSpec, ZombieSpec};
+pub use reaction::ReactionSpec;
 
 const NAME: &str = "can't be a name; write a lower-case letter, then lower-case letters, digits and -";
 
@@ -88,4 +90,8 @@ pub struct Spec {
     /// Limits that the gateway promises.
     #[serde(default)]
     pub limits: LimitsSpec,
+    /// What counts as a right reaction to malformed input, by the name of a vector or a group of them, in place of
+    /// what `gateprobe vectors` lists: close codes, statuses, and words such as `error_reply`.
+    #[serde(default)]
+    pub reactions: BTreeMap<String, Vec<ReactionSpec>>,
 }

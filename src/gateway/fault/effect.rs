@@ -23,7 +23,10 @@ pub fn lacks(fault: &Fault, settings: &Settings) -> Option<&'static str> {
             (own_authority, "has no certificate of its own making")
         }
         K::HelloDelay | K::NoHello | K::WrongHello => (settings.hello.is_some(), "has no hello message"),
-        K::NoAuth => (settings.token.is_some(), "asks for no token"),
+        K::NoAuth => (settings.token.is_some() || settings.jwt.is_some(), "asks for no token"),
+        K::JwtExpiredAccepted | K::JwtUnsignedAccepted | K::JwtForgedAccepted => {
+            (settings.jwt.is_some(), "asks for no JSON Web Token")
+        }
         K::AnyOrigin => (!settings.origins.is_empty(), "accepts any origin anyway"),
         K::NoSubprotocol => (!settings.subprotocols.is_empty(), "knows no subprotocol"),
         K::PingsMissing | K::PingsDrift | K::PingsEarly => (pings.is_some(), "sends no pings anyway"),
@@ -59,7 +62,9 @@ pub fn lacks(fault: &Fault, settings: &Settings) -> Option<&'static str> {
 fn never(offence: Offence, settings: &Settings) -> Option<&'static str> {
     let (there, lacks) = match offence {
         Offence::ForeignOrigin => (!settings.origins.is_empty(), "accepts any origin anyway"),
-        Offence::NoToken | Offence::BadToken => (settings.token.is_some(), "asks for no token"),
+        Offence::NoToken | Offence::BadToken => {
+            (settings.token.is_some() || settings.jwt.is_some(), "asks for no token")
+        }
         Offence::BadDeflate => (settings.deflate, "does not speak permessage-deflate"),
         other => match other.group() {
             OffenceGroup::Application | OffenceGroup::Flood => (settings.json, "takes any message"),

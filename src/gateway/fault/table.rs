@@ -48,6 +48,9 @@ faults! {
     }
     "Locked doors" {
         NoAuth = "no_auth", "accepts a missing or wrong token";
+        JwtExpiredAccepted = "jwt_expired_accepted", "accepts a JSON Web Token that has expired";
+        JwtUnsignedAccepted = "jwt_unsigned_accepted", "accepts a JSON Web Token with alg none and no signature";
+        JwtForgedAccepted = "jwt_forged_accepted", "accepts a JSON Web Token whatever its signature";
         AnyOrigin = "any_origin", "accepts a foreign Origin";
         UpgradePlainGet = "upgrade_plain_get", "answers 101 to a plain GET that asks for no upgrade";
     }

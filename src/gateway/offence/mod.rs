@@ -23,7 +23,7 @@ macro_rules! offences {
         /// Offences that belong together.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum OffenceGroup {
-            $( #[doc = $group_name] $group, )*
+            $( #[doc = concat!("`", $group_name, "`")] $group, )*
         }
 
         impl Offence {

@@ -26,6 +26,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
             match self.next_frame() {
                 Ok(None) => return,
                 Ok(Some(frame)) => self.take_frame(frame),
+                Err(_) if matches!(self.state, State::Answering { .. }) => {
+                    // Whatever it is, it is not wanted any more, and no frame can be found behind it.
+                    self.peer.count(Quantity::FramesReceived, 1);
+                    self.take_after_close();
+                    break;
+                }
                 Err(offence) => {
                     self.peer.count(Quantity::FramesReceived, 1);
                     self.refuse(offence);

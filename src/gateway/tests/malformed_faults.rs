@@ -144,6 +144,20 @@ async fn hurts_refuses_well_and_slows_the_others() {
 }
 
 #[tokio::test]
+async fn a_close_that_is_answered_late_is_answered_whatever_follows() {
+    for more in [frame(0x81, b"more"), vec![0x81, 0x01, b'x'], frame(0x88, b"\x03"), frame(0x89, b"")] {
+        let gateway = gateway(Settings::default()).await;
+        set(&gateway, "close_delay=50ms");
+        let mut client = open(&gateway).await;
+        // In one write: it must be there before the answer is due.
+        client.send(&[frame(0x88, &4000u16.to_be_bytes()), more.clone()].concat()).await;
+        noted(&gateway, Offence::DataAfterClose).await;
+        assert_eq!(client.frame().await.close_code(), Some(4000), "{more:02x?}");
+        assert_eq!(client.rest().await, (vec![], Ended::Fin));
+    }
+}
+
+#[tokio::test]
 async fn what_comes_after_a_close_can_be_taken_wrong_too() {
     let after_close = [frame(0x88, &4000u16.to_be_bytes()), frame(0x81, b"more")].concat();
     for (fault, codes) in [

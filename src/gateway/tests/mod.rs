@@ -9,6 +9,7 @@ mod counters;
 mod flapping_faults;
 mod healthy;
 mod json;
+mod jwt;
 mod malformed;
 mod malformed_faults;
 mod malformed_handshake;

@@ -8,11 +8,16 @@ use crate::support::binary::{finish, gateprobe};
 use crate::support::{folder, write};
 
 /// Configs with a secret where none must be. Each is refused, without repeating it.
-const MISTAKES: [&str; 20] = [
+const MISTAKES: [&str; 25] = [
     "targets: {chat: {url: 'wss://x.example/', auth: {token: ZqXMistake7x}}}",
     "targets: {chat: {url: 'wss://x.example/', auth: ZqXMistake7x}}",
     "targets: {chat: {url: 'wss://x.example/', auth: {token: {file: /t, value: ZqXMistake7x}}}}",
     "targets: {chat: {url: 'wss://x.example/', auth: {token: {file: [ZqXMistake7x]}}}}",
+    "targets: {chat: {url: 'wss://x.example/', auth: {token: {mint: ZqXMistake7x}}}}",
+    "targets: {chat: {url: 'wss://x.example/', auth: {token: {mint: {algorithm: ZqXMistake7x, key_file: /k}}}}}",
+    "targets: {chat: {url: 'wss://x.example/', auth: {token: {mint: {algorithm: HS256, key: ZqXMistake7x}}}}}",
+    "targets: {chat: {url: 'wss://x.example/', auth: {token: {mint: {algorithm: HS256, key_file: /k, claims: ZqXMistake7x}}}}}",
+    "targets: {chat: {url: 'wss://x.example/', auth: {token: {mint: {algorithm: HS256, key_file: /k, claims: {t: Bearer ZqXMistake7x}}}}}}",
     "targets: {chat: {url: 'wss://x.example/', headers: {Authorization: Bearer ZqXMistake7x}}}",
     "targets: {chat: {url: 'wss://x.example/', headers: {X-Note: \"ZqXMistake7x\\n\"}}}",
     "targets: {chat: {url: 'wss://x.example/', headers: {X-Note: [ZqXMistake7x]}}}",
@@ -51,6 +56,14 @@ fn errors_of_a_config_tell_no_secret() {
         ("GATEPROBE__RELOAD_TOKEN", MISTAKE),
     ] {
         refused(folder.path(), variable.0, &["config", "check", file], &[variable]);
+    }
+    let key = write(folder.path(), "key", MISTAKE);
+    for algorithm in ["HS256", "ES256"] {
+        let mint = format!("{{algorithm: {algorithm}, key_file: {key:?}}}");
+        let text =
+            format!("targets: {{chat: {{url: 'wss://x.example/', auth: {{token: {{mint: {mint}}}}}}}}}");
+        let file = write(folder.path(), "minted.yaml", &text);
+        refused(folder.path(), &text, &["config", "check", file.to_str().expect("UTF-8")], &[]);
     }
     for url in ["ws://me:ZqXMistake7x@x.example/", "http://x.example/?ZqXMistake7x", "ws://x:y/?ZqXMistake7x"]
     {

@@ -22,8 +22,19 @@ use mirror::{MODES, Mirror};
 
 /// What goes to the gateway or the proxy: a token by each way, a header, a plain header's value, the URL's
 /// query, a password.
-const SENT: [&str; 9] =
-    [BY_HEADER, BY_QUERY, BY_PROTOCOL, BY_COOKIE, BY_MESSAGE, HEADER, PLAIN, QUERY, PASSWORD];
+const SENT: [&str; 11] = [
+    BY_HEADER,
+    BY_QUERY,
+    BY_PROTOCOL,
+    BY_COOKIE,
+    BY_MESSAGE,
+    HEADER,
+    PLAIN,
+    QUERY,
+    PASSWORD,
+    OBSERVER,
+    OBSERVED,
+];
 const BY_HEADER: &str = "Zq1Header7x";
 const BY_QUERY: &str = "Zq2Query7x";
 const BY_PROTOCOL: &str = "Zq3Proto7x";
@@ -33,7 +44,14 @@ const HEADER: &str = "Zq6Key7x";
 const PLAIN: &str = "Zq7Plain7x";
 const QUERY: &str = "Zq8Room7x";
 const PASSWORD: &str = "Zq9Pass7x";
+const OBSERVER: &str = "ZqAObserver7x";
+const OBSERVED: &str = "ZqBObserved7x";
 const RELOAD: &str = "Zq0Reload7x";
+/// In the secret that signs tokens, and in a claim of theirs.
+const SIGNING: &str = "ZqSSigning7x";
+const CLAIM: &str = "ZqCClaim7x";
+/// How the header of every minted token begins: `{"typ":"JWT","alg":`.
+const MINTED: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOi";
 /// What people write where it must not be.
 const MISTAKE: &str = "ZqXMistake7x";
 
@@ -49,6 +67,8 @@ struct House {
     closed: Closed,
     /// A line out of the middle of our private key.
     key: String,
+    /// The same of the key that signs tokens.
+    signing_key: String,
 }
 
 impl House {
@@ -61,6 +81,7 @@ impl House {
         let certificate = rcgen::CertificateParams::new(vec!["probe.example".to_owned()]).expect("a name");
         let certificate = certificate.self_signed(&key).expect("a certificate");
         let path = folder.path();
+        let signing = rcgen::KeyPair::generate().expect("a key");
         for (name, content) in [
             ("by-header", BY_HEADER),
             ("by-query", BY_QUERY),
@@ -69,15 +90,20 @@ impl House {
             ("by-message", BY_MESSAGE),
             ("header", HEADER),
             ("password", PASSWORD),
+            ("observer", OBSERVER),
             ("reload", RELOAD),
+            ("signing", &SIGNING.repeat(6)),
+            ("signing.pem", &signing.serialize_pem()),
             ("key.pem", &key.serialize_pem()),
             ("certificate.pem", &certificate.pem()),
             ("ca.pem", secure.ca_pem().expect("its own authority")),
         ] {
             write(path, name, content);
         }
-        let key = key.serialize_pem().lines().nth(2).expect("a PEM file").to_owned();
-        Self { folder, mirror: Mirror::start(&SENT), healthy, secure, closed: Closed::on("127.0.0.1"), key }
+        let line = |key: &rcgen::KeyPair| key.serialize_pem().lines().nth(2).expect("a PEM file").to_owned();
+        let (key, signing_key) = (line(&key), line(&signing));
+        let (mirror, closed) = (Mirror::start(&SENT), Closed::on("127.0.0.1"));
+        Self { folder, mirror, healthy, secure, closed, key, signing_key }
     }
 
     fn file(&self, name: &str) -> String {
@@ -134,7 +160,29 @@ impl House {
         text +=
             &format!("  proxied: {{url: '{}?room={QUERY}', {token}, {proxy}}}\n", self.mirror.url("close"));
         text += &format!("  proxy-refuses: {{url: 'ws://refuse.example/?room={QUERY}', {proxy}}}\n");
+        let mint = |algorithm: &str, key: &str| {
+            let key = path.join(key);
+            format!(
+                "auth: {{token: {{mint: {{algorithm: {algorithm}, key_file: {key:?}, claims: {{c: {CLAIM}}}}}}}}}"
+            )
+        };
+        for (name, mode, token) in [
+            ("minted-status", "status", mint("HS256", "signing")),
+            ("minted-message", "message", mint("ES256", "signing.pem")),
+            ("minted-by-nothing", "close", mint("HS256", "signing-later")),
+        ] {
+            text += &format!("  {name}: {{url: '{}?room={QUERY}', {token}}}\n", self.mirror.url(mode));
+        }
         text += &format!("  healthy: {{url: '{}?room={QUERY}', {token}}}\n", self.healthy.url());
+        // Its metrics endpoint is the mirror, which tells nothing but secrets.
+        text += &format!(
+            "  observed: {{url: '{}?room={QUERY}', {token}, observe: {{url: 'http://{}/garbage?key={OBSERVED}', \
+             sessions: open, exclusive: true, token: {}}}, checks: {{handshake: {{enabled: false}}, \
+             flapping: {{cycles: 4, gap: 50ms, hold: 20ms, interval: 60s}}}}}}\n",
+            self.healthy.url(),
+            self.mirror.address,
+            self.file("observer")
+        );
         text += &format!("  closed: {{url: '{}?room={QUERY}', {token}}}\n", self.closed.url());
         text += &format!(
             "  secure: {{url: '{}?room={QUERY}', {token}, tls: {{ca_file: {:?}, client_cert_file: {:?}, client_key_file: {:?}}}}}\n",
@@ -147,20 +195,22 @@ impl House {
     }
 
     fn secrets(&self) -> Vec<&str> {
-        SENT.into_iter().chain([RELOAD, MISTAKE, &self.key]).collect()
+        SENT.into_iter()
+            .chain([RELOAD, MISTAKE, SIGNING, CLAIM, MINTED, &self.key, &self.signing_key])
+            .collect()
     }
 
     /// That the secrets were there to be told: or finding none would mean nothing.
     fn assert_heard(&self) {
         let heard = self.mirror.heard();
-        for secret in SENT {
+        for secret in SENT.into_iter().chain([CLAIM, MINTED]) {
             assert!(found(&heard, secret).is_some(), "the mirror was never told {secret}");
         }
     }
 }
 
 /// How many targets the config has.
-const TARGETS: usize = MODES.len() * 6 + 5;
+const TARGETS: usize = MODES.len() * 6 + 9;
 
 #[test]
 fn the_agent_tells_no_secret() {

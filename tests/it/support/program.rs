@@ -35,6 +35,8 @@ pub fn tool(path: &str) -> PathBuf {
 pub struct Program {
     /// Where it listens on 127.0.0.1.
     pub port: u16,
+    /// Where else it listens.
+    pub more_ports: Vec<u16>,
     child: Child,
     stdin: Option<ChildStdin>,
     stderr: Option<JoinHandle<String>>,
@@ -76,14 +78,15 @@ impl Program {
             stderr.read_to_end(&mut text).expect("its standard error");
             String::from_utf8_lossy(&text).into_owned()
         });
-        let mut program = Self { port: 0, child, stdin, stderr: Some(stderr) };
+        let mut program = Self { port: 0, more_ports: Vec::new(), child, stdin, stderr: Some(stderr) };
         let mut line = String::new();
         stdout.read_line(&mut line).expect("its first line");
-        let port = line.trim().strip_prefix("READY ").and_then(|port| port.parse().ok());
-        let Some(port) = port else {
+        let ports = line.trim().strip_prefix("READY ").unwrap_or_default();
+        let ports: Option<Vec<u16>> = ports.split(' ').map(|port| port.parse().ok()).collect();
+        let Some((port, more)) = ports.as_deref().and_then(<[u16]>::split_first) else {
             panic!("{command:?} said {line:?} instead of READY and a port; {}", program.finish());
         };
-        program.port = port;
+        (program.port, program.more_ports) = (*port, more.to_vec());
         program
     }
 

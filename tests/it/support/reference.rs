@@ -6,13 +6,14 @@ use std::process::{Child, Stdio};
 
 use serde::Deserialize;
 
-use super::binary::{gateprobe, get};
+use super::binary::{gateprobe, get, value};
 
 /// A running `gateprobe gateway`; killed when dropped.
 pub struct Reference {
     /// Where clients connect, as a URL.
     pub url: String,
-    control: String,
+    /// Its control API, as a URL.
+    pub control: String,
     child: Child,
 }
 
@@ -52,6 +53,14 @@ impl Reference {
     pub fn address(&self) -> SocketAddr {
         let address = self.url.trim_start_matches("ws://").trim_end_matches('/');
         address.parse().expect("an address")
+    }
+
+    /// What it has counted so far.
+    pub fn count(&self, name: &str) -> u64 {
+        let (status, text) = get(&format!("{}metrics", self.control));
+        assert_eq!(status, 200, "{text}");
+        let series = format!("gateprobe_gateway_{name}");
+        value(&text, &series).unwrap_or_else(|| panic!("no {series} in {text}")) as u64
     }
 
     /// All that it has written down so far.

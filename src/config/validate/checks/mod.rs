@@ -1,7 +1,9 @@
 //! Rules for the checks of a target.
 
+mod flapping;
 mod handshake;
 mod heartbeat;
+pub mod malformed;
 mod network_switch;
 mod zombie;
 
@@ -17,7 +19,11 @@ const LEAST_TIMEOUT: Span = Span::millis(100);
 
 /// The checks that are on, with what they need to know of the target.
 pub fn specs(settings: &TargetSettings, dialect: Option<&Dialect>) -> Vec<CheckSpec> {
-    let around = Surroundings { dialect, connections_per_second: settings.budget.connections_per_second };
+    let around = Surroundings {
+        dialect,
+        connections_per_second: settings.budget.connections_per_second,
+        exclusive: settings.observe.as_ref().is_some_and(|observe| observe.exclusive),
+    };
     settings.checks.clone().into_specs().into_iter().map(|spec| spec.fit(&around)).collect()
 }
 
@@ -38,6 +44,10 @@ pub fn check(
         }
         CheckSpec::Heartbeat(check) => heartbeat::heartbeat(report, target, dialect, &path, check),
         CheckSpec::Zombie(check) => zombie::zombie(report, target, dialect, &path, check),
+        CheckSpec::Flapping(check) => flapping::flapping(report, &path, check),
+        CheckSpec::Malformed(check) => {
+            malformed::malformed(report, target, (settings, dialect), &path, check)
+        }
         CheckSpec::NetworkSwitch(check) => {
             network_switch::network_switch(report, target, dialect, &path, check)
         }

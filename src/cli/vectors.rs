@@ -1,0 +1,180 @@
+//! `gateprobe vectors`: what the check `malformed` may send, and what it takes for right.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::{DEFAULT_CONFIG, Exit};
+use crate::checks::malformed::{Unasked, Vector};
+use crate::checks::{CheckSpec, Malformed};
+use crate::config::{self, Plan, Target};
+
+/// Arguments of `gateprobe vectors`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    gateprobe vectors                                          everything that the check malformed may send\n  \
+    gateprobe vectors --config gateprobe.yaml --target chat    what it sends to a target, and what is right there\n\n\
+    Known crashers are not among them.")]
+pub struct Args {
+    /// A config file; several are layered, the later one wins
+    #[arg(
+        long,
+        short,
+        value_name = "FILE",
+        env = "GATEPROBE_CONFIG",
+        value_delimiter = ',',
+        requires = "target"
+    )]
+    config: Vec<PathBuf>,
+    /// As this target of the config has it
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
+    /// How the list is written
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+/// The form of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// A table
+    Text,
+    /// One JSON array of vectors
+    Json,
+}
+
+/// A line of the list.
+#[derive(Debug, Serialize)]
+struct Line {
+    vector: &'static str,
+    group: &'static str,
+    class: &'static str,
+    /// What goes out beyond a good upgrade request and a ping.
+    bytes: u64,
+    sends: &'static str,
+    right: Vec<String>,
+    source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    autobahn: Option<&'static str>,
+    /// With a target: why it is not sent there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_sent: Option<&'static str>,
+}
+
+/// Lists the vectors.
+pub fn run(args: &Args) -> Exit {
+    let lines = match lines(args) {
+        Ok(lines) => lines,
+        Err(message) => {
+            eprintln!("{message}");
+            return Exit::Usage;
+        }
+    };
+    let text = match args.output {
+        Output::Text => table(&lines),
+        Output::Json => format!("{:#}\n", serde_json::json!(lines)),
+    };
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        // A reader such as `head` has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Agent,
+        _ => Exit::Pass,
+    }
+}
+
+fn lines(args: &Args) -> Result<Vec<Line>, String> {
+    let Some(name) = &args.target else {
+        let check = Malformed { caution: true, ..Malformed::default() };
+        return Ok(Vector::all().map(|vector| line(vector, &check, None)).collect());
+    };
+    let files = match args.config.as_slice() {
+        [] => &[PathBuf::from(DEFAULT_CONFIG)],
+        files => files,
+    };
+    let (plan, _) =
+        config::load(files, config::process_environment()).map_err(|problems| problems.to_string())?;
+    let target = plan.target(name).ok_or_else(|| {
+        let known: Vec<&str> = plan.targets.iter().map(|target| &*target.name).collect();
+        format!("gateprobe vectors: the config has no target {name:?}; it has: {}", known.join(", "))
+    })?;
+    let check = check_of(&plan, name)
+        .ok_or_else(|| format!("gateprobe vectors: the target {name:?} has no check malformed"))?;
+    Ok(Vector::all().map(|vector| line(vector, check, Some(target))).collect())
+}
+
+fn check_of<'a>(plan: &'a Plan, target: &str) -> Option<&'a Malformed> {
+    plan.jobs.iter().filter(|job| &*job.key.target == target).find_map(|job| match &job.check {
+        CheckSpec::Malformed(check) => Some(check),
+        _ => None,
+    })
+}
+
+fn line(vector: &'static Vector, check: &Malformed, target: Option<&Target>) -> Line {
+    let dialect = target.map(|target| &*target.dialect);
+    let not_sent = target.and_then(|target| {
+        if !check.chooses(vector) {
+            return Some("not chosen in the config");
+        }
+        let has_credential = target.settings.auth.is_some();
+        Unasked::of(vector, check, &target.dialect, has_credential).map(Unasked::why)
+    });
+    Line {
+        vector: vector.name,
+        group: vector.group.label(),
+        class: vector.class.label(),
+        bytes: vector.shot.bytes(check.limit()),
+        sends: vector.summary,
+        right: check.acceptable(vector, dialect).iter().map(ToString::to_string).collect(),
+        source: vector.source,
+        autobahn: vector.autobahn,
+        not_sent,
+    }
+}
+
+/// The lines as a table for people.
+fn table(lines: &[Line]) -> String {
+    let head = ["vector", "group", "class", "bytes", "sends", "right", "source"].map(str::to_owned);
+    let mut rows = vec![head];
+    rows.extend(lines.iter().map(|line| {
+        let right = match line.not_sent {
+            Some(why) => format!("- ({why})"),
+            None => line.right.join(", "),
+        };
+        let text = [line.vector, line.group, line.class].map(str::to_owned);
+        let [vector, group, class] = text;
+        [vector, group, class, line.bytes.to_string(), line.sends.into(), right, line.source.into()]
+    }));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: [usize; 6] = std::array::from_fn(width);
+    let mut text = String::new();
+    for row in &rows {
+        let padded = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
+            3 => format!("{cell:>width$}"),
+            _ => format!("{cell:<width$}"),
+        });
+        let line: Vec<String> = padded.chain([row[6].clone()]).collect();
+        text.push_str(line.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_vector_has_a_line_with_what_is_right() {
+        let args = Args { config: Vec::new(), target: None, output: Output::Text };
+        let lines = lines(&args).expect("needs no config");
+        let text = table(&lines);
+        assert_eq!(text.lines().count(), Vector::all().count() + 1);
+        let unmasked = text.lines().find(|line| line.starts_with("unmasked ")).expect("a line");
+        assert!(
+            unmasked.contains("1002, rejected_unclean") && unmasked.contains("section 5.1"),
+            "{unmasked}"
+        );
+        assert!(lines.iter().all(|line| !line.right.is_empty()));
+    }
+}

@@ -1,0 +1,105 @@
+//! What a run costs a gateway is what `gateprobe config show --cost` had said, or less: the reference gateway counts.
+
+use gateprobe::checks::CheckSpec;
+use gateprobe::config;
+
+use crate::support::plan;
+use crate::support::reference::Reference;
+use crate::support::session::{AMPLE, run};
+use crate::support::{folder, write};
+
+const TOKEN: &str = "a-token-of-the-test";
+
+/// Times that are short; all numbers are those of the profile `light`.
+fn settings(check: &str) -> &'static str {
+    match check {
+        "handshake" => "interval: 60s, expect: { no_token_refused: true, plain_get_refused: true }",
+        "heartbeat" => "every: 100ms",
+        "zombie" => "window: { latest: 2s, earliest: 2s }, beat_within: 1s, tolerance: 1s, close_timeout: 2s",
+        "malformed" => "every: 50ms, within: 500ms, bystander_every: 50ms",
+        _ => "",
+    }
+}
+
+/// What the gateway counted.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    connections: u64,
+    frames: u64,
+    received: u64,
+    sent: u64,
+}
+
+impl Counted {
+    fn by(gateway: &Reference) -> Self {
+        Self {
+            connections: gateway.count("connections_total"),
+            frames: gateway.count("frames_received_total"),
+            received: gateway.count("bytes_received_total"),
+            sent: gateway.count("bytes_sent_total"),
+        }
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self {
+            connections: self.connections - before.connections,
+            frames: self.frames - before.frames,
+            received: self.received - before.received,
+            sent: self.sent - before.sent,
+        }
+    }
+}
+
+/// One run of a check, and what `config show --cost` says of it: both by the same config.
+fn proof(gateway: &Reference, check: &str, more: &str) {
+    let folder = folder();
+    let token = write(folder.path(), "token", TOKEN);
+    let settings = [settings(check), more].join(if more.is_empty() { "" } else { ", " });
+    let yaml = format!(
+        "lag_bound: 10s\ntargets: {{ chat: {{ url: '{}', dialect: json, auth: {{ token: {{ file: {token:?} }} }}, {AMPLE}, \
+         checks: {{ {check}: {{ {settings} }} }} }} }}",
+        gateway.url
+    );
+    let rows = config::costs(&plan(&yaml));
+    let row = rows
+        .iter()
+        .find(|row| row.check == Some(CheckSpec::KINDS.iter().find(|kind| **kind == check).expect("a kind")));
+    let row = row.expect("a row");
+    let said = |a_day: u64| a_day / row.runs;
+    let before = Counted::by(gateway);
+    let report = run(&yaml);
+    assert_eq!(report.outcome.label(), "pass", "{check}: {}", report.detail);
+    let Counted { connections, frames, received, sent } = Counted::by(gateway).since(before);
+    let told = format!(
+        "{check} {more}: {connections} connections, {frames} frames, {received} + {sent} bytes of {row:?}"
+    );
+    println!("{told}");
+    assert!(connections > 0 && received > 0, "{told}");
+    assert!(connections <= said(row.connections), "{told}");
+    assert!(frames <= said(row.messages), "{told}");
+    assert!(received + sent <= said(row.bytes), "{told}");
+    // A bound that nobody comes near is none.
+    assert!(connections * 2 > said(row.connections), "{told}");
+}
+
+#[test]
+fn a_light_run_of_every_check_costs_no_more_than_was_said() {
+    let folder = folder();
+    let token = write(folder.path(), "token", TOKEN);
+    let token = token.to_str().expect("UTF-8");
+    let options = [
+        "--json",
+        "--deflate",
+        "--token-file",
+        token,
+        "--heartbeat-interval",
+        "1s",
+        "--heartbeat-timeout",
+        "2s",
+    ];
+    let gateway = Reference::start(&options);
+    for check in CheckSpec::KINDS {
+        proof(&gateway, check, "");
+    }
+    proof(&gateway, "malformed", "caution: true, slow_within: 12s");
+}
