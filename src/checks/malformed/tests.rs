@@ -224,6 +224,17 @@ fn the_choice_is_by_class_group_and_name() {
     assert_eq!(names(&some), ["over_limit", "size_100k"]);
 }
 
+#[test]
+fn a_target_has_few_series() {
+    let groups = Group::ALL.len();
+    let crate::metrics::Kind::Histogram { buckets } = super::metrics::REACTION.kind else {
+        panic!("no histogram")
+    };
+    // Of each vector one, and a second one now and then; each bucket, the rest, the sum and the count.
+    let series = Vector::all().count() * 5 / 4 + Judgement::ALL.len() + groups * (buckets.len() + 3);
+    assert!(series <= 250, "{series}");
+}
+
 proptest! {
     #[test]
     fn any_reaction_of_any_gateway_has_a_verdict(at in 0usize..70, code in any::<u16>(), status in any::<u16>(), kind in 0u8..13) {
