@@ -14,6 +14,7 @@ mod fairness;
 mod flood;
 mod floors;
 mod lifecycle;
+mod malformed;
 mod matrix;
 mod metrics;
 mod namespaces;

@@ -26,21 +26,21 @@ pub enum Word {
     Refused,
     /// A close code that the dialect calls `throttled`, 429, or 503 with `Retry-After`.
     Throttled,
-    /// See [`Reaction::Upgraded`].
+    /// We were let in.
     Upgraded,
-    /// See [`Reaction::ErrorReply`].
+    /// The dialect's error reply, with the connection kept.
     ErrorReply,
-    /// See [`Reaction::Replied`].
+    /// Another message, with the connection kept.
     Replied,
-    /// See [`Reaction::Accepted`].
+    /// It was taken as good.
     Accepted,
-    /// See [`Reaction::Ponged`].
+    /// The pong that was due.
     Ponged,
-    /// See [`Reaction::Ignored`].
+    /// Nothing was said, with the connection kept.
     Ignored,
-    /// See [`Reaction::Unclean`].
+    /// TCP ended without a Close, or without an answer.
     Unclean,
-    /// See [`Reaction::Hang`].
+    /// The connection was neither served nor ended.
     Hang,
 }
 

@@ -9,7 +9,7 @@ use super::shot::{Change, FILLER};
 use super::unasked::Unasked;
 use super::vectors::Vector;
 use crate::auth::Forgery;
-use crate::model::{Cause, Outcome, Verdict};
+use crate::model::{Cause, Outcome, Phase, Verdict};
 use crate::session::{Altered, Ask, BeforeFault, Met, Reception, Refusal, Talk};
 use crate::wire::{DialError, Record, Request};
 
@@ -87,6 +87,10 @@ async fn knock(scene: &Scene<'_>, ask: Ask) -> Result<Fired, Verdict> {
             Seen { patience: true, ..seen(Reaction::Status(status)) }
         }
         Refusal::Dial(DialError::Redirected { status }) => seen(Reaction::Status(status)),
+        // It took the connection, and then said nothing.
+        Refusal::Late(_) | Refusal::Dial(DialError::Lost { phase: Phase::Upgrade, .. }) if took.is_some() => {
+            Seen::plain(Reaction::Hang)
+        }
         Refusal::Dial(DialError::UpgradeClosed { .. }) => seen(Reaction::Unclean),
         Refusal::Dial(DialError::UpgradeMalformed(_) | DialError::Upgrade(_)) => seen(Reaction::Nonsense),
         refusal => match refusal.status() {

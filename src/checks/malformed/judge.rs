@@ -7,6 +7,7 @@ use super::acceptable::{Word, list};
 use super::reaction::{Reaction, Seen};
 use super::unasked::Unasked;
 use super::vectors::Vector;
+use crate::dialect::CloseClass;
 use crate::model::{Cause, Failure, Outcome, Verdict, Why};
 
 /// What the check asserts; each turns a run red on its own.
@@ -139,12 +140,12 @@ impl Entry {
     }
 }
 
-/// A gateway that asks for patience has said nothing of the vector.
+/// A gateway that speaks of itself has said nothing of the vector.
 pub fn judge(vector: &Vector, seen: &Seen, acceptable: &[Word]) -> Judgement {
     let malformed = !vector.may_be_served();
     match seen.reaction {
         _ if acceptable.iter().any(|word| word.covers(seen)) => Judgement::Ok,
-        _ if seen.asks_for_patience() => Judgement::NotJudged,
+        _ if excuse(seen).is_some() => Judgement::NotJudged,
         Reaction::Crash => Judgement::Crash,
         Reaction::Close(Some(1011)) | Reaction::Status(500..=599) => Judgement::Error,
         Reaction::Hang => Judgement::Hang,
@@ -154,6 +155,20 @@ pub fn judge(vector: &Vector, seen: &Seen, acceptable: &[Word]) -> Judgement {
             Judgement::Accepted
         }
         _ => Judgement::Wrong,
+    }
+}
+
+/// What a gateway says to everybody, whatever it was sent: come later, I restart, I have no capacity.
+pub fn excuse(seen: &Seen) -> Option<Outcome> {
+    match (seen.reaction, seen.class) {
+        _ if seen.asks_for_patience() => Some(Outcome::Inconclusive(Cause::Throttled)),
+        (Reaction::Close(_), Some(CloseClass::Drained)) | (Reaction::Close(Some(1001 | 1012)), None) => {
+            Some(Outcome::Inconclusive(Cause::Restarting))
+        }
+        (Reaction::Close(_), Some(CloseClass::Unavailable)) | (Reaction::Close(Some(1013)), None) => {
+            Some(Outcome::Fail(Failure::Unavailable))
+        }
+        _ => None,
     }
 }
 

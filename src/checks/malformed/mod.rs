@@ -161,11 +161,11 @@ impl Scene<'_> {
             Err(verdict) if !Self::accuses(&verdict) => return Some(End::Stopped(verdict)),
             Err(_) | Ok(()) => {}
         }
-        if let Some(verdict) = seen.filter(|_| judgement == Judgement::NotJudged).map(|seen| {
-            let detail = format!("{}: {}, which asks for patience", vector.name, seen.reaction);
-            Verdict::new(Outcome::Inconclusive(Cause::Throttled), detail)
-        }) {
-            return Some(End::Stopped(verdict));
+        if judgement == Judgement::NotJudged
+            && let Some((seen, outcome)) = seen.and_then(|seen| Some((seen, judge::excuse(&seen)?)))
+        {
+            let detail = format!("after {}: {}", vector.name, seen.reaction);
+            return Some(End::Stopped(Verdict::new(outcome, detail)));
         }
         match self.beside(samples, since).await {
             Beside::Well => None,

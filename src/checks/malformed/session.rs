@@ -189,6 +189,7 @@ pub(super) async fn let_in(scene: &Scene<'_>, mut talk: Talk, sent: StdInstant) 
             Word::Over(Heard::Illegal(_) | Heard::TooLarge { .. }, _) => {
                 return Ok(Seen::plain(Reaction::Nonsense));
             }
+            Word::Over(Heard::Broken(_), _) => return Ok(Seen::plain(Reaction::Unclean)),
             Word::Nothing { .. } | Word::Over(..) => break,
             _ => {}
         }

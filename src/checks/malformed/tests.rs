@@ -132,6 +132,7 @@ fn a_reaction_is_held_against_what_is_right() {
     assert_eq!(of("origin_foreign", Reaction::Replied), Judgement::Wrong);
     assert_eq!(of("version_12", Reaction::VersionUnnamed), Judgement::Wrong);
     assert_eq!(of("token_missing", Reaction::Status(429)), Judgement::NotJudged);
+    assert_eq!(of("unmasked", Reaction::Close(Some(1012))), Judgement::NotJudged, "it restarts");
     // What is legal is not let pass, but served.
     assert_eq!(of("pings_10", Reaction::Ignored), Judgement::Wrong);
     assert_eq!(of("text_split_in_character", Reaction::Close(Some(1007))), Judgement::Wrong);
@@ -232,6 +233,17 @@ fn the_choice_is_by_class_group_and_name() {
     assert_eq!(names(&some), ["over_limit", "size_100k"]);
 }
 
+#[test]
+fn a_target_has_few_series() {
+    let groups = Group::ALL.len();
+    let crate::metrics::Kind::Histogram { buckets } = super::metrics::REACTION.kind else {
+        panic!("no histogram")
+    };
+    // Of each vector one, and a second one now and then; each bucket, the rest, the sum and the count.
+    let series = Vector::all().count() * 5 / 4 + Judgement::ALL.len() + groups * (buckets.len() + 3);
+    assert!(series <= 250, "{series}");
+}
+
 proptest! {
     #[test]
     fn any_reaction_of_any_gateway_has_a_verdict(at in 0usize..70, code in any::<u16>(), status in any::<u16>(), kind in 0u8..13) {
@@ -254,7 +266,7 @@ proptest! {
         };
         let entry = judged(vector.name, reaction);
         let outcome = verdict(std::slice::from_ref(&entry), &End::Done, None).outcome;
-        prop_assert_eq!(entry.judgement == Judgement::Ok, outcome == Outcome::Pass);
+        prop_assert_eq!(entry.judgement == Judgement::Ok, outcome == Outcome::Pass, "{:?}", entry);
         let never = matches!(reaction, Reaction::Nonsense | Reaction::Hang | Reaction::VersionUnnamed);
         prop_assert!(!never || vector.group == Group::Handshake || entry.judgement != Judgement::Ok);
     }

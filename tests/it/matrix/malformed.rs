@@ -97,6 +97,7 @@ pub const ROWS: &[Row] = &[
     row("malformed_hang=control_fragmented", SOME, "fail malformed_hang", Only(&["control_fragmented"]))
         .by(Assertion::NoHang),
     row("malformed_hang=bad_method", HANDSHAKE, "fail malformed_hang", Only(&["method_post"])),
+    row("malformed_hang=no_token", HANDSHAKE, "fail malformed_hang", Only(&["token_missing"])),
     row(
         "malformed_wrong_code=nothing_to_continue",
         SOME,
@@ -134,7 +135,7 @@ fn target(index: usize, row: &Row, gateway: &Handle, token: &std::path::Path) ->
     budget: {{ connections_per_second: 200, messages_per_second: 1000, bytes_per_second: 50000000 }}
     checks:
       handshake: {{ interval: 60s, timeout: 5s }}
-      malformed: {{ every: 10ms, within: 1s, slow_within: 3s, caution: true, foreign_origin: true, {} }}
+      malformed: {{ every: 10ms, within: 1s, slow_within: 3s, connect_timeout: 2s, caution: true, foreign_origin: true, {} }}
 ",
         gateway.url(),
         row.sent
