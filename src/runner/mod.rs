@@ -1,6 +1,5 @@
 //! One run of one check: deadline, cancellation, the weighing of the agent's own condition, report.
 
-mod control;
 mod lag;
 pub mod metrics;
 mod throttle;
@@ -19,10 +18,9 @@ use tokio_util::sync::CancellationToken;
 use crate::checks::CheckSpec;
 use crate::metrics::Sample;
 use crate::model::{Cause, Evidence, Failure, JobKey, Outcome, Phase, RunReport, Verdict};
-use crate::session::{Budget, Target, Visit};
+use crate::session::{Budget, Control, Shelf, Target, Visit};
 use crate::wire::{Dialer, Facts};
 
-pub use control::Control;
 use lag::Lag;
 pub use throttle::Throttle;
 use weigh::{Condition, Egress, weigh};
@@ -48,13 +46,15 @@ pub struct Job {
     pub spec: CheckSpec,
     /// What it may spend, together with the target's other checks.
     pub budget: Arc<Budget>,
+    /// The connections that it holds between its runs.
+    pub shelf: Shelf,
 }
 
 /// Runs jobs.
 #[derive(Debug)]
 pub struct Runner {
     dialer: Dialer,
-    control: Option<Control>,
+    control: Option<Arc<Control>>,
     witness: Witness,
     throttle: Throttle,
     lag_bound: Duration,
@@ -70,6 +70,7 @@ struct Asked {
 impl Runner {
     /// A runner; `lag_bound` is how late the agent may be in a run whose timing is to be believed.
     pub fn new(dialer: Dialer, control: Option<Control>, throttle: Throttle, lag_bound: Duration) -> Self {
+        let control = control.map(Arc::new);
         Self { dialer, control, witness: Witness::default(), throttle, lag_bound }
     }
 
@@ -140,7 +141,8 @@ impl Runner {
         cut: &CancellationToken,
     ) -> (RunReport, Facts) {
         let (started_at, began) = (SystemTime::now(), Instant::now());
-        let visit = Visit::new(&job.target, &self.dialer, &job.budget, peer, deadline);
+        let visit = Visit::new(&job.target, &self.dialer, &job.budget, peer, deadline)
+            .holding(&job.shelf, self.control.as_ref());
         let (lag, mut asked) = (Lag::default(), Asked::default());
         let verdict = {
             // Boxed, so that a job that waits for its next run does not keep room for the state of one.
