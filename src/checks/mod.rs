@@ -3,6 +3,7 @@
 mod capability;
 pub mod handshake;
 pub mod heartbeat;
+pub mod hold;
 mod profile;
 pub mod zombie;
 
@@ -15,6 +16,7 @@ use capability::capability;
 pub use capability::{CAPABILITY, Capability};
 pub use handshake::Handshake;
 pub use heartbeat::Heartbeat;
+pub use hold::Hold;
 pub use profile::Profile;
 pub use zombie::Zombie;
 
@@ -25,7 +27,7 @@ use crate::session::{Target, Visit};
 
 /// Every metric of every check.
 pub fn metrics() -> Vec<&'static Descriptor> {
-    [&[&CAPABILITY], handshake::METRICS, heartbeat::METRICS, zombie::METRICS].concat()
+    [&[&CAPABILITY], handshake::METRICS, heartbeat::METRICS, zombie::METRICS, hold::METRICS].concat()
 }
 
 /// A check with all its settings.
@@ -38,6 +40,8 @@ pub enum CheckSpec {
     Heartbeat(Heartbeat),
     /// See [`Zombie`].
     Zombie(Zombie),
+    /// See [`Hold`].
+    Hold(Hold),
 }
 
 /// The checks of a target, by kind.
@@ -53,6 +57,9 @@ pub struct Checks {
     /// Goes silent, and watches how the gateway cleans up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zombie: Option<Zombie>,
+    /// Holds connections for days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
 }
 
 /// What one run may cost a gateway, at most.
@@ -99,13 +106,14 @@ impl Checks {
         let handshake = self.handshake.filter(|check| check.enabled).map(CheckSpec::Handshake);
         let heartbeat = self.heartbeat.filter(|check| check.enabled).map(CheckSpec::Heartbeat);
         let zombie = self.zombie.filter(|check| check.enabled).map(CheckSpec::Zombie);
-        [handshake, heartbeat, zombie].into_iter().flatten().collect()
+        let hold = self.hold.filter(|check| check.enabled).map(CheckSpec::Hold);
+        [handshake, heartbeat, zombie, hold].into_iter().flatten().collect()
     }
 }
 
 impl CheckSpec {
     /// Every kind, in the order in which they are told.
-    pub const KINDS: &'static [&'static str] = &["handshake", "heartbeat", "zombie"];
+    pub const KINDS: &'static [&'static str] = &["handshake", "heartbeat", "zombie", "hold"];
 
     /// The kind: the word in the config, the file name and the metric prefix.
     pub fn kind(&self) -> &'static str {
@@ -113,6 +121,7 @@ impl CheckSpec {
             Self::Handshake(_) => "handshake",
             Self::Heartbeat(_) => "heartbeat",
             Self::Zombie(_) => "zombie",
+            Self::Hold(_) => "hold",
         }
     }
 
@@ -124,6 +133,7 @@ impl CheckSpec {
             Self::Handshake(check) => Self::Handshake(check),
             Self::Heartbeat(check) => Self::Heartbeat(check.fit(around)),
             Self::Zombie(check) => Self::Zombie(check.fit(around)),
+            Self::Hold(check) => Self::Hold(check.fit(around)),
         }
     }
 
@@ -134,6 +144,7 @@ impl CheckSpec {
             Self::Handshake(check) => Self::Handshake(check),
             Self::Heartbeat(check) => Self::Heartbeat(Heartbeat { profile, ..check }),
             Self::Zombie(check) => Self::Zombie(Zombie { profile, ..check }),
+            Self::Hold(check) => Self::Hold(Hold { profile, ..check }),
         }
     }
 
@@ -143,6 +154,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.run(visit).await,
             Self::Heartbeat(check) => check.run(visit).await,
             Self::Zombie(check) => check.run(visit).await,
+            Self::Hold(check) => check.run(visit).await,
         }
     }
 
@@ -162,6 +174,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.interval,
             Self::Heartbeat(check) => check.interval,
             Self::Zombie(check) => check.interval,
+            Self::Hold(check) => check.interval,
         }
     }
 
@@ -171,6 +184,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.timeout,
             Self::Heartbeat(check) => check.timeout(),
             Self::Zombie(check) => check.timeout(),
+            Self::Hold(check) => check.timeout(),
         }
     }
 
@@ -181,6 +195,7 @@ impl CheckSpec {
             Self::Handshake(check) => Self::Handshake(Handshake { timeout, ..check }),
             Self::Heartbeat(check) => Self::Heartbeat(Heartbeat { timeout: Some(timeout), ..check }),
             Self::Zombie(check) => Self::Zombie(Zombie { timeout: Some(timeout), ..check }),
+            Self::Hold(check) => Self::Hold(Hold { timeout: Some(timeout), ..check }),
         }
     }
 
@@ -193,6 +208,8 @@ impl CheckSpec {
             Self::Zombie(check) if matches!(failure, ZombieLeaked | HalfClosedLeak | EvictedEarly) => {
                 Some(check.tolerance.get() / 2)
             }
+            // Nobody ends a connection, or is late to come back, for a hiccup.
+            Self::Hold(check) => Some(check.pong_timeout.get() / 2),
             _ => None,
         }
     }
@@ -223,6 +240,10 @@ impl CheckSpec {
             }
             Self::Heartbeat(_) => of_session || of_heartbeat,
             Self::Zombie(_) => of_session || of_zombie,
+            Self::Hold(_) => {
+                let of_opening = matches!(failure, FrameStalled | FirstMessageTimeout | DialectMismatch);
+                of_session && !of_opening || matches!(failure, PongLost | ReconnectFailed)
+            }
         }
     }
 
@@ -232,6 +253,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.series_at_zero(target),
             Self::Heartbeat(check) => check.series_at_zero(target),
             Self::Zombie(check) => check.series_at_zero(target),
+            Self::Hold(check) => check.series_at_zero(),
         }
     }
 
@@ -241,6 +263,7 @@ impl CheckSpec {
             Self::Handshake(check) => check.worst_case(),
             Self::Heartbeat(check) => check.worst_case(),
             Self::Zombie(check) => check.worst_case(),
+            Self::Hold(check) => check.worst_case(),
         }
     }
 
@@ -250,6 +273,28 @@ impl CheckSpec {
             Self::Handshake(check) => check.cost(),
             Self::Heartbeat(check) => check.cost(),
             Self::Zombie(check) => check.cost(),
+            Self::Hold(check) => check.cost(),
         }
+    }
+
+    /// What one day costs the gateway, at most, where that is not the sum of its runs.
+    pub fn cost_of_a_day(&self) -> Option<Cost> {
+        match self {
+            Self::Hold(check) => Some(check.cost_of_a_day()),
+            Self::Handshake(_) | Self::Heartbeat(_) | Self::Zombie(_) => None,
+        }
+    }
+
+    /// Connections that stay open between its runs.
+    pub fn held(&self) -> u32 {
+        match self {
+            Self::Hold(check) => check.connections(),
+            Self::Handshake(_) | Self::Heartbeat(_) | Self::Zombie(_) => 0,
+        }
+    }
+
+    /// Whether its runs tell what was before them, so that they say nothing of the moment.
+    pub fn looks_back(&self) -> bool {
+        matches!(self, Self::Hold(_))
     }
 }

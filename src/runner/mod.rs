@@ -163,7 +163,7 @@ impl Runner {
                 }
             }
         };
-        let condition = self.condition(job, &verdict, (began, deadline), &lag, asked).await;
+        let condition = self.condition(job, &visit, &verdict, (began, deadline), &lag, asked).await;
         let late = condition.late();
         let tolerated = match verdict.outcome {
             Outcome::Fail(failure) => job.spec.lag_tolerance(failure).unwrap_or_default(),
@@ -225,27 +225,34 @@ impl Runner {
     async fn condition(
         &self,
         job: &Job,
+        visit: &Visit,
         verdict: &Verdict,
         (began, deadline): (Instant, Instant),
         lag: &Lag,
         asked: Asked,
     ) -> Condition {
-        let egress = match verdict.outcome {
-            Outcome::Fail(failure) if failure.may_be_network() => self.egress(job, deadline, asked).await,
+        // What the verdict is about may have been before the run, and so may its cause.
+        let hindsight = visit.hindsight();
+        let since = hindsight.map_or(began, |hindsight| began.min(hindsight.since));
+        let egress = match (verdict.outcome, hindsight.and_then(|hindsight| hindsight.control)) {
+            (Outcome::Fail(failure), _) if !failure.may_be_network() => Egress::NotAsked,
+            (Outcome::Fail(_), Some(true)) => Egress::Works,
+            (Outcome::Fail(_), Some(false)) => Egress::ControlFails,
+            (Outcome::Fail(_), None) => self.egress(job, since, deadline, asked).await,
             _ => Egress::NotAsked,
         };
         Condition {
-            lag: lag.worst(),
-            throttled: self.throttle.worst_between(began.into_std(), Instant::now().into_std()),
+            lag: lag.worst().max(hindsight.map_or(Duration::ZERO, |hindsight| hindsight.late)),
+            throttled: self.throttle.worst_between(since.into_std(), Instant::now().into_std()),
             bound: self.lag_bound,
             egress,
             resolver_answers: asked.resolver,
         }
     }
 
-    async fn egress(&self, job: &Job, deadline: Instant, asked: Asked) -> Egress {
+    async fn egress(&self, job: &Job, since: Instant, deadline: Instant, asked: Asked) -> Egress {
         let answers = match (&self.control, asked.control) {
-            (None, _) => return self.egress_by_witness(job),
+            (None, _) => return self.egress_by_witness(job, since),
             (Some(_), Some(answers)) => Some(answers),
             (Some(control), None) => {
                 // Recent enough to speak of the same moment, shared by all jobs that fail in it.
@@ -262,8 +269,8 @@ impl Runner {
         }
     }
 
-    fn egress_by_witness(&self, job: &Job) -> Egress {
-        if self.witness.egress_lost(job.target.endpoint.host()) {
+    fn egress_by_witness(&self, job: &Job, since: Instant) -> Egress {
+        if self.witness.egress_lost(job.target.endpoint.host(), since) {
             Egress::OthersFail
         } else {
             Egress::NotAsked
@@ -271,6 +278,10 @@ impl Runner {
     }
 
     fn remember(&self, job: &Job, outcome: Outcome) {
+        if job.spec.looks_back() {
+            // What it tells of is over.
+            return;
+        }
         let host = job.target.endpoint.host();
         match outcome {
             Outcome::Fail(failure) if failure.may_be_network() => self.witness.failed(host),
