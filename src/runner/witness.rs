@@ -75,7 +75,7 @@ impl Witness {
         if together.len() >= OTHERS && began.iter().all(Option::is_some) {
             sites.lost = sites.lost.or(together.into_iter().min());
         }
-        sites.lost.is_some() || sites.losses.iter().any(|(_, ended)| *ended >= since)
+        sites.lost.is_some() || sites.losses.iter().any(|(_, ended)| *ended > since)
     }
 
     fn lock(&self) -> MutexGuard<'_, Sites> {

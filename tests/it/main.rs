@@ -12,6 +12,7 @@ mod docs;
 mod fairness;
 mod flood;
 mod floors;
+mod hold;
 mod lifecycle;
 mod matrix;
 mod metrics;
