@@ -7,7 +7,7 @@ use crate::support::neighbour::Gateway;
 use crate::support::{folder, write};
 
 fn config(kept: &Gateway, changing: &Gateway, every: &str) -> String {
-    let common = "interval: 9s, timeout: 9s, watch: 200ms, back_within: 1s, connect_timeout: 2s, pong_timeout: 2s";
+    let common = "interval: 6s, timeout: 6s, watch: 200ms, back_within: 1s, connect_timeout: 2s, pong_timeout: 2s";
     format!(
         "http: {{listen: '127.0.0.1:0'}}\nlog: {{format: json, level: debug}}\nlag_bound: 10s\n\
          targets:\n  \

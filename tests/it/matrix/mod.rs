@@ -1,8 +1,10 @@
 //! The detection matrix: each fault turns exactly the right reason red, and the same gateway without the
 //! fault is green.
 
+mod detection;
 mod handshake;
 mod heartbeat;
+mod hold;
 mod session;
 mod zombie;
 
