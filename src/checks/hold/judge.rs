@@ -59,9 +59,20 @@ pub fn findings<'a>(check: &Hold, glance: &'a Glance, now: Instant) -> Vec<Findi
     found
 }
 
-/// The ends that belong together.
-pub fn events(ends: &[End]) -> impl Iterator<Item = &[End]> {
-    ends.chunk_by(|one, next| next.at.saturating_duration_since(one.at) <= ONE_EVENT)
+/// The ends that belong together: close to each other, and of different connections.
+pub fn events(ends: &[End]) -> Vec<&[End]> {
+    let (mut events, mut rest) = (Vec::new(), ends);
+    while let Some(first) = rest.first() {
+        let together = |(index, end): (usize, &End)| {
+            end.at.saturating_duration_since(first.at) <= ONE_EVENT
+                && rest[..index].iter().all(|before| before.slot != end.slot)
+        };
+        let size = rest.iter().enumerate().take_while(|indexed| together(*indexed)).count();
+        let (event, later) = rest.split_at(size.max(1));
+        events.push(event);
+        rest = later;
+    }
+    events
 }
 
 /// Whether an end was the gateway's right.

@@ -25,6 +25,8 @@ use judge::{Finding, describe, events, findings, whole};
 
 /// From when on before an end its cause may be sought in the agent.
 const CAUSE: Duration = Duration::from_secs(60);
+/// Events that a passed run tells of in its one sentence, at most; the others are in its timeline.
+const TOLD: usize = 3;
 
 impl Hold {
     /// Watches for a while, and reads what was written down since the last run.
@@ -95,9 +97,13 @@ impl Hold {
         let oldest = since.min().map(|since| whole(now.saturating_duration_since(since)));
         let (held, oldest) = (glance.standings.len(), oldest.unwrap_or_default());
         let mut text = format!("{held} held, the oldest for {oldest}");
-        for event in events(&glance.ends) {
+        let events = events(&glance.ends);
+        for event in events.iter().take(TOLD) {
             text.push_str("; ");
             text.push_str(&describe(self, glance, event));
+        }
+        if events.len() > TOLD {
+            text.push_str(&format!("; and {} more", events.len() - TOLD));
         }
         text
     }

@@ -60,8 +60,19 @@ fn ends_far_apart_are_events_of_their_own() {
     let (check, now) = (Hold::default(), StdInstant::now());
     let ends = vec![end(now, 0, EndClass::Drained, 2 * MINUTE), end(now, 1, EndClass::Fin, MINUTE)];
     let glance = glance(now, ends);
-    assert_eq!(events(&glance.ends).count(), 2);
+    assert_eq!(events(&glance.ends).len(), 2);
     assert_eq!(outcomes(&check, &glance, now), [Outcome::Fail(Failure::ConnectionCut)]);
+}
+
+#[test]
+fn one_connection_that_ends_twice_is_two_events() {
+    let now = StdInstant::now();
+    let after = |slot, millis| {
+        let at = now - MINUTE + Duration::from_millis(millis);
+        End { at, ..end(now, slot, EndClass::Fin, MINUTE) }
+    };
+    let ends = [after(0, 0), after(1, 10), after(0, 200), after(1, 210), after(1, 400)];
+    assert_eq!(events(&ends).iter().map(|event| event.len()).collect::<Vec<_>>(), [2, 2, 1]);
 }
 
 #[test]

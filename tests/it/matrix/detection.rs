@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gateprobe::gateway::Fault;
+use gateprobe::gateway::{Fault, FaultKind};
 use gateprobe::model::Failure;
 
 use super::{ROWS, hold, session};
@@ -27,6 +27,12 @@ fn lines() -> Vec<Line> {
     });
     let hold = hold::ROWS.iter().map(|row| Line { fault: row.fault, check: "hold", says: row.expected });
     handshake.chain(session).chain(hold).collect()
+}
+
+/// Whether a check finds a fault, whatever its value, with this reason.
+pub fn finds(kind: FaultKind, reason: &str) -> bool {
+    let of_kind = |line: &Line| line.fault.parse::<Fault>().is_ok_and(|fault| fault.kind() == kind);
+    lines().iter().any(|line| of_kind(line) && line.says.split(['|', ' ']).any(|word| word == reason))
 }
 
 impl Line {

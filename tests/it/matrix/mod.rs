@@ -15,6 +15,7 @@ use gateprobe::gateway::{self, Fault, FaultKind, Handle, Settings, TlsSettings, 
 use gateprobe::model::{Failure, RunReport};
 
 use crate::support::{self, Bench, words};
+pub use detection::finds;
 use handshake::ROWS;
 
 /// One fault, and what `handshake` must say of it.

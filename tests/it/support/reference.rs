@@ -54,6 +54,11 @@ impl Reference {
         address.parse().expect("an address")
     }
 
+    /// Its control API, as a URL that ends in a slash.
+    pub fn control(&self) -> &str {
+        &self.control
+    }
+
     /// All that it has written down so far.
     pub fn log(&self) -> Vec<Entry> {
         let (status, text) = get(&format!("{}log", self.control));
