@@ -72,7 +72,13 @@ async fn round(bench: &Bench, runs: usize, told: &mut Told) {
             entry.0 += 1;
             entry.1 = report.detail.clone();
             let accused = matches!(report.outcome, Outcome::Fail(_));
-            assert!(!accused, "a false alarm of {}: {} ({})", report.job.check, words(&report), report.detail);
+            assert!(
+                !accused,
+                "a false alarm of {}: {} ({})",
+                report.job.check,
+                words(&report),
+                report.detail
+            );
         }
     }
 }

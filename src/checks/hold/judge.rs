@@ -150,7 +150,8 @@ fn stands<'a>(check: &Hold, standing: &Standing, now: Instant) -> Option<Finding
         Standing::Down { refusal: Some(refusal), .. } => refusal.clone(),
         Standing::Down { since, refusal: None, .. } => {
             let away = whole(now.saturating_duration_since(*since));
-            let detail = format!("a connection was not tried to be opened for {away}: the budget, or our back-off");
+            let detail =
+                format!("a connection was not tried to be opened for {away}: the budget, or our back-off");
             Verdict::new(Outcome::Inconclusive(Cause::Budget), detail)
         }
         Standing::Abandoned => {

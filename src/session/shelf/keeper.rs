@@ -152,7 +152,8 @@ impl Keeper {
                 // What was there to be read has been read by now.
                 Some(Word::Nothing { .. }) => {
                     let patience = self.terms.pong_timeout;
-                    let overdue = |pulse: &&Pulse| pulse.waiting.is_some_and(|(_, sent)| now >= sent + patience);
+                    let overdue =
+                        |pulse: &&Pulse| pulse.waiting.is_some_and(|(_, sent)| now >= sent + patience);
                     if let Some(pulse) = pulses.iter().find(overdue) {
                         let (level, patience) = (pulse.level.label(), Span::from(patience));
                         let detail = format!("the gateway did not answer a {level} ping within {patience}");

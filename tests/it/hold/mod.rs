@@ -20,8 +20,7 @@ const BACK: &str = "back_within: 5s";
 
 /// A busy machine may be late without an end of the runs' own being so.
 fn bench(address: SocketAddr, more: &str) -> Bench {
-    let target =
-        format!("{{ url: 'ws://{address}/', {AMPLE}, checks: {{ hold: {{ {HOLD}, {more} }} }} }}");
+    let target = format!("{{ url: 'ws://{address}/', {AMPLE}, checks: {{ hold: {{ {HOLD}, {more} }} }} }}");
     Bench::new(&format!("lag_bound: 10s\ntargets: {{ chat: {target} }}"))
 }
 
@@ -166,6 +165,31 @@ async fn one_that_is_lost_among_several_is_told_as_one() {
     let report = run(&bench).await;
     assert_eq!(words(&report), "fail connection_cut", "{}", report.detail);
     assert!(report.detail.starts_with("1 of 4 cut (FIN) at "), "{}", report.detail);
+}
+
+/// The control endpoint was dead when the connection was cut, and is back when the run reads of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_cut_while_our_own_way_out_is_broken_accuses_nobody() {
+    let gateway = start().await;
+    let relay = Relay::start(gateway.address(), 0..=1).await;
+    let control = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = control.local_addr().expect("its address");
+    let target = format!("url: 'ws://{}/', {AMPLE}, checks: {{ hold: {{ {HOLD}, {BACK} }} }}", relay.address);
+    let control_yaml = format!("control: {{ address: '{address}', timeout: 2s }}");
+    let bench = Bench::new(&format!("lag_bound: 10s\n{control_yaml}\ntargets: {{ chat: {{ {target} }} }}"));
+    assert_eq!(words(&run(&bench).await), "pass");
+    drop(control);
+    let next = gateway.events(0).last().expect("some").seq;
+    relay.cut_one();
+    gateway.wait_event(next, |kind| *kind == EventKind::Upgraded).await;
+    let control = std::net::TcpListener::bind(address).expect("the same port");
+    let report = run(&bench).await;
+    assert_eq!(words(&report), "inconclusive egress_lost", "{}", report.detail);
+    let next = gateway.events(0).last().expect("some").seq;
+    relay.cut_one();
+    gateway.wait_event(next, |kind| *kind == EventKind::Upgraded).await;
+    assert_eq!(words(&run(&bench).await), "fail connection_cut");
+    drop(control);
 }
 
 #[tokio::test(flavor = "multi_thread")]

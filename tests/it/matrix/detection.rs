@@ -15,17 +15,26 @@ struct Line {
     fault: &'static str,
     check: &'static str,
     says: &'static str,
+    /// What else the gateway is like, and the settings of the check.
+    with: [&'static str; 2],
 }
 
 /// Every row of the matrix. A check with a table of its own adds it here, and to [`measure`].
 fn lines() -> Vec<Line> {
-    let handshake =
-        ROWS.iter().map(|row| Line { fault: row.fault, check: "handshake", says: row.expected });
-    let session = session::rows().into_iter().map(|row| {
-        let (check, says) = row.told();
-        Line { fault: row.fault, check, says }
+    let handshake = ROWS.iter().map(|row| {
+        let settings = if row.check.is_empty() { row.target } else { row.check };
+        Line { fault: row.fault, check: "handshake", says: row.expected, with: [row.gateway, settings] }
     });
-    let hold = hold::ROWS.iter().map(|row| Line { fault: row.fault, check: "hold", says: row.expected });
+    let session = session::rows().into_iter().map(|row| {
+        let (check, says, with) = row.told();
+        Line { fault: row.fault, check, says, with }
+    });
+    let hold = hold::ROWS.iter().map(|row| Line {
+        fault: row.fault,
+        check: "hold",
+        says: row.expected,
+        with: row.with(),
+    });
     handshake.chain(session).chain(hold).collect()
 }
 
@@ -45,7 +54,10 @@ impl Line {
         let explained: Vec<String> = explained.collect();
         let (fault, check) = (self.fault.replace(' ', "`, `"), self.check);
         let says = self.says.replace('|', " or ");
-        format!("| `{fault}` | {} | `{check}` | {says} | {} |", explained.join("; "), self.runs())
+        let with = self.with.iter().filter(|part| !part.is_empty()).map(|part| format!("`{part}`"));
+        let with: Vec<String> = with.collect();
+        let (explained, with) = (explained.join("; "), with.join(", "));
+        format!("| `{fault}` | {explained} | {with} | `{check}` | {says} | {} |", self.runs())
     }
 
     /// Critical findings are seen twice before they count.
@@ -61,8 +73,8 @@ impl Line {
 
 const BEGIN: &str = "<!-- generated: matrix -->\n";
 const END: &str = "<!-- end -->";
-const HEAD: &str = "| fault | what the gateway does then | check | says | runs | took |\n\
-                    |---|---|---|---|--:|--:|\n";
+const HEAD: &str = "| fault | what the gateway does then | with | check | says | runs | took |\n\
+                    |---|---|---|---|---|--:|--:|\n";
 
 fn page() -> (PathBuf, String) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/detection.md");
@@ -75,10 +87,17 @@ fn table(text: &str) -> &str {
     &text[from..from + text[from..].find(END).expect("an end")]
 }
 
+fn write_page(table: &str) {
+    let (path, text) = page();
+    let (before, rest) = text.split_once(BEGIN).expect("a beginning");
+    let (_, after) = rest.split_once(END).expect("an end");
+    fs::write(path, [before, BEGIN, table, END, after].concat()).expect("written");
+}
+
 /// The page has the rows that the matrix has; the times are those of the last `make detection`.
 #[test]
 fn the_page_of_the_matrix_is_fresh() {
-    let (path, text) = page();
+    let (_, text) = page();
     let known = |line: &Line| {
         let row = table(&text).lines().find(|row| row.starts_with(&line.text()));
         row.map_or_else(|| format!("{} |", line.text()), str::to_owned)
@@ -86,7 +105,7 @@ fn the_page_of_the_matrix_is_fresh() {
     let rows: Vec<String> = lines().iter().map(known).collect();
     let fresh = format!("{HEAD}{}\n", rows.join("\n"));
     if table(&text) != fresh {
-        fs::write(&path, text.replace(table(&text), &fresh)).expect("written");
+        write_page(&fresh);
         panic!("docs/detection.md was stale; it is fresh now but for the times (make detection), commit it");
     }
 }
@@ -112,8 +131,7 @@ async fn measure() {
     for (line, time) in lines.iter().zip(times) {
         writeln!(fresh, "{} {} |", line.text(), shown(time)).expect("a string");
     }
-    let (path, text) = page();
-    fs::write(&path, text.replace(table(&text), &fresh)).expect("written");
+    write_page(&fresh);
 }
 
 fn shown(time: Duration) -> String {

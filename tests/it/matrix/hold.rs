@@ -37,7 +37,12 @@ const fn new(fault: &'static str, expected: &'static str, assertion: Option<Asse
 }
 
 impl Row {
-    const fn with(self, settings: &'static str) -> Self {
+    /// For docs/detection.md.
+    pub fn with(&self) -> [&'static str; 2] {
+        [if self.from_the_start { "from the start" } else { "" }, self.settings]
+    }
+
+    const fn set_to(self, settings: &'static str) -> Self {
         Self { settings, ..self }
     }
 }
@@ -57,8 +62,12 @@ pub const ROWS: &[Row] = &[
     held("pong_delay=2400ms", "fail pong_lost", Some(Assertion::PongComes)),
     held("pong_delay=1600ms", "pass", None),
     // The end itself is the gateway's right here; not to let anybody in again is not.
-    held("session_closed_after=500ms upgrade_status=503", "fail reconnect_failed", Some(Assertion::ComesBack))
-        .with("lifetime: 1ms"),
+    held(
+        "session_closed_after=500ms upgrade_status=503",
+        "fail reconnect_failed",
+        Some(Assertion::ComesBack),
+    )
+    .set_to("lifetime: 1ms"),
     // Who was never let in is for `handshake` to count.
     new("upgrade_status=503", "inconclusive precondition", None),
     new("upgrade_status=429", "inconclusive throttled", None),
@@ -100,7 +109,8 @@ impl Table {
             let gateway = gateway::start(settings).await.expect("a gateway");
             let more = if row.settings.is_empty() { String::new() } else { format!(", {}", row.settings) };
             let check = format!("hold: {{ {HOLD}{more} }}");
-            yaml += &format!("  row-{index}: {{ url: '{}', {AMPLE}, checks: {{ {check} }} }}\n", gateway.url());
+            yaml +=
+                &format!("  row-{index}: {{ url: '{}', {AMPLE}, checks: {{ {check} }} }}\n", gateway.url());
             gateways.push(gateway);
         }
         Self { rows, gateways, bench: Bench::new(&yaml) }

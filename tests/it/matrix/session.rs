@@ -71,9 +71,9 @@ impl Row {
         Self { gateway, ..self }
     }
 
-    /// For docs/detection.md: the check that the row is about, and what it says.
-    pub fn told(&self) -> (&'static str, &'static str) {
-        (self.check, self.expected)
+    /// For docs/detection.md: the check that the row is about, what it says, and with which gateway and settings.
+    pub fn told(&self) -> (&'static str, &'static str, [&'static str; 2]) {
+        (self.check, self.expected, [self.gateway, self.settings])
     }
 
     fn expects(&self, check: &str) -> &'static str {
