@@ -233,7 +233,7 @@ impl Keeper {
         }
         let control = self.ledger.control()?;
         // Connections that end together share an answer.
-        let moment = Instant::now().checked_sub(LOOK).unwrap_or_else(Instant::now);
+        let moment = Instant::from_std(end.at);
         let patience = control.timeout();
         control.answers(self.visit.dialer(), moment, patience, patience / 2).await
     }
