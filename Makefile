@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test tools fmt lint doc unit it gateways bench accuracy demo clean-tools
+.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection demo clean-tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ bench: ## measure what the agent costs against the machine's limits; writes docs
 
 accuracy: ## the zombie clock against the reference gateway's log: 100 clean-ups, on an idle machine
 	cargo test --locked --test it -- --ignored --nocapture accuracy::
+
+soak: ## every check against a healthy gateway, 100,000 runs (RUNS=, MINUTES= at most): no false alarm
+	cargo test --locked --test it -- --ignored --nocapture soak::
+
+detection: ## measure how long each fault takes to be found; writes docs/detection.md
+	cargo test --locked --test it -- --ignored --nocapture matrix::detection::
 
 demo: ## the agent beside a gateway that breaks after a while and heals
 	cargo run --release --locked -- demo

@@ -123,10 +123,14 @@ impl Agent {
                 let paused = is_paused(&target, now);
                 let flag = f64::from(u8::from(paused));
                 agent.sinks.recorder.record_target(&target.name, &Sample::new(&metrics::PAUSED, flag));
+                if paused {
+                    job.shelf.release();
+                }
                 paused
             };
             let driven = driver.drive(&observer, paused, || agent.run(&job), &stop);
             job_gone.run_until_cancelled(driven).await;
+            job.shelf.let_go().await;
         });
         gone
     }

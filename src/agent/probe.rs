@@ -12,7 +12,7 @@ use crate::config::{Module, mask_url};
 use crate::http::{ProbeAnswer, ProbeError, ProbeFacts, ProbePhases, ProbeRequest};
 use crate::model::{Event, JobKey, RunReport, Span};
 use crate::runner::Job;
-use crate::session::{Budget, Limits, Target};
+use crate::session::{Budget, Limits, Shelf, Target};
 use crate::wire::Facts;
 
 impl Agent {
@@ -25,11 +25,12 @@ impl Agent {
         let (target, budget) = self.whom(&module, &request.target)?;
         let key = JobKey { target: Arc::clone(&target.name), check: module.check.kind(), config_hash: 0 };
         let spec = module.check.clone().with_timeout(timeout);
-        let job = Job { key, target, spec, budget };
+        let job = Job { key, target, spec, budget, shelf: Shelf::default() };
         let _running = self.sinks.running();
         // Dropped with the request when the client goes away.
         let cut = CancellationToken::new();
         let (report, facts) = setup.runner.probe(&job, &cut).await;
+        job.shelf.let_go().await;
         let log = log(&report);
         let module = serde_json::to_string_pretty(&module.check).unwrap_or_default();
         Ok(ProbeAnswer { facts: probe_facts(&report, &facts, timeout.get()), log, module })

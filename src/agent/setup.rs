@@ -7,8 +7,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::AgentError;
 use crate::config::{self, Plan};
-use crate::runner::{Control, Job, Runner, Throttle};
-use crate::session::{Budget, Target};
+use crate::runner::{Job, Runner, Throttle};
+use crate::session::{Budget, Control, Shelf, Target};
 use crate::wire::Dialer;
 
 /// A plan made ready to run.
@@ -49,7 +49,13 @@ impl Setup {
     /// A job of the plan, ready to run within a budget.
     pub fn job(&self, job: &config::Job, budget: &Arc<Budget>) -> Option<Job> {
         let target = Arc::clone(self.targets.get(&job.target.name)?);
-        Some(Job { key: job.key.clone(), target, spec: job.check.clone(), budget: Arc::clone(budget) })
+        Some(Job {
+            key: job.key.clone(),
+            target,
+            spec: job.check.clone(),
+            budget: Arc::clone(budget),
+            shelf: Shelf::default(),
+        })
     }
 
     /// A target of the plan.

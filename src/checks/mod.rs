@@ -4,6 +4,7 @@ mod capability;
 pub mod flapping;
 pub mod handshake;
 pub mod heartbeat;
+pub mod hold;
 pub mod malformed;
 pub mod network_switch;
 mod profile;
@@ -19,6 +20,7 @@ pub use capability::{CAPABILITY, Capability};
 pub use flapping::Flapping;
 pub use handshake::Handshake;
 pub use heartbeat::Heartbeat;
+pub use hold::Hold;
 pub use malformed::Malformed;
 pub use network_switch::NetworkSwitch;
 pub use profile::Profile;
@@ -39,6 +41,7 @@ pub fn metrics() -> Vec<&'static Descriptor> {
         flapping::METRICS,
         malformed::METRICS,
         network_switch::METRICS,
+        hold::METRICS,
     ]
     .concat()
 }
@@ -59,6 +62,8 @@ pub enum CheckSpec {
     Malformed(Malformed),
     /// See [`NetworkSwitch`].
     NetworkSwitch(NetworkSwitch),
+    /// See [`Hold`].
+    Hold(Hold),
 }
 
 /// The checks of a target, by kind.
@@ -84,6 +89,9 @@ pub struct Checks {
     /// Loses its network in the middle of a stream, comes back, and accounts for every message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_switch: Option<NetworkSwitch>,
+    /// Holds connections for days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
 }
 
 /// What one run may cost a gateway, at most.
@@ -135,14 +143,15 @@ impl Checks {
         let switch = self.network_switch.filter(|check| check.enabled).map(CheckSpec::NetworkSwitch);
         let flapping = self.flapping.filter(|check| check.enabled).map(CheckSpec::Flapping);
         let malformed = self.malformed.filter(|check| check.enabled).map(CheckSpec::Malformed);
-        [handshake, heartbeat, zombie, flapping, malformed, switch].into_iter().flatten().collect()
+        let hold = self.hold.filter(|check| check.enabled).map(CheckSpec::Hold);
+        [handshake, heartbeat, zombie, flapping, malformed, switch, hold].into_iter().flatten().collect()
     }
 }
 
 impl CheckSpec {
     /// Every kind, in the order in which they are told.
     pub const KINDS: &'static [&'static str] =
-        &["handshake", "heartbeat", "zombie", "flapping", "malformed", "network_switch"];
+        &["handshake", "heartbeat", "zombie", "flapping", "malformed", "network_switch", "hold"];
 
     /// The kind: the word in the config, the file name and the metric prefix.
     pub fn kind(&self) -> &'static str {
@@ -153,6 +162,7 @@ impl CheckSpec {
             Self::Flapping(_) => "flapping",
             Self::Malformed(_) => "malformed",
             Self::NetworkSwitch(_) => "network_switch",
+            Self::Hold(_) => "hold",
         }
     }
 
@@ -167,6 +177,7 @@ impl CheckSpec {
             Self::Flapping(check) => Self::Flapping(check.fit(around)),
             Self::Malformed(check) => Self::Malformed(check.fit(around)),
             Self::NetworkSwitch(check) => Self::NetworkSwitch(check.fit(around)),
+            Self::Hold(check) => Self::Hold(check.fit(around)),
         }
     }
 
@@ -180,6 +191,7 @@ impl CheckSpec {
             Self::Flapping(check) => Self::Flapping(Flapping { profile, ..check }),
             Self::Malformed(check) => Self::Malformed(Malformed { profile, ..check }),
             Self::NetworkSwitch(check) => Self::NetworkSwitch(NetworkSwitch { profile, ..check }),
+            Self::Hold(check) => Self::Hold(Hold { profile, ..check }),
         }
     }
 
@@ -192,6 +204,7 @@ impl CheckSpec {
             Self::Flapping(check) => check.run(visit).await,
             Self::Malformed(check) => check.run(visit).await,
             Self::NetworkSwitch(check) => check.run(visit).await,
+            Self::Hold(check) => check.run(visit).await,
         }
     }
 
@@ -214,6 +227,7 @@ impl CheckSpec {
             Self::Flapping(check) => check.interval,
             Self::Malformed(check) => check.interval,
             Self::NetworkSwitch(check) => check.interval,
+            Self::Hold(check) => check.interval,
         }
     }
 
@@ -226,6 +240,7 @@ impl CheckSpec {
             Self::Flapping(check) => check.timeout(),
             Self::Malformed(check) => check.timeout(),
             Self::NetworkSwitch(check) => check.timeout(),
+            Self::Hold(check) => check.timeout(),
         }
     }
 
@@ -241,6 +256,7 @@ impl CheckSpec {
             Self::NetworkSwitch(check) => {
                 Self::NetworkSwitch(NetworkSwitch { timeout: Some(timeout), ..check })
             }
+            Self::Hold(check) => Self::Hold(Hold { timeout: Some(timeout), ..check }),
         }
     }
 
@@ -259,6 +275,8 @@ impl CheckSpec {
             }
             // Nobody but the socket says when a reaction came: late is only what comes after half of the time.
             Self::Malformed(check) if failure == Failure::MalformedHang => Some(check.within.get() / 2),
+            // Nobody ends a connection, or is late to come back, for a hiccup.
+            Self::Hold(check) => Some(check.pong_timeout.get() / 2),
             _ => None,
         }
     }
@@ -297,6 +315,10 @@ impl CheckSpec {
             Self::Flapping(_) => of_session || of_flapping || failure == CollateralDamage,
             Self::Malformed(_) => of_session || of_malformed || failure == CollateralDamage,
             Self::NetworkSwitch(_) => of_session || of_switch || matches!(failure, ReconnectFailed | TooSlow),
+            Self::Hold(_) => {
+                let of_opening = matches!(failure, FrameStalled | FirstMessageTimeout | DialectMismatch);
+                of_session && !of_opening || matches!(failure, PongLost | ReconnectFailed)
+            }
         }
     }
 
@@ -309,13 +331,14 @@ impl CheckSpec {
             Self::Flapping(check) => check.series_at_zero(),
             Self::Malformed(check) => check.series_at_zero(target),
             Self::NetworkSwitch(check) => check.series_at_zero(),
+            Self::Hold(check) => check.series_at_zero(),
         }
     }
 
     /// Whether it mistreats the gateway, and so leaves it alone for a while where that asks for patience or suffers.
     pub fn is_intrusive(&self) -> bool {
         match self {
-            Self::Handshake(_) | Self::Heartbeat(_) => false,
+            Self::Handshake(_) | Self::Heartbeat(_) | Self::Hold(_) => false,
             Self::Zombie(_) | Self::Flapping(_) | Self::Malformed(_) | Self::NetworkSwitch(_) => true,
         }
     }
@@ -329,6 +352,7 @@ impl CheckSpec {
             Self::Flapping(check) => check.worst_case(),
             Self::Malformed(check) => check.worst_case(),
             Self::NetworkSwitch(check) => check.worst_case(),
+            Self::Hold(check) => check.worst_case(),
         }
     }
 
@@ -341,6 +365,28 @@ impl CheckSpec {
             Self::Flapping(check) => check.cost(),
             Self::Malformed(check) => check.cost(),
             Self::NetworkSwitch(check) => check.cost(),
+            Self::Hold(check) => check.cost(),
         }
+    }
+
+    /// What one day costs the gateway, at most, where that is not the sum of its runs.
+    pub fn cost_of_a_day(&self) -> Option<Cost> {
+        match self {
+            Self::Hold(check) => Some(check.cost_of_a_day()),
+            _ => None,
+        }
+    }
+
+    /// Connections that stay open between its runs.
+    pub fn held(&self) -> u32 {
+        match self {
+            Self::Hold(check) => check.connections(),
+            _ => 0,
+        }
+    }
+
+    /// Whether its runs tell what was before them, so that they say nothing of the moment.
+    pub fn looks_back(&self) -> bool {
+        matches!(self, Self::Hold(_))
     }
 }

@@ -235,6 +235,7 @@ async fn run_all(setup: &Setup, jobs: &[Job]) -> Vec<RunReport> {
         reports = runs => reports,
         () = stopped => Vec::new(),
     };
+    futures_util::future::join_all(jobs.iter().map(|job| job.shelf.let_go())).await;
     reports.into_iter().flatten().collect()
 }
 

@@ -44,7 +44,19 @@ impl CostRow {
 
 /// What a run of a check costs, with the dialect's request before each upgrade.
 pub fn cost(check: &CheckSpec, dialect: Option<&Dialect>) -> Cost {
-    let cost = check.cost();
+    with_requests(check.cost(), dialect)
+}
+
+/// What a check costs in one day of so many runs.
+fn cost_of_a_day(check: &CheckSpec, runs: u64, dialect: Option<&Dialect>) -> Cost {
+    if let Some(cost) = check.cost_of_a_day() {
+        return with_requests(cost, dialect);
+    }
+    let Cost { connections, concurrent, messages, bytes } = cost(check, dialect);
+    Cost { connections: runs * connections, concurrent, messages: runs * messages, bytes: runs * bytes }
+}
+
+fn with_requests(cost: Cost, dialect: Option<&Dialect>) -> Cost {
     match dialect.and_then(Dialect::before) {
         // About 1 KiB of request, and of an answer that is a few fields of JSON.
         Some(_) => {
@@ -63,15 +75,16 @@ pub fn costs(plan: &Plan) -> Vec<CostRow> {
         let jobs = plan.jobs.iter().filter(|job| job.key.target == target.name);
         let first = rows.len();
         for job in jobs {
-            let Cost { connections, messages, bytes, .. } = cost(&job.check, Some(&target.dialect));
             let runs = (DAY / job.check.interval().as_secs_f64()).ceil() as u64;
+            let Cost { connections, messages, bytes, .. } =
+                cost_of_a_day(&job.check, runs, Some(&target.dialect));
             let row = CostRow {
                 target: Some(target.name.to_string()),
                 check: Some(job.key.check),
                 runs,
-                connections: runs * connections,
-                messages: runs * messages,
-                bytes: runs * bytes,
+                connections,
+                messages,
+                bytes,
                 each_address: target.settings.resolve == Resolve::All,
             };
             sum.add(&row);

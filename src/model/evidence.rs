@@ -218,6 +218,7 @@ pub struct Timeline {
 
 #[derive(Debug)]
 struct Inner {
+    half: usize,
     phase: Phase,
     first: Vec<Event>,
     last: VecDeque<Event>,
@@ -243,7 +244,13 @@ impl Default for Evidence {
 impl Evidence {
     /// Begins a timeline now.
     pub fn new() -> Self {
+        Self::with_room(HALF)
+    }
+
+    /// The same with room for so many events from the beginning, and again from the end.
+    pub fn with_room(half: usize) -> Self {
         let inner = Inner {
+            half,
             phase: Phase::Budget,
             first: Vec::new(),
             last: VecDeque::new(),
@@ -294,11 +301,11 @@ impl Evidence {
         let at_ns = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
         let mut inner = self.lock();
         let event = Event { at_ns, connection: self.connection, kind };
-        if inner.first.len() < HALF {
+        if inner.first.len() < inner.half {
             inner.first.push(event);
             return;
         }
-        if inner.last.len() == HALF {
+        if inner.last.len() >= inner.half {
             inner.last.pop_front();
             inner.dropped += 1;
         }

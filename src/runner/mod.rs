@@ -1,6 +1,5 @@
 //! One run of one check: deadline, cancellation, the weighing of the agent's own condition, report.
 
-mod control;
 mod lag;
 pub mod metrics;
 mod throttle;
@@ -19,10 +18,9 @@ use tokio_util::sync::CancellationToken;
 use crate::checks::CheckSpec;
 use crate::metrics::Sample;
 use crate::model::{Cause, Evidence, Failure, JobKey, Outcome, Phase, RunReport, Verdict};
-use crate::session::{Budget, Target, Visit};
+use crate::session::{Budget, Control, Shelf, Target, Visit};
 use crate::wire::{Dialer, Facts};
 
-pub use control::Control;
 use lag::Lag;
 pub use throttle::Throttle;
 use weigh::{Condition, Egress, weigh};
@@ -48,13 +46,15 @@ pub struct Job {
     pub spec: CheckSpec,
     /// What it may spend, together with the target's other checks.
     pub budget: Arc<Budget>,
+    /// The connections that it holds between its runs.
+    pub shelf: Shelf,
 }
 
 /// Runs jobs.
 #[derive(Debug)]
 pub struct Runner {
     dialer: Dialer,
-    control: Option<Control>,
+    control: Option<Arc<Control>>,
     witness: Witness,
     throttle: Throttle,
     lag_bound: Duration,
@@ -70,6 +70,7 @@ struct Asked {
 impl Runner {
     /// A runner; `lag_bound` is how late the agent may be in a run whose timing is to be believed.
     pub fn new(dialer: Dialer, control: Option<Control>, throttle: Throttle, lag_bound: Duration) -> Self {
+        let control = control.map(Arc::new);
         Self { dialer, control, witness: Witness::default(), throttle, lag_bound }
     }
 
@@ -140,7 +141,8 @@ impl Runner {
         cut: &CancellationToken,
     ) -> (RunReport, Facts) {
         let (started_at, began) = (SystemTime::now(), Instant::now());
-        let visit = Visit::new(&job.target, &self.dialer, &job.budget, peer, deadline);
+        let visit = Visit::new(&job.target, &self.dialer, &job.budget, peer, deadline)
+            .holding(&job.shelf, self.control.as_ref());
         let (lag, mut asked) = (Lag::default(), Asked::default());
         let verdict = {
             // Boxed, so that a job that waits for its next run does not keep room for the state of one.
@@ -161,7 +163,7 @@ impl Runner {
                 }
             }
         };
-        let condition = self.condition(job, &verdict, (began, deadline), &lag, asked).await;
+        let condition = self.condition(job, &visit, &verdict, (began, deadline), &lag, asked).await;
         let late = condition.late();
         let tolerated = match verdict.outcome {
             Outcome::Fail(failure) => job.spec.lag_tolerance(failure).unwrap_or_default(),
@@ -223,27 +225,34 @@ impl Runner {
     async fn condition(
         &self,
         job: &Job,
+        visit: &Visit,
         verdict: &Verdict,
         (began, deadline): (Instant, Instant),
         lag: &Lag,
         asked: Asked,
     ) -> Condition {
-        let egress = match verdict.outcome {
-            Outcome::Fail(failure) if failure.may_be_network() => self.egress(job, deadline, asked).await,
+        // What the verdict is about may have been before the run, and so may its cause.
+        let hindsight = visit.hindsight();
+        let since = hindsight.map_or(began, |hindsight| began.min(hindsight.since));
+        let egress = match (verdict.outcome, hindsight.and_then(|hindsight| hindsight.control)) {
+            (Outcome::Fail(failure), _) if !failure.may_be_network() => Egress::NotAsked,
+            (Outcome::Fail(_), Some(true)) => Egress::Works,
+            (Outcome::Fail(_), Some(false)) => Egress::ControlFails,
+            (Outcome::Fail(_), None) => self.egress(job, since, deadline, asked).await,
             _ => Egress::NotAsked,
         };
         Condition {
-            lag: lag.worst(),
-            throttled: self.throttle.worst_between(began.into_std(), Instant::now().into_std()),
+            lag: lag.worst().max(hindsight.map_or(Duration::ZERO, |hindsight| hindsight.late)),
+            throttled: self.throttle.worst_between(since.into_std(), Instant::now().into_std()),
             bound: self.lag_bound,
             egress,
             resolver_answers: asked.resolver,
         }
     }
 
-    async fn egress(&self, job: &Job, deadline: Instant, asked: Asked) -> Egress {
+    async fn egress(&self, job: &Job, since: Instant, deadline: Instant, asked: Asked) -> Egress {
         let answers = match (&self.control, asked.control) {
-            (None, _) => return self.egress_by_witness(job),
+            (None, _) => return self.egress_by_witness(job, since),
             (Some(_), Some(answers)) => Some(answers),
             (Some(control), None) => {
                 // Recent enough to speak of the same moment, shared by all jobs that fail in it.
@@ -260,8 +269,8 @@ impl Runner {
         }
     }
 
-    fn egress_by_witness(&self, job: &Job) -> Egress {
-        if self.witness.egress_lost(job.target.endpoint.host()) {
+    fn egress_by_witness(&self, job: &Job, since: Instant) -> Egress {
+        if self.witness.egress_lost(job.target.endpoint.host(), since) {
             Egress::OthersFail
         } else {
             Egress::NotAsked
@@ -269,6 +278,10 @@ impl Runner {
     }
 
     fn remember(&self, job: &Job, outcome: Outcome) {
+        if job.spec.looks_back() {
+            // What it tells of is over.
+            return;
+        }
         let host = job.target.endpoint.host();
         match outcome {
             Outcome::Fail(failure) if failure.may_be_network() => self.witness.failed(host),

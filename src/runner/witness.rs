@@ -3,7 +3,7 @@
 //! One gateway that fails says nothing about us. Several unrelated ones that fail at the same moment, while
 //! none at all answers, do.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,6 +18,8 @@ const OTHERS: usize = 2;
 
 /// Sites remembered, at most.
 const MAX_SITES: usize = 4_096;
+/// Losses of our way out that are remembered after their end, at most.
+const MAX_LOSSES: usize = 16;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Site {
@@ -30,8 +32,10 @@ struct Site {
 #[derive(Debug, Default)]
 struct Sites {
     by_name: HashMap<String, Site>,
-    /// Several began to fail in one moment, and none has answered since.
-    lost: bool,
+    /// Since when several fail that began to fail in one moment, and none has answered.
+    lost: Option<Instant>,
+    /// When it was so before, from when to when.
+    losses: VecDeque<(Instant, Instant)>,
 }
 
 /// Which sites answer, and since when the others fail.
@@ -42,7 +46,10 @@ impl Witness {
     /// The host said something, if only no.
     pub fn answered(&self, host: &str) {
         let mut sites = self.lock();
-        sites.lost = false;
+        if let Some(began) = sites.lost.take() {
+            sites.losses.truncate(MAX_LOSSES - 1);
+            sites.losses.push_front((began, Instant::now()));
+        }
         if let Some(site) = sites.site(host) {
             *site = Site { known: true, failing: None };
         }
@@ -57,17 +64,18 @@ impl Witness {
     }
 
     /// True when enough sites unrelated to `host`, that had answered before, began to fail within one moment,
-    /// and none has answered since.
-    pub fn egress_lost(&self, host: &str) -> bool {
+    /// and none has answered since; or when that was so at any time since `since`.
+    pub fn egress_lost(&self, host: &str, since: Instant) -> bool {
         let own = site_of(host);
         let mut sites = self.lock();
         let others = sites.by_name.iter().filter(|(name, site)| **name != own && site.known);
         let began: Vec<Option<Instant>> = others.map(|(_, site)| site.failing).collect();
-        let together = began.iter().flatten().filter(|began| began.elapsed() <= MOMENT).count();
-        if together >= OTHERS && began.iter().all(Option::is_some) {
-            sites.lost = true;
+        let together: Vec<Instant> =
+            began.iter().flatten().copied().filter(|began| began.elapsed() <= MOMENT).collect();
+        if together.len() >= OTHERS && began.iter().all(Option::is_some) {
+            sites.lost = sites.lost.or(together.into_iter().min());
         }
-        sites.lost
+        sites.lost.is_some() || sites.losses.iter().any(|(_, ended)| *ended > since)
     }
 
     fn lock(&self) -> MutexGuard<'_, Sites> {
@@ -108,25 +116,45 @@ mod tests {
         witness
     }
 
+    impl Witness {
+        fn lost_now(&self, host: &str) -> bool {
+            self.egress_lost(host, Instant::now())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_lost_for_a_while_is_remembered_for_who_looks_back() {
+        let witness = with_all_answering(&["gw.example.com", "ws.example.org", "192.0.2.7"]);
+        let before = Instant::now();
+        witness.failed("ws.example.org");
+        witness.failed("192.0.2.7");
+        assert!(witness.lost_now("gw.example.com"));
+        tokio::time::advance(MOMENT).await;
+        witness.answered("192.0.2.7");
+        tokio::time::advance(MOMENT).await;
+        assert!(!witness.lost_now("gw.example.com"));
+        assert!(witness.egress_lost("gw.example.com", before));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn one_owner_failing_everywhere_is_not_our_egress() {
         let hosts = ["a.example.com", "b.example.com", "c.example.com"];
         let witness = with_all_answering(&hosts);
         hosts.iter().for_each(|host| witness.failed(host));
-        assert!(!witness.egress_lost("a.example.com"));
+        assert!(!witness.lost_now("a.example.com"));
     }
 
     #[tokio::test(start_paused = true)]
     async fn unrelated_hosts_that_begin_to_fail_together_are_until_one_answers() {
         let witness = with_all_answering(&["gw.example.com", "ws.example.org", "192.0.2.7"]);
         witness.failed("ws.example.org");
-        assert!(!witness.egress_lost("gw.example.com"), "one other host proves nothing");
+        assert!(!witness.lost_now("gw.example.com"), "one other host proves nothing");
         witness.failed("192.0.2.7");
-        assert!(witness.egress_lost("gw.example.com"));
+        assert!(witness.lost_now("gw.example.com"));
         tokio::time::advance(MOMENT * 10).await;
-        assert!(witness.egress_lost("gw.example.com"), "it lasts");
+        assert!(witness.lost_now("gw.example.com"), "it lasts");
         witness.answered("192.0.2.7");
-        assert!(!witness.egress_lost("gw.example.com"), "until somebody answers");
+        assert!(!witness.lost_now("gw.example.com"), "until somebody answers");
     }
 
     #[tokio::test(start_paused = true)]
@@ -136,7 +164,7 @@ mod tests {
         witness.failed("old.example.org");
         tokio::time::advance(MOMENT * 2).await;
         witness.failed("192.0.2.7");
-        assert!(!witness.egress_lost("gw.example.com"));
+        assert!(!witness.lost_now("gw.example.com"));
     }
 
     #[tokio::test(start_paused = true)]
@@ -144,6 +172,6 @@ mod tests {
         let witness = with_all_answering(&["ws.example.org", "192.0.2.7", "edge.example.net"]);
         witness.failed("ws.example.org");
         witness.failed("192.0.2.7");
-        assert!(!witness.egress_lost("gw.example.com"));
+        assert!(!witness.lost_now("gw.example.com"));
     }
 }

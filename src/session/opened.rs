@@ -1,7 +1,7 @@
 //! An open WebSocket: what a check hears on it, already held against RFC 6455.
 
 use std::sync::Arc;
-use std::time::Instant as StdInstant;
+use std::time::{Instant as StdInstant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -114,6 +114,11 @@ pub enum Heard {
 }
 
 impl Heard {
+    /// Whether an endpoint may put a close code into a frame (RFC 6455, section 7.4).
+    pub(super) fn may_be_sent(code: u16) -> bool {
+        may_be_sent(code)
+    }
+
     /// The verdict where nothing of the kind should have come; `when` completes the sentence.
     pub fn unexpected(self, when: &str) -> Verdict {
         let (failure, what) = match self {
@@ -193,6 +198,12 @@ impl Opened {
             SendError::Broken(broken) => Heard::Broken(broken),
         };
         sent.map(|_| ()).map_err(|error| heard(error).unexpected("before our first message"))
+    }
+
+    /// Whether the credential that let us in may have ended by now: it says so, or it does not say when.
+    pub fn credential_may_have_ended(&self) -> bool {
+        let ended = |token: &Token| token.expires_at().is_none_or(|at| at <= SystemTime::now());
+        self.token.as_ref().is_some_and(ended)
     }
 
     /// What comes next, or nothing by `until`.

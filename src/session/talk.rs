@@ -92,6 +92,11 @@ impl Talk {
         }
     }
 
+    /// Until when what is said from now on may take: a conversation that outlives its run has no other end.
+    pub fn grant(&mut self, until: Instant) {
+        self.last = until;
+    }
+
     /// Keeps a transcript from now on, until it is taken.
     pub fn transcribe(&mut self) {
         self.transcript.get_or_insert_default();
@@ -294,6 +299,11 @@ impl Talk {
     /// What cleans up after us, in order.
     pub fn teardown(&self) -> Vec<Message> {
         self.dialogue.teardown()
+    }
+
+    /// Whether the dialect has a part.
+    pub fn has(&self, part: Part) -> bool {
+        self.dialogue.dialect().has(part)
     }
 
     /// What was given to the conversation and what it captured.

@@ -8,9 +8,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::before::BeforeFault;
 use super::budget::{Budget, Permit};
+use super::control::Control;
 use super::jar::{Cookies, Jar};
 use super::offer::{Ask, offer};
 use super::opened::Opened;
+use super::shelf::Shelf;
 use super::target::Target;
 use crate::auth::{AuthError, Source, Token};
 use crate::dialect::Variables;
@@ -20,6 +22,8 @@ use crate::wire::{DialError, Dialer, Endpoint, Header, Offer, Record, Request};
 
 /// How long before the run's deadline a check should stop waiting, to be able to say what it waited for.
 const LAST_WORD: Duration = Duration::from_millis(20);
+/// Longer than anybody holds a connection; timers take no longer times.
+const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
 
 /// One run's access to a target. Evidence and samples live here, outside the check, so that a run that is
 /// cut off keeps what it had.
@@ -35,6 +39,21 @@ pub struct Visit {
     samples: Mutex<Vec<Sample>>,
     record: Record,
     jar: Option<Jar>,
+    shelf: Shelf,
+    control: Option<Arc<Control>>,
+    hindsight: Mutex<Option<Hindsight>>,
+}
+
+/// What is known of the agent's own condition at the time of something that was there before the run, and that the
+/// run's verdict is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Hindsight {
+    /// From when on it may have been caused.
+    pub since: Instant,
+    /// How late the agent was about that time, at the worst.
+    pub late: Duration,
+    /// Whether the control endpoint answered at that time, where it was asked.
+    pub control: Option<bool>,
 }
 
 /// What a dial needs beside the way.
@@ -120,7 +139,45 @@ impl Visit {
                 Cookies::Run => Some(Jar::default()),
                 Cookies::Session => Some(target.jar.clone()),
             },
+            shelf: Shelf::default(),
+            control: None,
+            hindsight: Mutex::default(),
         }
+    }
+
+    /// The same, with the connections that the job holds between its runs, and whom to ask whether our own way out
+    /// works.
+    #[must_use]
+    pub fn holding(self, shelf: &Shelf, control: Option<&Arc<Control>>) -> Self {
+        Self { shelf: shelf.clone(), control: control.cloned(), ..self }
+    }
+
+    /// Access for a connection that outlives the run; keeps little evidence.
+    pub(super) fn outliving(&self, half: usize) -> Self {
+        let deadline = Instant::now() + FOR_EVER;
+        let peer = self.endpoint.path.peer;
+        let visit = Self::new(&self.target, &self.dialer, &self.budget, peer, deadline);
+        Self { evidence: Evidence::with_room(half), ..visit }
+    }
+
+    /// The connections that the job holds between its runs.
+    pub fn shelf(&self) -> &Shelf {
+        &self.shelf
+    }
+
+    /// Whom to ask whether our own way out works.
+    pub(super) fn control(&self) -> Option<&Arc<Control>> {
+        self.control.as_ref()
+    }
+
+    /// The verdict will be about what was before the run.
+    pub fn look_back(&self, hindsight: Hindsight) {
+        *self.hindsight.lock().unwrap_or_else(PoisonError::into_inner) = Some(hindsight);
+    }
+
+    /// What the verdict is about, where that was before the run.
+    pub fn hindsight(&self) -> Option<Hindsight> {
+        *self.hindsight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whom.

@@ -32,6 +32,8 @@ pub struct Socket {
     validator: Validator,
     read_at: Instant,
     over: Option<Incoming>,
+    /// The kernel tells of a reset once, and it told a write.
+    write_was_reset: bool,
     peer: SocketAddr,
     local: SocketAddr,
     pub(super) evidence: Evidence,
@@ -130,6 +132,7 @@ impl Socket {
             validator: Validator::default(),
             read_at: connected.read_at,
             over: None,
+            write_was_reset: false,
             peer: connected.peer,
             local: connected.local,
             evidence: connected.evidence,
@@ -189,9 +192,13 @@ impl Socket {
             self.transport.write_all(bytes).await?;
             self.transport.flush().await
         };
-        result.await.map(|()| at).map_err(|error| match ended(&error) {
-            Some(how) => SendError::Ended(how),
-            None => SendError::Broken(broken(&error)),
+        result.await.map(|()| at).map_err(|error| {
+            // A reset behind a FIN would be a broken pipe.
+            self.write_was_reset |= error.kind() == io::ErrorKind::ConnectionReset;
+            match ended(&error) {
+                Some(how) => SendError::Ended(how),
+                None => SendError::Broken(broken(&error)),
+            }
         })
     }
 
@@ -206,6 +213,7 @@ impl Socket {
             }
             let over = match self.read().await {
                 Ok(1..) => continue,
+                Ok(0) if self.write_was_reset => Incoming::End(End::Rst),
                 Ok(0) => Incoming::End(End::Fin),
                 Err(error) => match ended(&error) {
                     Some(how) => Incoming::End(how),

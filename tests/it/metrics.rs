@@ -74,7 +74,7 @@ fn counters_and_histograms_exist_before_the_first_run_and_gauges_do_not() {
         "http: { listen: '127.0.0.1:0' }\n\
          log: { format: json }\n\
          targets: { chat: { url: 'wss://gateway.test/', pause: [{ until: '2999-01-01T00:00:00Z' }], \
-         checks: { handshake: {}, heartbeat: {}, zombie: {}, flapping: {}, malformed: {} } } }\n",
+         checks: { handshake: {}, heartbeat: {}, zombie: {}, flapping: {}, malformed: {}, hold: {} } } }\n",
     );
     let (agent, _log) = Agent::start(&config);
     let (_, text) = agent.get("/metrics");

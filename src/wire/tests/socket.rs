@@ -52,6 +52,14 @@ async fn nothing_is_answered_by_itself_and_everything_is_noted() {
 }
 
 #[tokio::test]
+async fn a_reset_that_a_write_met_first_is_received_as_one() {
+    let mut socket = upgraded(|stream| async move { reset_on_close(&stream) }).await;
+    assert_eq!(socket.peer_gone().await.unwrap().1, End::Rst);
+    assert_eq!(socket.send(&OutFrame::ping("x")).await, Err(SendError::Ended(End::Rst)));
+    assert_eq!(socket.recv().await.what, Incoming::End(End::Rst));
+}
+
+#[tokio::test]
 async fn frames_go_out_as_they_were_made_and_the_time_is_before_the_write() {
     let mut socket = upgraded(|mut stream| async move {
         let mut buffer = [0; 64];

@@ -1,9 +1,11 @@
 //! The detection matrix: each fault turns exactly the right reason red, and the same gateway without the
 //! fault is green.
 
+mod detection;
 mod flapping;
 mod handshake;
 mod heartbeat;
+mod hold;
 mod malformed;
 mod network_switch;
 mod session;
@@ -16,6 +18,7 @@ use gateprobe::gateway::{self, Fault, FaultKind, Handle, Settings, TlsSettings, 
 use gateprobe::model::{Failure, RunReport};
 
 use crate::support::{self, Bench, words};
+pub use detection::finds;
 use handshake::ROWS;
 
 /// One fault, and what `handshake` must say of it.

@@ -71,6 +71,11 @@ impl Row {
         Self { gateway, ..self }
     }
 
+    /// For docs/detection.md: the check that the row is about, what it says, and with which gateway and settings.
+    pub fn told(&self) -> (&'static str, &'static str, [&'static str; 2]) {
+        (self.check, self.expected, [self.gateway, self.settings])
+    }
+
     fn expects(&self, check: &str) -> &'static str {
         match check {
             "handshake" => "pass",
@@ -80,7 +85,8 @@ impl Row {
     }
 }
 
-fn rows() -> Vec<Row> {
+/// The rows of every check of a session.
+pub fn rows() -> Vec<Row> {
     [super::heartbeat::ROWS, super::zombie::ROWS].concat()
 }
 
@@ -146,14 +152,16 @@ fn target(index: usize, row: &Row, gateway: &Handle) -> String {
     )
 }
 
-struct Table {
+/// A gateway and a target for each row.
+pub struct Table {
     rows: Vec<Row>,
     gateways: Vec<Handle>,
     bench: Bench,
 }
 
 impl Table {
-    async fn set(rows: Vec<Row>) -> Self {
+    /// The rows, each with a healthy gateway.
+    pub async fn set(rows: Vec<Row>) -> Self {
         let mut yaml = "lag_bound: 150ms\ntargets:\n".to_owned();
         let mut gateways = Vec::new();
         for (index, row) in rows.iter().enumerate() {
@@ -214,7 +222,18 @@ impl Table {
         panic!("the machine is too busy to measure anything");
     }
 
-    fn switch_on(&self) {
+    /// How long the check of each row took; in the order of the rows.
+    pub async fn times(&self) -> Vec<std::time::Duration> {
+        let runs = self.rows.iter().enumerate().map(|(index, row)| async move {
+            (index, self.settled(&format!("row-{index}"), row.check, row.expected).await.duration)
+        });
+        let mut times: Vec<_> = futures_util::stream::iter(runs).buffer_unordered(4).collect().await;
+        times.sort_unstable();
+        times.into_iter().map(|(_, time)| time).collect()
+    }
+
+    /// Switches each row's fault on.
+    pub fn switch_on(&self) {
         for (row, gateway) in self.rows.iter().zip(&self.gateways) {
             let fault: Fault = row.fault.parse().expect("a fault");
             gateway.set_fault(fault).expect("a fault that shows");

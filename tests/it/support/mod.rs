@@ -76,6 +76,11 @@ impl Bench {
         }
     }
 
+    /// Leaves a target alone, as a pause does.
+    pub fn release(&self, target: &str) {
+        self.jobs.iter().filter(|job| &*job.key.target == target).for_each(|job| job.shelf.release());
+    }
+
     /// Runs every job of a target once.
     pub async fn run(&self, target: &str) -> Vec<RunReport> {
         self.run_jobs(|job| &*job.key.target == target).await

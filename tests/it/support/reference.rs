@@ -63,6 +63,11 @@ impl Reference {
         value(&text, &series).unwrap_or_else(|| panic!("no {series} in {text}")) as u64
     }
 
+    /// Its control API, as a URL that ends in a slash.
+    pub fn control(&self) -> &str {
+        &self.control
+    }
+
     /// All that it has written down so far.
     pub fn log(&self) -> Vec<Entry> {
         let (status, text) = get(&format!("{}log", self.control));

@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep_until};
 
 /// Chunks that are on their way in one direction of a connection, at most: then the sender has to wait.
@@ -20,6 +21,8 @@ const CHUNK: usize = 4_096;
 pub struct Relay {
     /// Where to connect instead.
     pub address: SocketAddr,
+    upstreams: Arc<Mutex<Vec<SocketAddr>>>,
+    passing: Arc<Mutex<Vec<AbortHandle>>>,
     task: JoinHandle<()>,
 }
 
@@ -27,17 +30,42 @@ impl Relay {
     /// Passes every connection on to `upstream`, and delays each chunk, in either direction, by a random time from
     /// `delay` in milliseconds. The order of the bytes is kept.
     pub async fn start(upstream: SocketAddr, delay: RangeInclusive<u64>) -> Self {
+        Self::balancing(&[upstream], delay).await
+    }
+
+    /// The same towards several, which take turns.
+    pub async fn balancing(upstreams: &[SocketAddr], delay: RangeInclusive<u64>) -> Self {
+        let upstreams = Arc::new(Mutex::new(upstreams.to_vec()));
+        let passing: Arc<Mutex<Vec<AbortHandle>>> = Arc::default();
+        let (turns, begun) = (Arc::clone(&upstreams), Arc::clone(&passing));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
-            loop {
+            for turn in 0.. {
                 let (client, _) = listener.accept().await.expect("a connection");
-                connections.spawn(pass(client, upstream, delay.clone()));
+                let upstream = {
+                    let upstreams = turns.lock().expect("whole");
+                    upstreams[turn % upstreams.len()]
+                };
+                let passing = connections.spawn(pass(client, upstream, delay.clone()));
+                begun.lock().expect("whole").push(passing);
                 while connections.try_join_next().is_some() {}
             }
         });
-        Self { address, task }
+        Self { address, upstreams, passing, task }
+    }
+
+    /// Passes new connections on to these from now on.
+    pub fn send_to(&self, upstreams: &[SocketAddr]) {
+        *self.upstreams.lock().expect("whole") = upstreams.to_vec();
+    }
+
+    /// Cuts the oldest connection that is left.
+    pub fn cut_one(&self) {
+        let mut passing = self.passing.lock().expect("whole");
+        let oldest = passing.iter().position(|connection| !connection.is_finished()).expect("a connection");
+        passing.remove(oldest).abort();
     }
 }
 

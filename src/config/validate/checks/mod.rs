@@ -3,6 +3,7 @@
 mod flapping;
 mod handshake;
 mod heartbeat;
+mod hold;
 pub mod malformed;
 mod network_switch;
 mod zombie;
@@ -10,7 +11,7 @@ mod zombie;
 use super::{Path, Report};
 use crate::checks::{CheckSpec, Surroundings};
 use crate::config::cost::cost;
-use crate::config::settings::{Budget, TargetSettings};
+use crate::config::settings::TargetSettings;
 use crate::dialect::Dialect;
 use crate::model::Span;
 
@@ -37,7 +38,7 @@ pub fn check(
 ) {
     let path = target.key("checks").key(check.kind());
     times(report, &path, check);
-    budget(report, target, (&settings.budget, dialect), &path, check);
+    budget(report, target, (settings, dialect), &path, check);
     match check {
         CheckSpec::Handshake(check) => {
             handshake::handshake(report, target, (settings, dialect), &path, check)
@@ -51,6 +52,7 @@ pub fn check(
         CheckSpec::NetworkSwitch(check) => {
             network_switch::network_switch(report, target, dialect, &path, check)
         }
+        CheckSpec::Hold(check) => hold::hold(report, &path, check),
     }
 }
 
@@ -83,20 +85,22 @@ fn times(report: &mut Report<'_>, path: &Path, check: &CheckSpec) {
 fn budget(
     report: &mut Report<'_>,
     target: &Path,
-    (budget, dialect): (&Budget, Option<&Dialect>),
+    (settings, dialect): (&TargetSettings, Option<&Dialect>),
     path: &Path,
     check: &CheckSpec,
 ) {
-    let cost = cost(check, dialect);
+    let (budget, cost) = (&settings.budget, cost(check, dialect));
+    let held = held_beside(settings, check);
     let seconds = check.timeout().as_secs_f64();
     let budget_path = target.key("budget");
     let mut complain = |field: &str, message: String| {
         let message = format!("budget.{field} {message}");
         report.problem_of(&[budget_path.key(field), path.clone(), path.key("timeout")], message);
     };
-    if cost.concurrent > u64::from(budget.connections) {
+    if cost.concurrent + held > u64::from(budget.connections) {
+        let beside = if held > 0 { format!(" beside the {held} of hold") } else { String::new() };
         let message = format!(
-            "{} is too little for {}, which holds {} at once",
+            "{} is too little for {}, which holds {} at once{beside}",
             budget.connections,
             check.kind(),
             cost.concurrent
@@ -125,6 +129,12 @@ fn budget(
             complain(field, message);
         }
     }
+}
+
+/// Connections that another check holds all the time.
+fn held_beside(settings: &TargetSettings, check: &CheckSpec) -> u64 {
+    let hold = settings.checks.hold.clone().filter(|hold| hold.enabled).map(CheckSpec::Hold);
+    hold.filter(|hold| hold.kind() != check.kind()).map_or(0, |hold| u64::from(hold.held()))
 }
 
 /// Lengths of time that must be met within a longer one, or never count.

@@ -1,0 +1,226 @@
+//! How a held connection ended, and what became of it.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::dialect::CloseClass;
+use crate::model::{self, Cause, Failure, Outcome, Verdict};
+use crate::session::opened::Heard;
+use crate::session::word::Word;
+
+/// Who ended a connection, as far as can be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum By {
+    /// The gateway said so, by a Close.
+    Gateway,
+    /// We gave it up.
+    Us,
+    /// There was no Close: the gateway, or a hop before it.
+    Unknown,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EndClass {
+    /// A Close that says that the gateway goes away: 1001, 1012, or what the dialect calls drained.
+    Drained,
+    /// A Close that refuses our credential, while that may have ended.
+    CredentialEnded,
+    /// A Close by which the gateway asks for patience, in the dialect's words.
+    Throttled,
+    /// Another Close.
+    Closed,
+    /// FIN without a Close.
+    Fin,
+    /// RST without a Close.
+    Rst,
+    /// The kernel gave the connection up.
+    Lost,
+    /// A frame that breaks RFC 6455, or is larger than we read.
+    Violation,
+    /// A ping was not answered in time.
+    PongLost,
+}
+
+impl By {
+    /// The value of the label `by`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Us => "us",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl EndClass {
+    /// Every class.
+    pub const ALL: [Self; 9] = [
+        Self::Drained,
+        Self::CredentialEnded,
+        Self::Throttled,
+        Self::Closed,
+        Self::Fin,
+        Self::Rst,
+        Self::Lost,
+        Self::Violation,
+        Self::PongLost,
+    ];
+
+    /// The value of the label `class`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Drained => "drained",
+            Self::CredentialEnded => "credential_ended",
+            Self::Throttled => "throttled",
+            Self::Closed => "closed",
+            Self::Fin => "fin",
+            Self::Rst => "rst",
+            Self::Lost => "lost",
+            Self::Violation => "violation",
+            Self::PongLost => "pong_lost",
+        }
+    }
+
+    /// Who ends a connection in this way.
+    pub fn by(self) -> By {
+        match self {
+            Self::Drained | Self::CredentialEnded | Self::Throttled | Self::Closed => By::Gateway,
+            Self::Fin | Self::Rst | Self::Lost => By::Unknown,
+            Self::Violation | Self::PongLost => By::Us,
+        }
+    }
+
+    /// Whether the way between us and the gateway may have done it.
+    pub(super) fn may_be_the_way(self) -> bool {
+        matches!(self, Self::Fin | Self::Rst | Self::Lost | Self::PongLost)
+    }
+}
+
+/// How a held connection ended.
+#[derive(Debug, Clone)]
+pub struct End {
+    /// Which, from 0.
+    pub slot: usize,
+    /// How.
+    pub class: EndClass,
+    /// The close code, where there was one.
+    pub code: Option<u16>,
+    /// What it means where no end was expected.
+    pub verdict: Verdict,
+    /// How long the connection had been open.
+    pub age: Duration,
+    /// When, taken next to the socket.
+    pub at: Instant,
+    /// The same by the wall clock.
+    pub wall: SystemTime,
+    /// How late the agent was in the last minute before.
+    pub late: Duration,
+    /// Whether the control endpoint answered right after, where it was asked.
+    pub control: Option<bool>,
+    /// After how long the connection was open again; none if it is not, or was not when this was read.
+    pub back: Option<Duration>,
+    /// Why the last try to come back failed, if one did.
+    pub refusal: Option<Verdict>,
+}
+
+impl End {
+    /// What the gateway said last on a connection that was open since `opened`.
+    pub(super) fn of(slot: usize, opened: Instant, word: Word, credential_ended: bool) -> Self {
+        let (class, code, at) = read(&word, credential_ended);
+        let verdict = match class {
+            EndClass::CredentialEnded => {
+                let detail = "the gateway closed a connection whose credential may have ended".to_owned();
+                Verdict::new(Outcome::Inconclusive(Cause::Credential), detail)
+            }
+            _ => word.unexpected("although it had been answered"),
+        };
+        Self::new(slot, opened, (class, code), verdict, at)
+    }
+
+    /// A ping was not answered within a time.
+    pub(super) fn pong_lost(slot: usize, opened: Instant, detail: String) -> Self {
+        let verdict = Verdict::new(Outcome::Fail(Failure::PongLost), detail);
+        Self::new(slot, opened, (EndClass::PongLost, None), verdict, Instant::now())
+    }
+
+    fn new(
+        slot: usize,
+        opened: Instant,
+        (class, code): (EndClass, Option<u16>),
+        verdict: Verdict,
+        at: Instant,
+    ) -> Self {
+        let wall = SystemTime::now();
+        Self {
+            slot,
+            class,
+            code,
+            verdict,
+            age: at.saturating_duration_since(opened),
+            at,
+            wall: wall.checked_sub(at.elapsed()).unwrap_or(wall),
+            late: Duration::ZERO,
+            control: None,
+            back: None,
+            refusal: None,
+        }
+    }
+}
+
+fn read(word: &Word, credential_ended: bool) -> (EndClass, Option<u16>, Instant) {
+    let now = Instant::now();
+    let Word::Over(heard, class) = word else { return (EndClass::Violation, None, now) };
+    match heard {
+        Heard::Close { code, at } => {
+            let class = match (class, code) {
+                (Some(CloseClass::Drained), _) | (None, Some(1001 | 1012)) => EndClass::Drained,
+                (Some(CloseClass::Refused), _) | (None, Some(1008)) if credential_ended => {
+                    EndClass::CredentialEnded
+                }
+                (Some(CloseClass::Throttled), _) => EndClass::Throttled,
+                _ => EndClass::Closed,
+            };
+            (class, *code, *at)
+        }
+        Heard::Ended { how: model::End::Fin, at } => (EndClass::Fin, None, *at),
+        Heard::Ended { how: model::End::Rst, at } => (EndClass::Rst, None, *at),
+        Heard::Broken(crate::wire::Broken::Lost(_)) => (EndClass::Lost, None, now),
+        _ => (EndClass::Violation, None, now),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(code: u16, class: Option<CloseClass>, credential_ended: bool) -> End {
+        let at = Instant::now();
+        let word = Word::Over(Heard::Close { code: Some(code), at }, class);
+        End::of(0, at - Duration::from_secs(5), word, credential_ended)
+    }
+
+    #[test]
+    fn who_says_that_it_goes_away_is_told_from_who_throws_out() {
+        assert_eq!(close(1001, None, false).class, EndClass::Drained);
+        assert_eq!(close(4100, Some(CloseClass::Drained), false).class, EndClass::Drained);
+        let thrown_out = close(1011, None, false);
+        assert_eq!((thrown_out.class, thrown_out.age), (EndClass::Closed, Duration::from_secs(5)));
+        assert_eq!(thrown_out.verdict.outcome, Outcome::Fail(Failure::SessionClosed));
+        assert_eq!(close(1013, None, false).verdict.outcome, Outcome::Fail(Failure::Unavailable));
+    }
+
+    #[test]
+    fn a_credential_that_may_have_ended_is_our_own() {
+        let ended = close(1008, None, true);
+        assert_eq!(ended.verdict.outcome, Outcome::Inconclusive(Cause::Credential));
+        assert_eq!(close(4401, Some(CloseClass::Refused), true).class, EndClass::CredentialEnded);
+        assert_eq!(close(1008, None, false).verdict.outcome, Outcome::Fail(Failure::SessionClosed));
+        assert_eq!(close(1011, None, true).class, EndClass::Closed);
+    }
+
+    #[test]
+    fn labels_are_unique() {
+        let labels: std::collections::HashSet<_> = EndClass::ALL.iter().map(|class| class.label()).collect();
+        assert_eq!(labels.len(), EndClass::ALL.len());
+    }
+}

@@ -1,0 +1,129 @@
+//! Every check against a healthy gateway over a way with light delays, again and again: no false alarm, and what may
+//! be disturbed on a busy machine says so. `make soak` runs it long.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use gateprobe::checks::CheckSpec;
+use gateprobe::gateway::{self, Settings};
+use gateprobe::model::{Outcome, RunReport};
+
+use crate::support::relay::Relay;
+use crate::support::session::AMPLE;
+use crate::support::{Bench, words};
+
+/// Each way, in milliseconds.
+const DELAY: std::ops::RangeInclusive<u64> = 1..=10;
+/// Runs at a time.
+const AT_ONCE: usize = 60;
+/// Runs between two lines of progress, and of a new relay and new targets: what grows in a test's relay is its own.
+const ROUND: usize = 1_000;
+/// Of a thousand runs, those that may be disturbed by the machine.
+const DISTURBED: usize = 50;
+
+/// Settings of each check that make a run last a second or two. A check that is missing here fails the test.
+const SETTINGS: &[(&str, &str)] = &[
+    ("handshake", "timeout: 5s"),
+    ("heartbeat", "pings: 4, every: 200ms, pong_timeout: 2s, server: { pings: 600ms, tolerance: 400ms }"),
+    (
+        "zombie",
+        "beat_within: 600ms, pong_timeout: 2s, tolerance: 400ms, window: { earliest: 1200ms, latest: 1200ms }",
+    ),
+    ("hold", "watch: 1s, every: 200ms, pong_timeout: 2s, back_within: 5s"),
+];
+
+fn healthy() -> Settings {
+    Settings {
+        heartbeat_interval: Some(Duration::from_millis(600)),
+        heartbeat_timeout: Duration::from_millis(1_200),
+        ..Settings::default()
+    }
+}
+
+/// As many targets as runs at a time, a check each, so that held connections are held over many runs.
+fn config(url: &str) -> String {
+    let target = |index: usize| {
+        let (check, settings) = SETTINGS[index % SETTINGS.len()];
+        let handshake = if check == "handshake" { "" } else { "handshake: { enabled: false }, " };
+        let checks = format!("checks: {{ {handshake}{check}: {{ {settings} }} }}");
+        format!("  soak-{index}: {{ url: '{url}', {AMPLE}, {checks} }}\n")
+    };
+    format!("lag_bound: 100ms\ntargets:\n{}", (0..AT_ONCE).map(target).collect::<String>())
+}
+
+type Told = BTreeMap<(&'static str, String), (usize, String)>;
+
+/// So many runs; what was said, how often, and the last detail.
+async fn round(bench: &Bench, runs: usize, told: &mut Told) {
+    // One run of a target at a time, as the schedule has it.
+    let each = runs.div_ceil(AT_ONCE);
+    let runs = (0..AT_ONCE).map(async |index| {
+        let mut reports: Vec<RunReport> = Vec::new();
+        for _ in 0..each {
+            reports.extend(bench.run(&format!("soak-{index}")).await);
+        }
+        reports
+    });
+    let mut rounds = futures_util::stream::iter(runs).buffer_unordered(AT_ONCE);
+    while let Some(reports) = rounds.next().await {
+        for report in reports {
+            let entry = told.entry((report.job.check, words(&report))).or_default();
+            entry.0 += 1;
+            entry.1 = report.detail.clone();
+            let accused = matches!(report.outcome, Outcome::Fail(_));
+            assert!(
+                !accused,
+                "a false alarm of {}: {} ({})",
+                report.job.check,
+                words(&report),
+                report.detail
+            );
+        }
+    }
+}
+
+/// Soaks until so many runs are done, or the time is up; gives how many were.
+async fn soak(runs: usize, time: Duration) -> usize {
+    let gateway = gateway::start(healthy()).await.expect("a gateway");
+    let (began, mut told, mut done) = (Instant::now(), Told::new(), 0);
+    while done < runs && began.elapsed() < time {
+        let relay = Relay::start(gateway.address(), DELAY).await;
+        let bench = Bench::new(&config(&format!("ws://{}/", relay.address)));
+        round(&bench, ROUND.min(runs - done), &mut told).await;
+        done = told.values().map(|(count, _)| count).sum();
+        let summary = told.iter().map(|((check, said), (count, _))| format!("{check} {said}: {count}"));
+        let summary: Vec<String> = summary.collect();
+        println!("{done} runs in {:.0?}: {}", began.elapsed(), summary.join(", "));
+    }
+    let disturbed = told.iter().filter(|((_, said), _)| said != "pass");
+    let disturbed: usize = disturbed.map(|(_, (count, _))| count).sum();
+    assert!(disturbed <= (done * DISTURBED).div_ceil(1_000), "this machine is late all the time: {told:#?}");
+    done
+}
+
+#[test]
+fn every_check_is_soaked() {
+    let soaked: Vec<&str> = SETTINGS.iter().map(|(check, _)| *check).collect();
+    for kind in CheckSpec::KINDS {
+        assert!(soaked.contains(kind), "{kind} has no settings in the soak");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hundreds_of_runs_raise_no_false_alarm() {
+    assert!(soak(480, Duration::from_secs(120)).await > 0);
+}
+
+/// `make soak`: RUNS and MINUTES bound it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes an hour or more: make soak"]
+async fn a_hundred_thousand_runs_raise_no_false_alarm() {
+    let number = |name: &str, usual: u64| {
+        let given = std::env::var(name).ok().filter(|text| !text.is_empty());
+        given.map_or(usual, |text| text.parse().expect("a number"))
+    };
+    let runs = usize::try_from(number("RUNS", 100_000)).expect("fits");
+    let done = soak(runs, Duration::from_secs(60 * number("MINUTES", 240))).await;
+    println!("{done} of {runs} runs, no false alarm");
+}
