@@ -24,6 +24,7 @@ mod target;
 mod transcript;
 mod trial;
 mod visit;
+mod volley;
 mod word;
 
 pub use altered::{Altered, Met, Reception};
@@ -41,11 +42,12 @@ pub use offer::Ask;
 pub use opened::{Heard, Opened};
 pub use pings::{Pings, Tally};
 pub use shelf::{By, End, EndClass, Glance, Shelf, Standing, Terms};
-pub use talk::{Goodbye, Talk};
+pub use talk::Talk;
 pub use target::Target;
 pub use transcript::Line;
 pub use trial::{Told, trial};
 pub use visit::{Hindsight, Refusal, Visit};
+pub use volley::Goodbye;
 pub use word::Word;
 
 /// How long a Close may take to be written where it is no more than a courtesy.

@@ -13,9 +13,10 @@ use super::manners::{Level, Manners};
 use super::opened::{Heard, Opened};
 use super::transcript::Line;
 use super::visit::Visit;
+use super::volley::Goodbye;
 use super::word::Word;
-use crate::dialect::{CloseClass, Dialogue, Meaning, Message, Part, Variables};
-use crate::model::{Cause, EventKind, Failure, Outcome, Phase, Side, Verdict};
+use crate::dialect::{Dialogue, Meaning, Message, Part, Variables};
+use crate::model::{Cause, Failure, Outcome, Phase, Verdict};
 use crate::wire::{Broken, OutFrame, SendError};
 
 /// Words that are kept while we wait for the budget; beyond, the gateway waits too.
@@ -34,31 +35,12 @@ pub struct Talk {
     /// What was heard while we waited for the budget.
     backlog: VecDeque<Word>,
     /// When the run must be over: a gateway that takes nothing is not to hold it longer.
-    last: Instant,
+    pub(super) last: Instant,
     /// What we owe for the latest ping and the latest beat that we did not answer.
     owed: (Option<Bytes>, Option<Message>),
     /// What was said, word by word, for whoever wants to read along; a check never does.
     transcript: Option<Vec<Line>>,
     goodbye: Option<Goodbye>,
-}
-
-/// How the gateway ended a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Goodbye {
-    /// By a Close frame.
-    Close {
-        /// Its code.
-        code: Option<u16>,
-        /// What the dialect takes it for.
-        class: Option<CloseClass>,
-        /// When it had been read.
-        at: StdInstant,
-    },
-    /// By the end of TCP alone.
-    Ended {
-        /// When it was seen.
-        at: StdInstant,
-    },
 }
 
 impl Talk {
@@ -255,7 +237,7 @@ impl Talk {
 
     /// Waits until a frame is within the budget. What the gateway says meanwhile is read and answered at once:
     /// that we have to wait is not its fault. Where the wait is longer than the run may be, there is no use in it.
-    async fn afford(&mut self, bytes: usize) -> Result<(), Word> {
+    pub(super) async fn afford(&mut self, bytes: usize) -> Result<(), Word> {
         let Some(at) = self.opened.book(bytes) else { return Ok(()) };
         if at > self.last {
             return Err(Word::Unaffordable);
@@ -329,7 +311,7 @@ impl Talk {
     }
 
     /// What the gateway said before it hung up may still be there to be read, and says more.
-    async fn instead(&mut self, error: SendError) -> Word {
+    pub(super) async fn instead(&mut self, error: SendError) -> Word {
         loop {
             match self.opened.hear(Instant::now()).await {
                 Heard::Message { .. } | Heard::Ping { .. } | Heard::Pong { .. } => {}
@@ -337,31 +319,6 @@ impl Talk {
                 over => return self.over(over),
             }
         }
-    }
-
-    /// Sends frames, legal or not, in one write, within the budget; gives the time right before the write. A
-    /// gateway that does not take them by `within` from then on is left alone.
-    ///
-    /// # Errors
-    /// As [`Talk::ping`].
-    pub async fn fire(&mut self, frames: &[OutFrame], within: Duration) -> Result<StdInstant, Word> {
-        let mut bytes = Vec::new();
-        for frame in frames {
-            self.afford(frame.payload.len()).await?;
-            bytes.extend(frame.encode());
-        }
-        let until = self.last.min(Instant::now() + within);
-        let lost = SendError::Broken(Broken::Lost(std::io::ErrorKind::TimedOut));
-        let socket = &mut self.opened.dialed.socket;
-        let at = match timeout_at(until, socket.send_raw(&bytes)).await.unwrap_or(Err(lost)) {
-            Ok(at) => at,
-            Err(error) => return Err(self.instead(error).await),
-        };
-        for frame in frames {
-            let (kind, bytes, code) = (frame.kind(), frame.payload.len() as u64, frame.close_code());
-            self.opened.evidence.note_at(at, EventKind::Frame { from: Side::Us, kind, bytes, code });
-        }
-        Ok(at)
     }
 
     async fn deliver(&mut self, frame: &OutFrame) -> Result<StdInstant, SendError> {

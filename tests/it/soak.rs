@@ -30,6 +30,9 @@ const SETTINGS: &[(&str, &str)] = &[
         "zombie",
         "beat_within: 600ms, pong_timeout: 2s, tolerance: 400ms, window: { earliest: 1200ms, latest: 1200ms }",
     ),
+    ("flapping", "cycles: 8, hold: 20ms, gap: 30ms"),
+    ("malformed", "every: 50ms, groups: [framing, encoding, application]"),
+    ("network_switch", "messages: 10, every: 20ms, away: 100ms, settle: 1s, retention: 20s"),
     ("hold", "watch: 1s, every: 200ms, pong_timeout: 2s, back_within: 5s"),
 ];
 
@@ -37,6 +40,7 @@ fn healthy() -> Settings {
     Settings {
         heartbeat_interval: Some(Duration::from_millis(600)),
         heartbeat_timeout: Duration::from_millis(1_200),
+        json: true,
         ..Settings::default()
     }
 }
@@ -47,7 +51,7 @@ fn config(url: &str) -> String {
         let (check, settings) = SETTINGS[index % SETTINGS.len()];
         let handshake = if check == "handshake" { "" } else { "handshake: { enabled: false }, " };
         let checks = format!("checks: {{ {handshake}{check}: {{ {settings} }} }}");
-        format!("  soak-{index}: {{ url: '{url}', {AMPLE}, {checks} }}\n")
+        format!("  soak-{index}: {{ url: '{url}', dialect: json, {AMPLE}, {checks} }}\n")
     };
     format!("lag_bound: 100ms\ntargets:\n{}", (0..AT_ONCE).map(target).collect::<String>())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use gateprobe::gateway::{Fault, FaultKind};
 use gateprobe::model::Failure;
 
-use super::{ROWS, hold, session};
+use super::{ROWS, flapping, hold, malformed, network_switch, session};
 
 /// A row of the page.
 struct Line {
@@ -35,7 +35,25 @@ fn lines() -> Vec<Line> {
         says: row.expected,
         with: row.with(),
     });
-    handshake.chain(session).chain(hold).collect()
+    let flapping = flapping::ROWS.iter().map(|row| Line {
+        fault: row.fault,
+        check: "flapping",
+        says: row.expected,
+        with: row.with(),
+    });
+    let malformed = malformed::ROWS.iter().map(|row| Line {
+        fault: row.fault,
+        check: "malformed",
+        says: row.expected,
+        with: ["", row.sent],
+    });
+    let switch = network_switch::ROWS.iter().map(|row| Line {
+        fault: row.fault,
+        check: "network_switch",
+        says: row.expected,
+        with: ["", row.settings],
+    });
+    handshake.chain(session).chain(hold).chain(flapping).chain(malformed).chain(switch).collect()
 }
 
 /// Whether a check finds a fault, whatever its value, with this reason.
@@ -125,6 +143,13 @@ async fn measure() {
     times.extend(session.times().await);
     let hold = hold::Table::set(hold::ROWS.to_vec()).await;
     times.extend(hold.met().await.into_iter().map(|report| report.duration));
+    times.extend(flapping::Table::set(flapping::ROWS.to_vec()).await.times().await);
+    let malformed = malformed::Table::set(malformed::ROWS.to_vec()).await;
+    malformed.switch_on();
+    times.extend(malformed.times().await);
+    let switch = network_switch::Table::set(network_switch::ROWS.to_vec()).await;
+    switch.switch_on();
+    times.extend(switch.times().await);
     let lines = lines();
     assert_eq!(lines.len(), times.len(), "each table is measured, in the order of the page");
     let mut fresh = HEAD.to_owned();

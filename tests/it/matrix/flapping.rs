@@ -20,7 +20,7 @@ pub struct Row {
     /// Settings beside the table's own.
     settings: &'static str,
     /// The outcome and its reason.
-    expected: &'static str,
+    pub expected: &'static str,
     /// The assertion that finds it.
     assertion: Option<Assertion>,
     /// Whether others use the gateway too.
@@ -37,6 +37,11 @@ const fn row(
 }
 
 impl Row {
+    /// For docs/detection.md.
+    pub fn with(&self) -> [&'static str; 2] {
+        [if self.shared { "others use the gateway too" } else { "" }, self.settings]
+    }
+
     const fn shared(self) -> Self {
         Self { shared: true, ..self }
     }
@@ -123,14 +128,14 @@ static LOOPBACK: LazyLock<Settings> = LazyLock::new(|| Settings {
     ..Settings::default()
 });
 
-struct Table {
+pub struct Table {
     rows: Vec<Row>,
     gateways: Vec<Handle>,
     bench: Bench,
 }
 
 impl Table {
-    async fn set(rows: Vec<Row>) -> Self {
+    pub async fn set(rows: Vec<Row>) -> Self {
         let mut yaml = "lag_bound: 150ms\ntargets:\n".to_owned();
         let mut gateways = Vec::new();
         for (index, row) in rows.iter().enumerate() {
@@ -158,6 +163,18 @@ impl Table {
         });
         let wrong: Vec<_> = futures_util::stream::iter(runs).buffer_unordered(6).collect().await;
         wrong.into_iter().flatten().collect()
+    }
+
+    /// How long each row's run takes with its fault.
+    pub async fn times(&self) -> Vec<std::time::Duration> {
+        let runs = self
+            .rows
+            .iter()
+            .enumerate()
+            .map(async |(index, row)| (index, self.settled(index, row.expected, true).await.duration));
+        let mut times: Vec<_> = futures_util::stream::iter(runs).buffer_unordered(4).collect().await;
+        times.sort_unstable();
+        times.into_iter().map(|(_, time)| time).collect()
     }
 
     /// A busy machine is slow without being late; what is truly wrong is so three times. Faults count from their

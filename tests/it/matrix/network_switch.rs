@@ -15,9 +15,9 @@ pub struct Row {
     /// The fault as `gateprobe gateway --fault` takes it.
     pub fault: &'static str,
     /// Settings of the check beside the table's own.
-    settings: &'static str,
+    pub settings: &'static str,
     /// The outcome and its reason.
-    expected: &'static str,
+    pub expected: &'static str,
     /// What the verdict's detail must tell.
     tells: &'static str,
     /// The assertion that finds it.
@@ -100,14 +100,14 @@ fn target(index: usize, row: &Row, gateway: &Handle) -> String {
     )
 }
 
-struct Table {
+pub struct Table {
     rows: Vec<Row>,
     gateways: Vec<Handle>,
     bench: Bench,
 }
 
 impl Table {
-    async fn set(rows: Vec<Row>) -> Self {
+    pub async fn set(rows: Vec<Row>) -> Self {
         let mut yaml = "lag_bound: 150ms\ntargets:\n".to_owned();
         let mut gateways = Vec::new();
         for (index, row) in rows.iter().enumerate() {
@@ -145,6 +145,17 @@ impl Table {
         wrong.concat()
     }
 
+    /// How long each row's run takes with its fault.
+    pub async fn times(&self) -> Vec<std::time::Duration> {
+        let runs = self.rows.iter().enumerate().map(async |(index, row)| {
+            let fits = |report: &RunReport| words(report) == row.expected;
+            (index, self.settled(&format!("row-{index}"), "network_switch", fits).await.duration)
+        });
+        let mut times: Vec<_> = futures_util::stream::iter(runs).buffer_unordered(4).collect().await;
+        times.sort_unstable();
+        times.into_iter().map(|(_, time)| time).collect()
+    }
+
     /// A busy machine is slow without being late; what is truly wrong is so three times.
     async fn settled(&self, target: &str, check: &str, fits: impl Fn(&RunReport) -> bool) -> RunReport {
         let mut tries = 0;
@@ -158,7 +169,7 @@ impl Table {
         }
     }
 
-    fn switch_on(&self) {
+    pub fn switch_on(&self) {
         for (row, gateway) in self.rows.iter().zip(&self.gateways) {
             gateway.set_fault(row.fault.parse::<Fault>().expect("a fault")).expect("a fault that shows");
         }
