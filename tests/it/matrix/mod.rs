@@ -52,7 +52,7 @@ impl Row {
 /// Faults that say something only beside another one.
 const BESIDE_ANOTHER: &[FaultKind] = &[FaultKind::RetryAfter];
 
-/// Faults that only a forged token shows, which no check shows yet.
+/// Faults that only a forged token shows: `malformed` finds them in a test of its own, with tokens that it mints.
 const FORGED_TOKENS: &[FaultKind] =
     &[FaultKind::JwtExpiredAccepted, FaultKind::JwtUnsignedAccepted, FaultKind::JwtForgedAccepted];
 
