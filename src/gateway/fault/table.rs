@@ -104,7 +104,7 @@ faults! {
         MessagesDuplicated(NonZeroU32 as COUNT) = "messages_duplicated", "delivers every K-th message twice";
         MessagesReordered(NonZeroU32 as COUNT) = "messages_reordered", "delivers every K-th message after the next one";
         ResumeRefused = "resume_refused", "takes up no session again, but begins a new one";
-        ResumeLies = "resume_lies", "says that a session goes on, and delivers nothing of what it missed";
+        ResumeLies = "resume_lies", "says that a session goes on, and leaves out what it missed";
         ResumeDelay(Duration as DURATION) = "resume_delay", "waits before it takes up a session again";
     }
     "Healthy sessions" {
