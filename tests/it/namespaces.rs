@@ -8,9 +8,12 @@ use serde_json::Value;
 use crate::support::{folder, write};
 
 /// Makes the namespaces, runs the gateway in one and the check in the other, and takes the first link down when the
-/// subscriber has joined. Everything in it ends with its process namespace.
+/// subscriber has joined. What it starts ends with it, after a minute at the latest.
 const SCRIPT: &str = r#"
 set -eu
+far= gateway=
+trap 'kill $far $gateway' EXIT
+trap 'exit 1' TERM
 ip link set lo up
 unshare --net sleep 60 &
 far=$!
@@ -28,7 +31,7 @@ for n in 1 2; do
     ip route add 10.77.9.1 via 10.77.$n.1 dev near$n metric $n
 done
 for all in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > "$all" || true; done
-beyond "$BINARY" gateway --listen 10.77.9.1:8080 --json --print-log $FAULT > gateway.log &
+nsenter --net --target "$far" "$BINARY" gateway --listen 10.77.9.1:8080 --json --print-log $FAULT > gateway.log &
 gateway=$!
 until grep -q . gateway.log; do sleep 0.01; done
 "$BINARY" check --config gateprobe.yaml --output json > report.json &
@@ -36,8 +39,9 @@ check=$!
 until grep -q '"subscribed"' gateway.log; do sleep 0.01; done
 ip link set near1 down
 wait "$check" || true
-kill "$gateway" "$far"
-wait
+kill "$gateway"
+wait "$gateway" || true
+gateway=
 "#;
 
 const CONFIG: &str = "
@@ -61,8 +65,7 @@ fn lose_a_link(fault: &str) -> (Value, Vec<Value>) {
     let fault = if fault.is_empty() { String::new() } else { format!("--fault {fault}") };
     let mut command = Command::new("unshare");
     // A user namespace of its own, so that no privilege is needed.
-    command.args(["--user", "--map-root-user", "--net", "--pid", "--kill-child", "--fork"]);
-    command.args(["timeout", "60", "bash", "-c", SCRIPT]);
+    command.args(["--user", "--map-root-user", "--net", "timeout", "60", "bash", "-c", SCRIPT]);
     command.env("BINARY", env!("CARGO_BIN_EXE_gateprobe")).env("FAULT", fault);
     command.current_dir(folder.path()).stdin(Stdio::null());
     let output = command.output().expect("unshare, of util-linux");

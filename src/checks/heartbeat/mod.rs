@@ -61,9 +61,9 @@ impl Heartbeat {
         });
         let first = async {
             match promises {
-                // Boxed, so that a run that does not listen keeps no room for it.
+                // Boxed, so that the run keeps room for the one that it is, and for no more.
                 true => Box::pin(self.listen(visit, first)).await,
-                false => self.watch(visit, first, levels, 0).await,
+                false => Box::pin(self.watch(visit, first, levels, 0)).await,
             }
         };
         let (first, others) = tokio::join!(first, join_all(others));

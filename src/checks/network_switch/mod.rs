@@ -64,6 +64,7 @@ impl NetworkSwitch {
         let way = self.way(0);
         let own = &visit.target().endpoint.path;
         let mut listener = self.connect(visit, Some(way.path(own, way.peer(peer, &[]))), &given).await?;
+        visit.evidence.remark(format!("listens by {way}, from {}", listener.opened.dialed.local));
         let check = self.clone().promised(&visit.target().dialect, listener.variables());
         capability(visit, Capability::Resume, visit.target().dialect.has(Part::Resume));
         capability(visit, Capability::Retention, check.retention.is_some());
