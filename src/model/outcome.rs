@@ -247,6 +247,9 @@ impl Failure {
                 | MalformedAccepted
                 | MalformedReaction
                 | MalformedError
+                | MessagesDuplicated
+                | MessagesReordered
+                | NotResumed
         )
     }
 

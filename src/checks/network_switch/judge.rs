@@ -44,9 +44,12 @@ pub(super) fn verdict(scene: &Scene<'_>, switches: &[Switch]) -> Verdict {
         return verdict;
     }
     let story = describe(switches, &account);
-    let fresh =
-        switches.iter().any(|switch| switch.answer != Some(Answer::Resumed) && !is_absence(scene, switch));
-    if fresh && scene.check.retention.is_none() {
+    if switches.iter().any(|switch| switch.answer.is_none()) {
+        let detail = format!("the dialect takes up no session again; {story}");
+        return Verdict::new(Outcome::Unsupported(Why::Promise), detail);
+    }
+    let anew = |switch: &Switch| switch.answer != Some(Answer::Resumed) && !is_absence(scene, switch);
+    if scene.check.retention.is_none() && switches.iter().any(anew) {
         let detail = format!("nobody promises that a session outlives its connection; {story}");
         return Verdict::new(Outcome::Unsupported(Why::Promise), detail);
     }
@@ -61,7 +64,8 @@ fn findings(scene: &Scene<'_>, switches: &[Switch], account: &Account) -> Vec<(A
     };
     for (number, switch) in switches.iter().enumerate().filter(|(_, s)| s.answer == Some(Answer::Resumed)) {
         let (owed, came) = scene.ledger().between(switch.left, switch.back);
-        if owed > 0 && came == 0 {
+        // One alone may be lost like any other.
+        if owed > 1 && came == 0 {
             let detail = format!(
                 "switch {}: resumed, it says, but none of the {owed} messages of the time between came",
                 number + 1
