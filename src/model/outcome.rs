@@ -289,7 +289,8 @@ impl Failure {
         )
     }
 
-    /// True for leaks and for findings about security, which are confirmed by one immediate second run before they count.
+    /// True for leaks, for findings about security, and for a trend, which is a matter of chance: they are confirmed by
+    /// one immediate second run before they count.
     pub fn is_critical(self) -> bool {
         use Failure::*;
         matches!(
@@ -299,6 +300,7 @@ impl Failure {
                 | PlainGetUpgraded
                 | ZombieLeaked
                 | HalfClosedLeak
+                | ReconnectSlowed
                 | SessionsLeaked
                 | MemoryGrew
         )

@@ -76,7 +76,7 @@ pub(super) fn verdict(check: &Flapping, visit: &Visit, seen: &Seen) -> Verdict {
         let detail = "the healthy connection beside those that came and went grew slow";
         return Verdict::new(Outcome::Inconclusive(Cause::BystanderSlowed), detail);
     }
-    let findings = findings(check, seen).into_iter();
+    let findings = findings(check, visit, seen).into_iter();
     let mut findings = findings.filter(|(what, _)| Some(*what) != check.without);
     if let Some((_, verdict)) = findings.next() {
         for (_, further) in findings {
@@ -99,7 +99,7 @@ pub(super) fn verdict(check: &Flapping, visit: &Visit, seen: &Seen) -> Verdict {
 }
 
 /// What was wrong, the most telling first.
-fn findings(check: &Flapping, seen: &Seen) -> Vec<(Assertion, Verdict)> {
+fn findings(check: &Flapping, visit: &Visit, seen: &Seen) -> Vec<(Assertion, Verdict)> {
     let fail = |failure, detail| Verdict::new(Outcome::Fail(failure), detail);
     let mut found = Vec::new();
     if let Err(verdict) = &seen.bystander {
@@ -120,9 +120,12 @@ fn findings(check: &Flapping, seen: &Seen) -> Vec<(Assertion, Verdict)> {
         found.push((Assertion::StableAfterwards, unstable(verdict)));
     }
     for round in &seen.rounds {
-        let Some(trend) = Trend::of(&round.times()).filter(|trend| trend.is_beyond(&check.drift)) else {
+        let load = round.load.label();
+        let trend = Trend::of(&round.times()).map(|trend| trend.since(visit.recall().get(load)));
+        let Some(trend) = trend.filter(|trend| trend.is_beyond(&check.drift)) else {
             continue;
         };
+        visit.recall().keep(load, trend.first);
         let detail = format!("{}, with {}", drifted(&trend), who(round.load));
         found.push((Assertion::NoDrift, fail(Failure::ReconnectSlowed, detail)));
     }
