@@ -326,7 +326,7 @@ reasons! {
         Throttled = "throttled": "the gateway asked us to come back later (429, or 503 with Retry-After)",
         Restarting = "restarting": "the gateway announced that it is going away (1001 or 1012) during the run",
         BystanderSlowed = "bystander_slowed": "a well-behaved connection beside the check grew slow, so that the check stopped",
-        Observe = "observe": "the gateway's own metrics endpoint could not be read, so that nothing is known of its sessions and memory",
+        Observe = "observe": "the gateway's own metrics endpoint could not be read, or did not count the sessions that we held, so that nothing is known of its sessions and memory",
         Budget = "budget": "the target's budget did not let the run finish in time",
     }
 }

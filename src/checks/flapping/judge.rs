@@ -64,6 +64,15 @@ impl Seen {
             Ok(_) => None,
         }
     }
+
+    /// Why what the gateway tells of its sessions shows nothing.
+    fn misled(&self) -> Option<&'static str> {
+        let growth = self.growth.as_ref()?.as_ref().ok()?;
+        let blind = "its count of sessions did not show the one that we held within `settle` (is `sessions` the right \
+                     series, and is it told in time?)";
+        let unsteady = "sessions of ours came and went each time that it was read";
+        growth.blind.then_some(blind).or_else(|| growth.is_unsteady().then_some(unsteady))
+    }
 }
 
 /// The verdict of the run.
@@ -93,6 +102,10 @@ pub(super) fn verdict(check: &Flapping, visit: &Visit, seen: &Seen) -> Verdict {
     }
     if let Some(error) = seen.unobserved().filter(|_| check.settles) {
         let detail = format!("the endpoint of `observe` told nothing ({error}); {story}");
+        return Verdict::new(Outcome::Inconclusive(Cause::Observe), detail);
+    }
+    if let Some(why) = seen.misled().filter(|_| check.settles) {
+        let detail = format!("the endpoint of `observe` can't be relied on: {why}; {story}");
         return Verdict::new(Outcome::Inconclusive(Cause::Observe), detail);
     }
     Verdict::new(Outcome::Pass, story)
@@ -132,8 +145,8 @@ fn findings(check: &Flapping, visit: &Visit, seen: &Seen) -> Vec<(Assertion, Ver
     if let Some(Ok(growth)) = seen.growth.as_ref().filter(|_| check.settles) {
         let settle = Span::from(check.settle());
         // Where the run's time was over before the gateway's, it may still have forgotten them.
-        if let Some(left) = growth.sessions_left().filter(|_| growth.sessions_leaked(check) && growth.settled)
-        {
+        let leaked = growth.sessions_leaked(check) && growth.settled && !growth.blind;
+        if let Some(left) = growth.sessions_left().filter(|_| leaked) {
             let detail = format!(
                 "the gateway counts {left} sessions more than before, {settle} after the last client had left; {} may be left over",
                 check.sessions_left
