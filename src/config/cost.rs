@@ -42,7 +42,7 @@ impl CostRow {
     }
 }
 
-/// What a run of a check costs, with the dialect's request before each upgrade.
+/// What a run of a check costs, with the dialect's request before each upgrade and its opening after it.
 pub fn cost(check: &CheckSpec, dialect: Option<&Dialect>) -> Cost {
     with_requests(check.cost(), dialect)
 }
@@ -57,12 +57,15 @@ fn cost_of_a_day(check: &CheckSpec, runs: u64, dialect: Option<&Dialect>) -> Cos
 }
 
 fn with_requests(cost: Cost, dialect: Option<&Dialect>) -> Cost {
-    match dialect.and_then(Dialect::before) {
+    let Some(dialect) = dialect else { return cost };
+    let sessions = cost.connections;
+    let (messages, bytes) = dialect.opening();
+    let messages = cost.messages + messages * sessions;
+    let bytes = cost.bytes + bytes * sessions;
+    match dialect.before() {
         // About 1 KiB of request, and of an answer that is a few fields of JSON.
-        Some(_) => {
-            Cost { connections: 2 * cost.connections, bytes: cost.bytes + 2_048 * cost.connections, ..cost }
-        }
-        None => cost,
+        Some(_) => Cost { connections: 2 * sessions, bytes: bytes + 2_048 * sessions, messages, ..cost },
+        None => Cost { messages, bytes, ..cost },
     }
 }
 

@@ -33,7 +33,7 @@ mod tree;
 mod validate;
 mod words;
 
-pub use cost::{CostRow, cost_table, costs};
+pub use cost::{CostRow, cost, cost_table, costs};
 pub use dialects::read_dialect;
 pub use load::{Loaded, Loader, for_url, load, load_with, process_environment};
 pub use locate::Origins;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Variables;
 use super::before::Before;
-use super::names::SEQUENCE;
+use super::names::{SEQUENCE, Scope};
 use super::parts::{Beat, Delivery, Exchange, Sending, Step};
 use super::pattern::Pattern;
 use super::promise::{CloseClass, Window, ZombiePromise, resolve};
@@ -174,6 +174,25 @@ impl Dialect {
     /// Whether anything is awaited or sent after the upgrade before the session is open.
     pub fn opens(&self) -> bool {
         !self.open.is_empty()
+    }
+
+    /// What opening a session costs beside the upgrade, about: the messages that we send, and the bytes sent and
+    /// received.
+    pub fn opening(&self) -> (u64, u64) {
+        /// What a placeholder's value, or a message of the gateway's, may take.
+        const SOMETHING: u64 = 512;
+        let token = u64::from(matches!(self.credential, Some(TokenPlace { first_message: Some(_), .. })));
+        let steps = self.open.iter().map(|step| match step {
+            Step::Send(sending) => {
+                let fixed = sending.fill(Scope::of(&Variables::new())).len() as u64;
+                (1, fixed + SOMETHING)
+            }
+            Step::Await { .. } => (0, SOMETHING),
+        });
+        // A token may be long.
+        steps.fold((token, token * 8 * SOMETHING), |(messages, bytes), (more, size)| {
+            (messages + more, bytes + size)
+        })
     }
 
     /// Whether a session can't be opened without this variable.

@@ -292,7 +292,8 @@ impl Failure {
         )
     }
 
-    /// True for leaks and for findings about security, which are confirmed by one immediate second run before they count.
+    /// True for leaks, for findings about security, and for a trend, which is a matter of chance: they are confirmed by
+    /// one immediate second run before they count.
     pub fn is_critical(self) -> bool {
         use Failure::*;
         matches!(
@@ -302,6 +303,7 @@ impl Failure {
                 | PlainGetUpgraded
                 | ZombieLeaked
                 | HalfClosedLeak
+                | ReconnectSlowed
                 | SessionsLeaked
                 | MemoryGrew
         )
@@ -327,7 +329,7 @@ reasons! {
         Throttled = "throttled": "the gateway asked us to come back later (429, or 503 with Retry-After)",
         Restarting = "restarting": "the gateway announced that it is going away (1001 or 1012) during the run",
         BystanderSlowed = "bystander_slowed": "a well-behaved connection beside the check grew slow, so that the check stopped",
-        Observe = "observe": "the gateway's own metrics endpoint could not be read, so that nothing is known of its sessions and memory",
+        Observe = "observe": "the gateway's own metrics endpoint could not be read, or did not count the sessions that we held, so that nothing is known of its sessions and memory",
         Budget = "budget": "the target's budget did not let the run finish in time",
     }
 }

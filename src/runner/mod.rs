@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::checks::CheckSpec;
 use crate::metrics::Sample;
 use crate::model::{Cause, Evidence, Failure, JobKey, Outcome, Phase, RunReport, Verdict};
-use crate::session::{Budget, Control, Shelf, Target, Visit};
+use crate::session::{Budget, Control, Recall, Shelf, Target, Visit};
 use crate::wire::{Dialer, Facts};
 
 use lag::Lag;
@@ -89,7 +89,7 @@ impl Runner {
 
     /// Runs a job once, towards one address, and tells what its first dial found out as well.
     pub async fn probe(&self, job: &Job, cut: &CancellationToken) -> (RunReport, Facts) {
-        self.once(job, None, deadline(job), cut).await
+        self.once(job, None, deadline(job), &Recall::default(), cut).await
     }
 
     /// The addresses to probe; none where the name does not resolve within half of the job's time.
@@ -110,7 +110,8 @@ impl Runner {
         by: Instant,
         cut: &CancellationToken,
     ) -> RunReport {
-        let (first, _) = self.once(job, peer, by, cut).await;
+        let recall = Recall::default();
+        let (first, _) = self.once(job, peer, by, &recall, cut).await;
         let critical = match first.outcome {
             Outcome::Fail(failure) => failure.is_critical(),
             Outcome::Inconclusive(cause) => cause == Cause::BystanderSlowed,
@@ -120,7 +121,7 @@ impl Runner {
             self.remember(job, first.outcome);
             return first;
         }
-        let (mut second, _) = self.once(job, peer, deadline(job), cut).await;
+        let (mut second, _) = self.once(job, peer, deadline(job), &recall, cut).await;
         let seen = if second.outcome == first.outcome { "confirmed" } else { "not confirmed" };
         let reason = first.outcome.reason().unwrap_or_default();
         second.detail = format!("{} ({reason} {seen} by a second run)", second.detail);
@@ -138,11 +139,13 @@ impl Runner {
         job: &Job,
         peer: Option<IpAddr>,
         deadline: Instant,
+        recall: &Recall,
         cut: &CancellationToken,
     ) -> (RunReport, Facts) {
         let (started_at, began) = (SystemTime::now(), Instant::now());
         let visit = Visit::new(&job.target, &self.dialer, &job.budget, peer, deadline)
-            .holding(&job.shelf, self.control.as_ref());
+            .holding(&job.shelf, self.control.as_ref())
+            .recalling(recall);
         let (lag, mut asked) = (Lag::default(), Asked::default());
         let verdict = {
             // Boxed, so that a job that waits for its next run does not keep room for the state of one.

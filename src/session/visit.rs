@@ -12,6 +12,7 @@ use super::control::Control;
 use super::jar::{Cookies, Jar};
 use super::offer::{Ask, offer};
 use super::opened::Opened;
+use super::recall::Recall;
 use super::shelf::Shelf;
 use super::target::Target;
 use crate::auth::{AuthError, Source, Token};
@@ -40,6 +41,7 @@ pub struct Visit {
     record: Record,
     jar: Option<Jar>,
     shelf: Shelf,
+    recall: Recall,
     control: Option<Arc<Control>>,
     hindsight: Mutex<Option<Hindsight>>,
 }
@@ -140,6 +142,7 @@ impl Visit {
                 Cookies::Session => Some(target.jar.clone()),
             },
             shelf: Shelf::default(),
+            recall: Recall::default(),
             control: None,
             hindsight: Mutex::default(),
         }
@@ -158,6 +161,17 @@ impl Visit {
         let peer = self.endpoint.path.peer;
         let visit = Self::new(&self.target, &self.dialer, &self.budget, peer, deadline);
         Self { evidence: Evidence::with_room(half), ..visit }
+    }
+
+    /// With what an earlier run that it is to confirm has left behind.
+    #[must_use]
+    pub fn recalling(self, recall: &Recall) -> Self {
+        Self { recall: recall.clone(), ..self }
+    }
+
+    /// What a run leaves for the one that is to confirm it.
+    pub fn recall(&self) -> &Recall {
+        &self.recall
     }
 
     /// The connections that the job holds between its runs.

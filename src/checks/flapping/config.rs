@@ -201,13 +201,13 @@ impl Flapping {
     }
 
     /// The time that a healthy gateway may take: the bystander's baseline, the cycles, the connection after them, and
-    /// what it needs to forget them.
+    /// what it needs to forget them, and to tell of the bystander before.
     pub fn worst_case(&self) -> Span {
         let (samples, every) = Companion::BASELINE;
         let one = ONE_CONNECT + self.hold() + self.gap();
         let storm = if self.clients() > 0 { one * self.client_cycles } else { Duration::ZERO };
         let settle = if self.settles { self.settle() } else { Duration::ZERO };
-        let before = self.connect_timeout.get() + every * samples;
+        let before = self.connect_timeout.get() + every * samples + settle;
         let after = self.connect_timeout.get() + self.stable_within.get() + settle + self.pong_timeout.get();
         Span::from(before + one * self.cycles() + storm + after)
     }

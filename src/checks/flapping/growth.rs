@@ -12,6 +12,8 @@ use crate::session::{ObserveError, Observed, Visit};
 const EVERY: Duration = Duration::from_secs(1);
 /// The time until the second look after that; it doubles, up to `EVERY`.
 const SOON: Duration = Duration::from_millis(100);
+/// Tries to read a page while none of our own sessions comes or goes.
+const TRIES: usize = 5;
 
 /// One look at the gateway.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,6 +21,15 @@ pub(super) struct Look {
     pub observed: Observed,
     /// The sessions that are not ours: other checks of the target come and go too.
     pub others: Option<f64>,
+}
+
+impl Look {
+    /// Whether the count of sessions holds ours: it is not below them, and it has moved since we had fewer.
+    fn counts_ours(&self, idle: Option<&Self>) -> bool {
+        let Some(sessions) = self.observed.sessions else { return true };
+        let moved = idle.is_none_or(|idle| idle.others.is_none() || idle.observed.sessions != Some(sessions));
+        moved && self.others.is_some_and(|others| others >= 0.0)
+    }
 }
 
 /// What was seen.
@@ -31,13 +42,33 @@ pub(super) struct Growth {
     pub after: Option<Result<Look, ObserveError>>,
     /// We looked for as long as the gateway may take.
     pub settled: bool,
+    /// The count of sessions never showed those that we held, so that it says nothing of those that ended.
+    pub blind: bool,
+    /// How long it took until it showed them: what is told later may be as old.
+    lag: Duration,
 }
 
 impl Growth {
-    /// A look before anything has happened.
-    pub(super) async fn before(visit: &Visit) -> Result<Self, ObserveError> {
-        let before = look(visit).await?;
-        Ok(Self { before, peak: None, after: None, settled: false })
+    /// A look before anything has happened but the bystander's coming. Where it is to be judged, one that counts the
+    /// bystander: many endpoints tell what was true some seconds ago. `idle` is a look from before.
+    pub(super) async fn before(
+        check: &Flapping,
+        visit: &Visit,
+        idle: Option<&Look>,
+    ) -> Result<Self, ObserveError> {
+        let (began, mut pause) = (Instant::now(), SOON);
+        let until = (began + check.settle()).min(visit.until(None));
+        loop {
+            let enough = Instant::now() >= until;
+            let before = look(visit).await?;
+            let blind = check.settles && !before.counts_ours(idle);
+            if !blind || enough {
+                let lag = began.elapsed();
+                return Ok(Self { before, peak: None, after: None, settled: false, blind, lag });
+            }
+            sleep_until((Instant::now() + pause).min(until)).await;
+            pause = (pause * 2).min(EVERY);
+        }
     }
 
     /// Looks from time to time until `over`. What can't be read then is not missed.
@@ -54,11 +85,13 @@ impl Growth {
     pub(super) async fn settle(&mut self, check: &Flapping, visit: &Visit) {
         let (last, mut pause) = (visit.until(None), SOON);
         let until = Instant::now() + check.settle();
+        let fresh = (Instant::now() + self.lag).min(until);
         loop {
+            let is_fresh = Instant::now() >= fresh;
             // What is asked for after that is not looked at any more.
             let enough = Instant::now() >= until;
             self.after = Some(look(visit).await);
-            if !check.settles || self.is_back(check) || enough {
+            if !check.settles || is_fresh && self.is_back(check) || enough {
                 self.settled = true;
                 return;
             }
@@ -96,15 +129,33 @@ impl Growth {
         self.memory_grown().is_some_and(|grown| grown > check.memory_growth as f64)
     }
 
+    /// The gateway told its sessions, but never while ours did not come and go.
+    pub(super) fn is_unsteady(&self) -> bool {
+        let unsteady = |look: &Look| look.observed.sessions.is_some() && look.others.is_none();
+        unsteady(&self.before) || self.looked_after().is_some_and(unsteady)
+    }
+
     fn is_back(&self, check: &Flapping) -> bool {
-        self.looked_after().is_some() && !self.sessions_leaked(check) && !self.memory_grew(check)
+        self.looked_after().is_some()
+            && !self.is_unsteady()
+            && !self.sessions_leaked(check)
+            && !self.memory_grew(check)
     }
 }
 
-async fn look(visit: &Visit) -> Result<Look, ObserveError> {
-    let observed = visit.observe().await?;
-    let ours = visit.budget().sessions() as f64;
-    Ok(Look { observed, others: observed.sessions.map(|sessions| sessions - ours) })
+/// One look, at a time when our own sessions are as many before as after, as far as there is one.
+pub(super) async fn look(visit: &Visit) -> Result<Look, ObserveError> {
+    let mut tries = 1;
+    loop {
+        let before = visit.budget().sessions();
+        let observed = visit.observe().await?;
+        let ours = Some(visit.budget().sessions()).filter(|ours| *ours == before);
+        if ours.is_some() || tries == TRIES {
+            let others = observed.sessions.zip(ours).map(|(all, ours)| all - ours as f64);
+            return Ok(Look { observed, others });
+        }
+        tries += 1;
+    }
 }
 
 fn most(one: Option<f64>, other: Option<f64>) -> Option<f64> {

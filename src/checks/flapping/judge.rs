@@ -64,6 +64,15 @@ impl Seen {
             Ok(_) => None,
         }
     }
+
+    /// Why what the gateway tells of its sessions shows nothing.
+    fn misled(&self) -> Option<&'static str> {
+        let growth = self.growth.as_ref()?.as_ref().ok()?;
+        let blind = "its count of sessions did not show the one that we held within `settle` (is `sessions` the right \
+                     series, and is it told in time?)";
+        let unsteady = "sessions of ours came and went each time that it was read";
+        growth.blind.then_some(blind).or_else(|| growth.is_unsteady().then_some(unsteady))
+    }
 }
 
 /// The verdict of the run.
@@ -76,7 +85,7 @@ pub(super) fn verdict(check: &Flapping, visit: &Visit, seen: &Seen) -> Verdict {
         let detail = "the healthy connection beside those that came and went grew slow";
         return Verdict::new(Outcome::Inconclusive(Cause::BystanderSlowed), detail);
     }
-    let findings = findings(check, seen).into_iter();
+    let findings = findings(check, visit, seen).into_iter();
     let mut findings = findings.filter(|(what, _)| Some(*what) != check.without);
     if let Some((_, verdict)) = findings.next() {
         for (_, further) in findings {
@@ -95,11 +104,15 @@ pub(super) fn verdict(check: &Flapping, visit: &Visit, seen: &Seen) -> Verdict {
         let detail = format!("the endpoint of `observe` told nothing ({error}); {story}");
         return Verdict::new(Outcome::Inconclusive(Cause::Observe), detail);
     }
+    if let Some(why) = seen.misled().filter(|_| check.settles) {
+        let detail = format!("the endpoint of `observe` can't be relied on: {why}; {story}");
+        return Verdict::new(Outcome::Inconclusive(Cause::Observe), detail);
+    }
     Verdict::new(Outcome::Pass, story)
 }
 
 /// What was wrong, the most telling first.
-fn findings(check: &Flapping, seen: &Seen) -> Vec<(Assertion, Verdict)> {
+fn findings(check: &Flapping, visit: &Visit, seen: &Seen) -> Vec<(Assertion, Verdict)> {
     let fail = |failure, detail| Verdict::new(Outcome::Fail(failure), detail);
     let mut found = Vec::new();
     if let Err(verdict) = &seen.bystander {
@@ -120,17 +133,20 @@ fn findings(check: &Flapping, seen: &Seen) -> Vec<(Assertion, Verdict)> {
         found.push((Assertion::StableAfterwards, unstable(verdict)));
     }
     for round in &seen.rounds {
-        let Some(trend) = Trend::of(&round.times()).filter(|trend| trend.is_beyond(&check.drift)) else {
+        let load = round.load.label();
+        let trend = Trend::of(&round.times()).map(|trend| trend.since(visit.recall().get(load)));
+        let Some(trend) = trend.filter(|trend| trend.is_beyond(&check.drift)) else {
             continue;
         };
+        visit.recall().keep(load, trend.first);
         let detail = format!("{}, with {}", drifted(&trend), who(round.load));
         found.push((Assertion::NoDrift, fail(Failure::ReconnectSlowed, detail)));
     }
     if let Some(Ok(growth)) = seen.growth.as_ref().filter(|_| check.settles) {
         let settle = Span::from(check.settle());
         // Where the run's time was over before the gateway's, it may still have forgotten them.
-        if let Some(left) = growth.sessions_left().filter(|_| growth.sessions_leaked(check) && growth.settled)
-        {
+        let leaked = growth.sessions_leaked(check) && growth.settled && !growth.blind;
+        if let Some(left) = growth.sessions_left().filter(|_| leaked) {
             let detail = format!(
                 "the gateway counts {left} sessions more than before, {settle} after the last client had left; {} may be left over",
                 check.sessions_left

@@ -46,13 +46,14 @@ impl Flapping {
     }
 
     async fn steps(&self, visit: &Visit) -> Result<Verdict, Verdict> {
+        let idle = if self.settles { growth::look(visit).await.ok() } else { None };
         let talk = self.first(visit).await?;
         let scene = Scene::new(self, visit, visit.peer(&talk.opened));
         let words = words(&visit.target().dialect, talk.variables());
         let bystander = Companion::learn(visit, talk, words, self.pong_timeout.get()).await?;
         // The bystander is a session before as after.
         let before = match &visit.target().observe {
-            Some(_) => Some(Growth::before(visit).await),
+            Some(_) => Some(Growth::before(self, visit, idle.as_ref()).await),
             None => None,
         };
         let (over, tripped) = (CancellationToken::new(), AtomicBool::new(false));

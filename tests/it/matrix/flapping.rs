@@ -376,3 +376,20 @@ async fn an_endpoint_that_tells_nothing_is_told() {
         assert_eq!(reported.samples.iter().find(capability).map(|sample| sample.value), Some(0.0));
     }
 }
+
+/// A series that never shows our own session would show no leak either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_that_does_not_hold_our_session_is_no_pass() {
+    let gateway = gateway::start(LOOPBACK.clone()).await.expect("a gateway");
+    gateway.set_fault("sessions_leaked".parse().expect("a fault")).expect("a fault that shows");
+    let control = gateway.control_address().expect("a control API");
+    // One that stays at 0, and one that stays above what we hold.
+    for fault in ["no_auth", "sessions_leaked"] {
+        let series = format!("gateprobe_gateway_fault_active{{fault=\"{fault}\"}}");
+        let observe = format!("url: 'http://{control}/metrics', sessions: '{series}', exclusive: true");
+        let yaml = format!("lag_bound: 1s\ntargets:\n{}", target("chat", &gateway.url(), "", &observe));
+        let report = Bench::new(&yaml).run_check("chat", "flapping").await.remove(0);
+        assert_eq!(words(&report), "inconclusive observe", "{series}: {}", report.detail);
+        assert!(report.detail.contains("did not show"), "{series}: {}", report.detail);
+    }
+}
