@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::acceptable::Word;
 use super::judge::Assertion;
+use super::scene::{AGAIN, SPARE};
 use super::unasked;
 use super::vectors::{Class, Group, Patience, Vector};
 use crate::checks::{Cost, Profile, Surroundings};
@@ -192,29 +193,33 @@ impl Malformed {
     /// The time that a good run may take: the bystander's baseline, and each vector at its slowest.
     pub fn worst_case(&self) -> Span {
         let (pings, every) = Companion::BASELINE;
-        let before = self.connect_timeout.get() + every * pings;
+        // The way in, and once in a run one that does not open in three tries.
+        let before = self.connect_timeout.get() * 4 + AGAIN.iter().sum::<Duration>() + every * pings;
         let vectors: Duration = self.chosen().map(|vector| self.longest(vector)).sum();
         Span::from(before + vectors + self.pong_timeout.get())
     }
 
-    /// The bystander, and for each vector its own connection, what it sends and may be sent back, and a second
-    /// connection that pings and leaves.
+    /// The bystander and a probe, and for each vector its own connection, what it sends and may be sent back, and a
+    /// second connection that pings and leaves; and what is tried again.
     pub fn cost(&self) -> Cost {
         let limit = self.limit();
         let seconds = self.timeout.unwrap_or(self.worst_case()).as_secs_f64();
         let samples = (seconds / self.bystander_every().as_secs_f64()).ceil() as u64;
         let mut cost = Cost {
-            connections: 1,
+            // The bystander, a probe before the first vector, and what is tried again.
+            connections: 2 + u64::from(SPARE),
             concurrent: 2,
-            messages: samples + u64::from(Companion::BASELINE.0) + 2,
-            bytes: UPGRADE,
+            messages: samples + u64::from(Companion::BASELINE.0) + 4 + 2 * u64::from(SPARE),
+            bytes: UPGRADE * (2 + u64::from(SPARE)),
         };
         for vector in self.chosen() {
             let (messages, bytes) = (vector.shot.messages(limit), vector.shot.bytes(limit));
-            cost.connections += 2;
+            // Where the offer of compression is refused, a connection without it.
+            let without = u64::from(unasked::wants_deflate(vector));
+            cost.connections += 2 + without;
             // A ping on each of the two, and a goodbye on each.
-            cost.messages += messages + 4;
-            cost.bytes += 2 * UPGRADE + 2 * bytes + messages * ANSWER;
+            cost.messages += messages + 4 + 2 * without;
+            cost.bytes += (2 + without) * UPGRADE + 2 * bytes + messages * ANSWER;
         }
         cost.bytes += cost.messages * FRAME;
         cost

@@ -177,7 +177,7 @@ pub fn excuse(seen: &Seen) -> Option<Outcome> {
 pub enum End {
     /// Everything that was to be sent was.
     Done,
-    /// The bystander grew slow, or was let down, after this vector.
+    /// The bystander grew slow after this vector.
     Bystander(&'static Vector, String),
     /// Something else keeps it from going on.
     Stopped(Verdict),
@@ -207,6 +207,9 @@ pub fn verdict(entries: &[Entry], end: &End, without: Option<Assertion>) -> Verd
                 let _ = write!(detail, "; before: {told}");
             }
             Verdict::new(Outcome::Inconclusive(Cause::BystanderSlowed), detail)
+        }
+        (Some((failure, _)), End::Stopped(verdict)) => {
+            Verdict::new(Outcome::Fail(*failure), format!("{told}; then it stopped {}", verdict.detail))
         }
         (Some((failure, _)), _) => Verdict::new(Outcome::Fail(*failure), told),
         (None, End::Stopped(verdict)) => verdict.clone(),

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant as StdInstant};
 
 use tokio::time::{Instant, timeout_at};
 
+use super::course::is_crash;
 use super::ear::Ear;
 use super::reaction::{Reaction, Seen};
 use super::scene::Scene;
@@ -26,13 +27,21 @@ pub(super) type Fired = Result<Seen, Unasked>;
 /// The verdict, where no session could be opened to send them in.
 pub(super) async fn fire(scene: &Scene<'_>, vector: &'static Vector, then: Then) -> Result<Fired, Verdict> {
     let deflate = wants_deflate(vector);
-    let mut talk = scene.enter(Ask { deflate, ..Ask::default() }).await?;
+    let mut talk = match scene.enter(Ask { deflate, ..Ask::default() }).await {
+        Ok(talk) => talk,
+        // It is the offer that it does not take.
+        Err(verdict) if deflate && is_crash(&verdict) => {
+            return scene.probe().await.map(|()| Err(Unasked::NoDeflate));
+        }
+        Err(verdict) => return Err(verdict),
+    };
     if deflate && !talk.opened.dialed.deflate {
         talk.leave(scene.visit).await;
         return Ok(Err(Unasked::NoDeflate));
     }
     let bursts = vector.shot.bursts(scene.check.limit());
     let mut ear = Ear::new(vector, then, &bursts, StdInstant::now());
+    scene.shoots(vector);
     for burst in &bursts {
         match talk.fire(&burst.frames, scene.check.patience(vector)).await {
             Ok(at) => ear.sent = at,
@@ -119,6 +128,7 @@ pub(super) async fn unread(scene: &Scene<'_>, vector: &'static Vector) -> Result
         return Ok(Err(Unasked::NoWindow));
     };
     talk.deaf = true;
+    scene.shoots(vector);
     let sent = StdInstant::now();
     let mut ear = Ear::new(vector, Then::Ping, &[], sent);
     let until = scene.visit.until(Some(patience));

@@ -21,6 +21,8 @@ pub enum Unasked {
     LimitTooLarge,
     /// No clean-up of silent clients is promised.
     NoWindow,
+    /// The run ended in the middle of it.
+    BrokenOff,
     /// The budget or the deadline did not let us.
     Budget,
 }
@@ -36,6 +38,7 @@ impl Unasked {
             Self::NoDeflate => "the gateway did not take permessage-deflate",
             Self::LimitTooLarge => "the message limit is larger than what is sent",
             Self::NoWindow => "the dialect promises no clean-up of silent clients",
+            Self::BrokenOff => "the run ended in the middle of it",
             Self::Budget => "the budget or the time-out did not let it",
         }
     }
