@@ -101,5 +101,5 @@ fn a_light_run_of_every_check_costs_no_more_than_was_said() {
     for check in CheckSpec::KINDS {
         proof(&gateway, check, "");
     }
-    proof(&gateway, "malformed", "caution: true, slow_within: 12s");
+    proof(&gateway, "malformed", "caution: true, slow_within: 12s, message_limit: 64KiB");
 }

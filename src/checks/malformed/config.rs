@@ -88,7 +88,7 @@ impl Default for Malformed {
             skip: Vec::new(),
             every: None,
             within: Span::secs(2),
-            slow_within: Span::secs(65),
+            slow_within: Span::secs(95),
             message_limit: None,
             foreign_origin: false,
             reactions: BTreeMap::new(),

@@ -54,8 +54,7 @@ impl Scene<'_> {
                 }
             };
             last = Some((vector, shot_at));
-            let dialect = &self.visit.target().dialect;
-            let entry = Entry::judged(vector, seen, self.check.acceptable(vector, Some(dialect)));
+            let entry = Entry::judged(vector, seen, self.right(vector));
             if let Some(end) = self.aftermath(entry, samples).await {
                 return end;
             }

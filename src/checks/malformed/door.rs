@@ -78,7 +78,7 @@ async fn knock(scene: &Scene<'_>, vector: &'static Vector, ask: Ask) -> Result<F
     let refusal = match scene.visit.open(&ask, &record).await {
         Ok(opened) => {
             let sent = opened.upgraded_at;
-            return Ok(let_in(scene, Talk::new(scene.visit, opened), sent).await);
+            return Ok(let_in(scene, vector, Talk::new(scene.visit, opened), sent).await);
         }
         Err(refusal) => refusal,
     };

@@ -127,6 +127,19 @@ impl Entry {
         self.seen.map_or("not_asked", |seen| seen.reaction.label())
     }
 
+    /// What a config can say where the gateway means it so.
+    fn hint(&self, seen: &Seen) -> &'static str {
+        match (self.judgement, seen.reaction) {
+            (Judgement::Wrong, Reaction::Close(Some(4_000..=4_999)))
+                if self.acceptable.contains(&Word::Refused) =>
+            {
+                ", or a code that the dialect lists under `closes: refused`"
+            }
+            (Judgement::Wrong, _) => ", or what the check's `reactions` say",
+            _ => "",
+        }
+    }
+
     /// The finding, for people.
     fn describe(&self) -> String {
         let name = self.vector.name;
@@ -134,7 +147,8 @@ impl Entry {
             (Err(why), _) => format!("{name}: not asked ({})", why.why()),
             (Ok(_), Some(note)) => format!("{name}: {note}"),
             (Ok(seen), None) => {
-                format!("{name}: {} (right: {})", seen.reaction, list(&self.acceptable))
+                let right = list(&self.acceptable);
+                format!("{name}: {} (right: {right}{})", seen.reaction, self.hint(seen))
             }
         }
     }

@@ -10,6 +10,7 @@ use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::acceptable::Word;
 use super::config::Malformed;
 use super::course::is_crash;
 use super::judge::{Assertion, Entry};
@@ -151,6 +152,11 @@ impl<'a> Scene<'a> {
             sleep(pause).await;
         }
         what().await
+    }
+
+    /// What is right for a vector.
+    pub fn right(&self, vector: &Vector) -> Vec<Word> {
+        self.check.acceptable(vector, Some(&self.visit.target().dialect))
     }
 
     /// Takes down that a vector goes out now.
