@@ -18,7 +18,7 @@ use crate::session::Companion;
 
 /// The message limit where neither the config nor the dialect says.
 const LIMIT: u64 = 65_536;
-/// Time for the connections, on top of what the vectors take, where `timeout` is not given.
+/// On top of what the vectors take, where `timeout` is not given.
 const SLACK: Span = Span::secs(10);
 /// Bytes of an upgrade request and its answer.
 const UPGRADE: u64 = 1_024;
@@ -174,14 +174,19 @@ impl Malformed {
         }
         if self.timeout.is_none() {
             let paced = around.pace(u32::try_from(self.cost().connections).unwrap_or(u32::MAX));
-            self.timeout = Some(Span::from(self.worst_case().get() + paced + SLACK.get()));
+            self.timeout = Some(Span::from(self.worst_case().get() + paced + self.slack()));
         }
         self
     }
 
     /// The one deadline of a run.
     pub fn timeout(&self) -> Span {
-        self.timeout.unwrap_or(Span::from(self.worst_case().get() + SLACK.get()))
+        self.timeout.unwrap_or(Span::from(self.worst_case().get() + self.slack()))
+    }
+
+    /// Time for the connections, and for one that does not open in three tries: a crash must be seen as one.
+    fn slack(&self) -> Duration {
+        SLACK.get() + self.connect_timeout.get() * 3 + AGAIN.iter().sum::<Duration>()
     }
 
     /// The longest that a vector may take: its reaction, a ping to see whether the connection is still served, a
@@ -193,8 +198,7 @@ impl Malformed {
     /// The time that a good run may take: the bystander's baseline, and each vector at its slowest.
     pub fn worst_case(&self) -> Span {
         let (pings, every) = Companion::BASELINE;
-        // The way in, and once in a run one that does not open in three tries.
-        let before = self.connect_timeout.get() * 4 + AGAIN.iter().sum::<Duration>() + every * pings;
+        let before = self.connect_timeout.get() + every * pings;
         let vectors: Duration = self.chosen().map(|vector| self.longest(vector)).sum();
         Span::from(before + vectors + self.pong_timeout.get())
     }

@@ -64,7 +64,7 @@ pub const ROWS: &[Row] = &[
         "malformed_accepted=handshake",
         "groups: [handshake], skip: [header_slow]",
         ACCEPTED,
-        But(&["connection_missing"]),
+        But(&["connection_missing", "header_16k"]),
     ),
     row("malformed_accepted=slow_header", HANDSHAKE, "fail malformed_hang", Only(&["header_slow"])),
     // A frame that is announced over the limit is a matter of size.
