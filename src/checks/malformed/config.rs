@@ -221,8 +221,8 @@ impl Malformed {
             // Where the offer of compression is refused, a connection without it.
             let without = u64::from(unasked::wants_deflate(vector));
             cost.connections += 2 + without;
-            // A ping on each of the two, and a goodbye on each.
-            cost.messages += messages + 4 + 2 * without;
+            // A ping and a heartbeat on the one, one of them on the other, and a goodbye on each.
+            cost.messages += messages + 5 + 2 * without;
             cost.bytes += (2 + without) * UPGRADE + 2 * bytes + messages * ANSWER;
         }
         cost.bytes += cost.messages * FRAME;

@@ -104,8 +104,8 @@ async fn listen(talk: &mut Talk, ear: &mut Ear, until: Instant, enough: bool) {
     }
 }
 
-/// Whether the connection answers what the bystander says as well; or a ping, where an unfinished message leaves no
-/// room for another. What else comes before may be the reaction.
+/// Whether the connection answers a ping, or what the bystander says: some gateways have no pongs. In an unfinished
+/// message there is no room for another one. What else comes before may be the reaction.
 async fn served(scene: &Scene<'_>, vector: &Vector, talk: &mut Talk, ear: &mut Ear) -> Result<bool, Word> {
     let parts = if vector.shot.ends_inside_a_message() { &[] } else { scene.parts };
     let mut asked = None;
@@ -116,14 +116,12 @@ async fn served(scene: &Scene<'_>, vector: &Vector, talk: &mut Talk, ear: &mut E
     }
     let id: [u8; 8] = rand::random();
     let exchange = asked.map(|(exchange, _)| exchange);
-    if exchange.is_none() {
-        talk.ping(id.to_vec()).await?;
-    }
+    talk.ping(id.to_vec()).await?;
     let until = scene.visit.until(Some(scene.check.within.get()));
     loop {
         match talk.next(until).await {
             Word::Nothing { .. } => return Ok(false),
-            Word::Pong { payload, .. } if exchange.is_none() && *payload == id => return Ok(true),
+            Word::Pong { payload, .. } if *payload == id => return Ok(true),
             Word::Answer { exchange: answered, .. } if exchange == Some(answered) => return Ok(true),
             word => ear.take(word),
         }
