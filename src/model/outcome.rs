@@ -48,7 +48,7 @@ impl Outcome {
         matches!(
             self,
             Self::Inconclusive(Cause::Throttled | Cause::BystanderSlowed)
-                | Self::Fail(Failure::CollateralDamage | Failure::Unavailable)
+                | Self::Fail(Failure::CollateralDamage | Failure::MalformedCrash | Failure::Unavailable)
         )
     }
 

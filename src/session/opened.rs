@@ -115,7 +115,7 @@ pub enum Heard {
 
 impl Heard {
     /// Whether an endpoint may put a close code into a frame (RFC 6455, section 7.4).
-    pub(super) fn may_be_sent(code: u16) -> bool {
+    pub fn may_be_sent(code: u16) -> bool {
         may_be_sent(code)
     }
 

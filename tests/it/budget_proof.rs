@@ -128,5 +128,5 @@ fn a_light_run_of_every_check_costs_no_more_than_was_said() {
     for check in ["handshake", "heartbeat", "zombie", "flapping", "malformed", "hold"] {
         proof(&gateway, check, &opens, "");
     }
-    proof(&gateway, "malformed", "json", "caution: true, slow_within: 12s");
+    proof(&gateway, "malformed", "json", "caution: true, slow_within: 12s, message_limit: 64KiB");
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use gateprobe::auth::Algorithm;
 use gateprobe::gateway::{self, Handle, JwtRules, Settings};
 use gateprobe::model::RunReport;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::session::{AMPLE, count, disturbed};
 use crate::support::{Bench, folder, words, write};
@@ -146,5 +148,75 @@ async fn a_target_says_what_it_takes_for_right() {
     ] {
         let report = run(&Bench::new(&config(&gateway, AMPLE, &only(reactions)))).await;
         assert_eq!(words(&report), expected, "{reactions}: {}", report.detail);
+    }
+}
+
+/// What is done with a connection.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    /// It reaches the gateway.
+    Forward,
+    /// It is accepted and ended.
+    Drop,
+    /// It is refused for want of capacity.
+    Refuse,
+}
+
+/// A balancer before a gateway that treats the connections by their number, from 1 on.
+async fn balancer(gateway: &Handle, act: fn(usize) -> Act) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let behind = gateway.url().trim_start_matches("ws://").trim_end_matches('/').to_owned();
+    tokio::spawn(async move {
+        for number in 1.. {
+            let Ok((mut client, _)) = listener.accept().await else { return };
+            let behind = behind.clone();
+            tokio::spawn(async move {
+                match act(number) {
+                    Act::Forward => {
+                        let mut server = TcpStream::connect(behind).await.expect("the gateway");
+                        let _ = copy_bidirectional(&mut client, &mut server).await;
+                    }
+                    Act::Drop => {}
+                    Act::Refuse => {
+                        let answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+                        let _ = client.read(&mut [0; 2_048]).await;
+                        let _ = client.write_all(answer).await;
+                    }
+                }
+            });
+        }
+    });
+    format!("ws://{address}/")
+}
+
+/// The bystander is the first connection, the probe before any vector the second; then a shot and a probe each.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_is_only_what_several_tries_confirm() {
+    let gateway = gateway::start(Settings::default()).await.expect("a gateway");
+    let cases: [(fn(usize) -> Act, &str, &str); 6] = [
+        (|number| if number == 4 { Act::Drop } else { Act::Forward }, "pass", ""),
+        (|number| if number == 5 { Act::Drop } else { Act::Forward }, "pass", ""),
+        (|number| if number >= 4 { Act::Drop } else { Act::Forward }, "fail malformed_crash", "rsv1: "),
+        (
+            |number| if number >= 5 { Act::Drop } else { Act::Forward },
+            "fail malformed_crash",
+            "rsv1: some time later",
+        ),
+        (|number| if number == 4 { Act::Refuse } else { Act::Forward }, "fail unavailable", "after rsv1: "),
+        (
+            |number| if number >= 2 { Act::Drop } else { Act::Forward },
+            "inconclusive precondition",
+            "before any vector",
+        ),
+    ];
+    for (act, expected, says) in cases {
+        let url = balancer(&gateway, act).await;
+        let check = format!("{QUICK}vectors: [rsv1, rsv2]");
+        let checks = format!("checks: {{ malformed: {{ {check} }} }}");
+        let yaml = format!("lag_bound: 300ms\ntargets: {{ chat: {{ url: '{url}', {AMPLE}, {checks} }} }}");
+        let report = Bench::new(&yaml).run("chat").await.remove(0);
+        assert_eq!(words(&report), expected, "{}", report.detail);
+        assert!(report.detail.contains(says), "{}", report.detail);
     }
 }

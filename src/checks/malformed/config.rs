@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::acceptable::Word;
 use super::judge::Assertion;
+use super::scene::{AGAIN, SPARE};
 use super::unasked;
 use super::vectors::{Class, Group, Patience, Vector};
 use crate::checks::{Cost, Profile, Surroundings};
@@ -17,7 +18,7 @@ use crate::session::Companion;
 
 /// The message limit where neither the config nor the dialect says.
 const LIMIT: u64 = 65_536;
-/// Time for the connections, on top of what the vectors take, where `timeout` is not given.
+/// On top of what the vectors take, where `timeout` is not given.
 const SLACK: Span = Span::secs(10);
 /// Bytes of an upgrade request and its answer.
 const UPGRADE: u64 = 1_024;
@@ -87,7 +88,7 @@ impl Default for Malformed {
             skip: Vec::new(),
             every: None,
             within: Span::secs(2),
-            slow_within: Span::secs(65),
+            slow_within: Span::secs(95),
             message_limit: None,
             foreign_origin: false,
             reactions: BTreeMap::new(),
@@ -173,14 +174,19 @@ impl Malformed {
         }
         if self.timeout.is_none() {
             let paced = around.pace(u32::try_from(self.cost().connections).unwrap_or(u32::MAX));
-            self.timeout = Some(Span::from(self.worst_case().get() + paced + SLACK.get()));
+            self.timeout = Some(Span::from(self.worst_case().get() + paced + self.slack()));
         }
         self
     }
 
     /// The one deadline of a run.
     pub fn timeout(&self) -> Span {
-        self.timeout.unwrap_or(Span::from(self.worst_case().get() + SLACK.get()))
+        self.timeout.unwrap_or(Span::from(self.worst_case().get() + self.slack()))
+    }
+
+    /// Time for the connections, and for one that does not open in three tries: a crash must be seen as one.
+    fn slack(&self) -> Duration {
+        SLACK.get() + self.connect_timeout.get() * 3 + AGAIN.iter().sum::<Duration>()
     }
 
     /// The longest that a vector may take: its reaction, a ping to see whether the connection is still served, a
@@ -197,24 +203,27 @@ impl Malformed {
         Span::from(before + vectors + self.pong_timeout.get())
     }
 
-    /// The bystander, and for each vector its own connection, what it sends and may be sent back, and a second
-    /// connection that pings and leaves.
+    /// The bystander and a probe, and for each vector its own connection, what it sends and may be sent back, and a
+    /// second connection that pings and leaves; and what is tried again.
     pub fn cost(&self) -> Cost {
         let limit = self.limit();
         let seconds = self.timeout.unwrap_or(self.worst_case()).as_secs_f64();
         let samples = (seconds / self.bystander_every().as_secs_f64()).ceil() as u64;
         let mut cost = Cost {
-            connections: 1,
+            // The bystander, a probe before the first vector, and what is tried again.
+            connections: 2 + u64::from(SPARE),
             concurrent: 2,
-            messages: samples + u64::from(Companion::BASELINE.0) + 2,
-            bytes: UPGRADE,
+            messages: samples + u64::from(Companion::BASELINE.0) + 4 + 2 * u64::from(SPARE),
+            bytes: UPGRADE * (2 + u64::from(SPARE)),
         };
         for vector in self.chosen() {
             let (messages, bytes) = (vector.shot.messages(limit), vector.shot.bytes(limit));
-            cost.connections += 2;
-            // A ping on each of the two, and a goodbye on each.
-            cost.messages += messages + 4;
-            cost.bytes += 2 * UPGRADE + 2 * bytes + messages * ANSWER;
+            // Where the offer of compression is refused, a connection without it.
+            let without = u64::from(unasked::wants_deflate(vector));
+            cost.connections += 2 + without;
+            // A ping and a heartbeat on the one, one of them on the other, and a goodbye on each.
+            cost.messages += messages + 5 + 2 * without;
+            cost.bytes += (2 + without) * UPGRADE + 2 * bytes + messages * ANSWER;
         }
         cost.bytes += cost.messages * FRAME;
         cost

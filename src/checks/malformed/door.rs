@@ -33,6 +33,7 @@ pub(super) async fn request(
     let altered = Altered { change: &change, pause, within: patience };
     let within = Some(scene.check.connect_timeout.get());
     let ask = Ask { peer: scene.peer, within, ..Ask::default() };
+    scene.shoots(vector);
     match scene.visit.altered(&ask, &altered).await {
         Ok(Some(reception)) => Ok(Ok(seen(vector, &reception))),
         Ok(None) => Ok(Err(Unasked::Budget)),
@@ -44,35 +45,40 @@ pub(super) async fn request(
 ///
 /// # Errors
 /// As [`knock`].
-pub(super) async fn origin(scene: &Scene<'_>) -> Result<Fired, Verdict> {
-    knock(scene, Ask { origin: Some(FOREIGN_ORIGIN.into()), ..Ask::default() }).await
+pub(super) async fn origin(scene: &Scene<'_>, vector: &'static Vector) -> Result<Fired, Verdict> {
+    knock(scene, vector, Ask { origin: Some(FOREIGN_ORIGIN.into()), ..Ask::default() }).await
 }
 
 /// Knocks without a token, or with one that must be refused.
 ///
 /// # Errors
 /// As [`knock`], or where our own credential is unusable.
-pub(super) async fn token(scene: &Scene<'_>, forgery: Option<Forgery>) -> Result<Fired, Verdict> {
+pub(super) async fn token(
+    scene: &Scene<'_>,
+    vector: &'static Vector,
+    forgery: Option<Forgery>,
+) -> Result<Fired, Verdict> {
     let Some(forgery) = forgery else {
-        return knock(scene, Ask { credential: false, ..Ask::default() }).await;
+        return knock(scene, vector, Ask { credential: false, ..Ask::default() }).await;
     };
     let Some(credential) = &scene.visit.target().credential else { return Ok(Err(Unasked::NoCredential)) };
     match credential.source.forge(forgery, SystemTime::now()).await {
-        Ok(Some(token)) => knock(scene, Ask { token: Some(token), ..Ask::default() }).await,
+        Ok(Some(token)) => knock(scene, vector, Ask { token: Some(token), ..Ask::default() }).await,
         Ok(None) => Ok(Err(Unasked::NoSuchToken)),
         Err(error) => Err(Verdict::new(Outcome::Inconclusive(Cause::Credential), error.to_string())),
     }
 }
 
 /// Knocks, and stays as long as it is let.
-async fn knock(scene: &Scene<'_>, ask: Ask) -> Result<Fired, Verdict> {
+async fn knock(scene: &Scene<'_>, vector: &'static Vector, ask: Ask) -> Result<Fired, Verdict> {
     let within = Some(scene.check.connect_timeout.get());
     let ask = Ask { peer: scene.peer, within, ..ask };
     let (began, record) = (StdInstant::now(), Record::new());
+    scene.shoots(vector);
     let refusal = match scene.visit.open(&ask, &record).await {
         Ok(opened) => {
             let sent = opened.upgraded_at;
-            return Ok(let_in(scene, Talk::new(scene.visit, opened), sent).await);
+            return Ok(let_in(scene, vector, Talk::new(scene.visit, opened), sent).await);
         }
         Err(refusal) => refusal,
     };
@@ -92,7 +98,9 @@ async fn knock(scene: &Scene<'_>, ask: Ask) -> Result<Fired, Verdict> {
             Seen::plain(Reaction::Hang)
         }
         Refusal::Dial(DialError::UpgradeClosed { .. }) => seen(Reaction::Unclean),
-        Refusal::Dial(DialError::UpgradeMalformed(_) | DialError::Upgrade(_)) => seen(Reaction::Nonsense),
+        Refusal::Dial(
+            DialError::UpgradeMalformed(_) | DialError::UpgradeHeaderTooLarge | DialError::Upgrade(_),
+        ) => seen(Reaction::Nonsense),
         refusal => match refusal.status() {
             Some(status) => seen(Reaction::Status(status)),
             None => return Err(refusal.verdict()),

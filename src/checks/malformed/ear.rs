@@ -5,6 +5,7 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 
 use super::acceptable::Word as Acceptable;
+use super::judge::excuse;
 use super::reaction::{Reaction, Seen};
 use super::shot::{Burst, Then};
 use super::vectors::Vector;
@@ -24,11 +25,15 @@ pub struct Ear {
     ping: Option<Bytes>,
     /// Whether a message of no known meaning is an answer, and not something that the gateway says by itself.
     answers: bool,
+    /// Whether an error reply is right, so that a Close behind it is no worse.
+    errors: bool,
     /// What the gateway did so far, with the connection kept.
     kept: Option<(Reaction, Instant)>,
     /// Its Close, where the end of TCP is awaited behind it.
     closed: Option<Closed>,
     over: Option<(Seen, Option<Instant>)>,
+    /// What was heard before this answers nothing.
+    began: Instant,
     /// When what it reacts to went out.
     pub sent: Instant,
 }
@@ -41,17 +46,19 @@ struct Closed {
 }
 
 impl Ear {
-    /// For a vector that sends these.
-    pub fn new(vector: &Vector, then: Then, bursts: &[Burst], sent: Instant) -> Self {
+    /// For a vector that sends these, and to which this is right.
+    pub fn new(vector: &Vector, right: &[Acceptable], then: Then, bursts: &[Burst], sent: Instant) -> Self {
         let mut ear = Self {
             then,
             echoes: Vec::new(),
             our_code: None,
             ping: None,
-            answers: vector.expected.contains(&Acceptable::Replied),
+            answers: right.contains(&Acceptable::Replied),
+            errors: right.contains(&Acceptable::ErrorReply),
             kept: None,
             closed: None,
             over: None,
+            began: sent,
             sent,
         };
         let mut message = BytesMut::new();
@@ -106,7 +113,8 @@ impl Ear {
             Word::Answer { answer: Answer::Refused, at, .. } => self.keep(Reaction::ErrorReply, at),
             Word::Answer { at, .. } => self.keep(Reaction::Accepted, at),
             Word::Other { message, at } if self.is_echo(&message) => self.keep(Reaction::Accepted, at),
-            Word::Other { at, .. } | Word::Stray { at, .. } if self.answers => {
+            // What was there before we had said anything answers nothing.
+            Word::Other { at, .. } | Word::Stray { at, .. } if self.answers && at >= self.began => {
                 self.keep(Reaction::Replied, at);
             }
             _ => {}
@@ -152,13 +160,26 @@ impl Ear {
         Seen { class, ..Seen::plain(reaction) }.after(at.saturating_duration_since(self.sent))
     }
 
-    /// The first counts, but for an echo: who sends one beside its error has taken it as good.
+    /// The first counts; but an error says more than what means nothing, and who sends an echo beside its error has
+    /// taken it as good.
     fn keep(&mut self, reaction: Reaction, at: Instant) {
-        match self.kept {
-            Some((Reaction::Accepted, _)) => {}
-            Some(_) if reaction != Reaction::Accepted => {}
-            _ => self.kept = Some((reaction, at)),
+        let weight = |reaction| match reaction {
+            Reaction::Accepted => 2,
+            Reaction::ErrorReply => 1,
+            _ => 0,
+        };
+        if self.kept.is_none_or(|(kept, _)| weight(reaction) > weight(kept)) {
+            self.kept = Some((reaction, at));
         }
+    }
+
+    /// A Close behind an error reply that is right ends what was refused already; unless it says that the gateway
+    /// failed, or speaks of the gateway itself.
+    fn is_refused_already(&self, close: &Seen) -> bool {
+        let Reaction::Close(code) = close.reaction else { return false };
+        let fails = code == Some(1011) || code.is_some_and(|code| !Heard::may_be_sent(code));
+        let refused = matches!(self.kept, Some((Reaction::ErrorReply, _)));
+        self.errors && refused && !fails && excuse(close).is_none()
     }
 
     fn end(&mut self, reaction: Reaction, at: Option<Instant>) {
@@ -175,6 +196,12 @@ impl Ear {
                     }
                     Then::Ping | Then::End => {
                         let seen = self.seen_close(closed);
+                        let (seen, at) = match self.kept {
+                            Some((reaction, at)) if self.is_refused_already(&seen) => {
+                                (Seen::plain(reaction), at)
+                            }
+                            _ => (seen, at),
+                        };
                         self.over.get_or_insert((seen, Some(at)));
                     }
                 }

@@ -127,6 +127,19 @@ impl Entry {
         self.seen.map_or("not_asked", |seen| seen.reaction.label())
     }
 
+    /// What a config can say where the gateway means it so.
+    fn hint(&self, seen: &Seen) -> &'static str {
+        match (self.judgement, seen.reaction) {
+            (Judgement::Wrong, Reaction::Close(Some(4_000..=4_999)))
+                if self.acceptable.contains(&Word::Refused) =>
+            {
+                ", or a code that the dialect lists under `closes: refused`"
+            }
+            (Judgement::Wrong, _) => ", or what the check's `reactions` say",
+            _ => "",
+        }
+    }
+
     /// The finding, for people.
     fn describe(&self) -> String {
         let name = self.vector.name;
@@ -134,7 +147,8 @@ impl Entry {
             (Err(why), _) => format!("{name}: not asked ({})", why.why()),
             (Ok(_), Some(note)) => format!("{name}: {note}"),
             (Ok(seen), None) => {
-                format!("{name}: {} (right: {})", seen.reaction, list(&self.acceptable))
+                let right = list(&self.acceptable);
+                format!("{name}: {} (right: {right}{})", seen.reaction, self.hint(seen))
             }
         }
     }
@@ -177,7 +191,7 @@ pub fn excuse(seen: &Seen) -> Option<Outcome> {
 pub enum End {
     /// Everything that was to be sent was.
     Done,
-    /// The bystander grew slow, or was let down, after this vector.
+    /// The bystander grew slow after this vector.
     Bystander(&'static Vector, String),
     /// Something else keeps it from going on.
     Stopped(Verdict),
@@ -207,6 +221,9 @@ pub fn verdict(entries: &[Entry], end: &End, without: Option<Assertion>) -> Verd
                 let _ = write!(detail, "; before: {told}");
             }
             Verdict::new(Outcome::Inconclusive(Cause::BystanderSlowed), detail)
+        }
+        (Some((failure, _)), End::Stopped(verdict)) => {
+            Verdict::new(Outcome::Fail(*failure), format!("{told}; then it stopped {}", verdict.detail))
         }
         (Some((failure, _)), _) => Verdict::new(Outcome::Fail(*failure), told),
         (None, End::Stopped(verdict)) => verdict.clone(),

@@ -1,24 +1,33 @@
 //! What all connections of a run share: the way in, the bystander beside it, and what was seen so far.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as StdInstant};
 
+use futures_util::future::BoxFuture;
 use tokio::sync::watch::Receiver;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::acceptable::Word;
 use super::config::Malformed;
+use super::course::is_crash;
 use super::judge::{Assertion, Entry};
 use super::vectors::Vector;
 use crate::dialect::{Origin, Part, Variables};
-use crate::model::{Outcome, Verdict};
+use crate::model::{Cause, Failure, Outcome, Verdict};
 use crate::session::{Ask, Companion, Proof, Sampled, Talk, Visit};
 use crate::wire::Record;
 
 /// How long a bystander that grew slow is watched for getting well again.
 const RECOVERY: Duration = Duration::from_secs(30);
+/// Before a connection that failed is tried again, and once more.
+pub(super) const AGAIN: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(1)];
+/// Connections that may be tried again in a run.
+pub(super) const SPARE: u32 = 6;
+/// Vectors that were sent so short before harm was seen may have done it as well.
+const SUSPECT: Duration = Duration::from_secs(1);
 
 /// What all connections of a run share.
 pub(super) struct Scene<'a> {
@@ -28,7 +37,15 @@ pub(super) struct Scene<'a> {
     pub peer: Option<IpAddr>,
     /// Cancelled when nothing more is sent.
     pub over: CancellationToken,
-    pub entries: Mutex<Vec<Entry>>,
+    /// Cancelled when the bystander suffers: then nothing more is sent.
+    pub stop: CancellationToken,
+    entries: Mutex<Vec<Entry>>,
+    /// What a well-behaved client says to be answered; see [`Scene::words`].
+    pub parts: &'static [Part],
+    /// What was sent, and when.
+    shots: Mutex<Vec<(&'static Vector, StdInstant)>>,
+    /// Connections that failed and that a later one may make good.
+    spare: AtomicU32,
     tripped: AtomicBool,
     /// How the bystander ended, once it has.
     bystander: Mutex<Option<Result<Proof, Verdict>>>,
@@ -39,22 +56,35 @@ pub(super) struct Scene<'a> {
 pub(super) enum Beside {
     /// Served as before.
     Well,
-    /// Grown slow.
-    Slow,
-    /// Let down; the verdict says how.
-    Gone(Verdict),
+    /// Not any more.
+    Harmed(Harm),
     /// There was no time left to see.
     Unknown,
 }
 
+/// What the bystander suffered.
+#[derive(Debug)]
+pub(super) enum Harm {
+    /// It grew slow.
+    Slow,
+    /// The gateway dropped it.
+    Dropped(Verdict),
+    /// The gateway ended it for a reason that it gave, or something else did.
+    Over(Verdict),
+}
+
 impl<'a> Scene<'a> {
-    pub fn new(check: &'a Malformed, visit: &'a Visit, peer: Option<IpAddr>) -> Self {
+    pub fn new(check: &'a Malformed, visit: &'a Visit, peer: Option<IpAddr>, parts: &'static [Part]) -> Self {
         Self {
             check,
             visit,
             peer,
             over: CancellationToken::new(),
+            stop: CancellationToken::new(),
             entries: Mutex::default(),
+            parts,
+            shots: Mutex::default(),
+            spare: AtomicU32::new(SPARE),
             tripped: AtomicBool::new(false),
             bystander: Mutex::new(None),
         }
@@ -93,28 +123,101 @@ impl<'a> Scene<'a> {
     /// A new connection must open and answer a ping.
     pub async fn probe(&self) -> Result<(), Verdict> {
         let mut talk = self.enter(Ask::default()).await?;
-        talk.say_something(self.visit, &[], self.check.pong_timeout.get()).await?;
+        talk.say_something(self.visit, self.parts, self.check.pong_timeout.get()).await?;
         talk.leave(self.visit).await;
         Ok(())
     }
 
+    /// Tries again, twice, what needs a connection that did not come about or did not work: one failure among many
+    /// is no crash. Who says that it has no capacity is not asked again.
+    ///
+    /// # Errors
+    /// The last failure; or inconclusive, where connections fail now and then all through the run.
+    pub async fn patiently<'f, T>(
+        &self,
+        what: impl Fn() -> BoxFuture<'f, Result<T, Verdict>>,
+    ) -> Result<T, Verdict> {
+        for pause in AGAIN {
+            let verdict = match what().await {
+                Err(verdict) if is_crash(&verdict) => verdict,
+                done => return done,
+            };
+            let line = format!("a connection came to nothing, and is tried again: {}", verdict.detail);
+            self.visit.evidence.remark(line);
+            let take = |left: u32| left.checked_sub(1);
+            if self.spare.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
+                let detail = format!("connections fail now and then: {}", verdict.detail);
+                return Err(Verdict::new(Outcome::Inconclusive(Cause::Precondition), detail));
+            }
+            sleep(pause).await;
+        }
+        what().await
+    }
+
+    /// What is right for a vector.
+    pub fn right(&self, vector: &Vector) -> Vec<Word> {
+        self.check.acceptable(vector, Some(&self.visit.target().dialect))
+    }
+
+    /// Takes down that a vector goes out now.
+    pub fn shoots(&self, vector: &'static Vector) {
+        self.shots.lock().unwrap_or_else(PoisonError::into_inner).push((vector, StdInstant::now()));
+    }
+
+    /// Whether anything of a vector went out.
+    pub fn has_shot(&self, vector: &Vector) -> bool {
+        let shots = self.shots.lock().unwrap_or_else(PoisonError::into_inner);
+        shots.last().is_some_and(|(last, _)| last.name == vector.name)
+    }
+
+    /// For people: how many others were sent shortly before harm was seen after this vector.
+    pub fn others(&self, vector: &Vector) -> String {
+        let shots = self.shots.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = |at: &StdInstant| at.elapsed() < SUSPECT;
+        let others = shots.iter().filter(|(other, at)| other.name != vector.name && recent(at)).count();
+        match others {
+            0 => String::new(),
+            count => format!(" (or one of the {count} before it, sent within the last second, did it)"),
+        }
+    }
+
     /// Watches the bystander until nothing more is sent.
     pub async fn watch(&self, bystander: Companion) {
-        let trip = || self.tripped.store(true, Ordering::Relaxed);
+        let trip = || {
+            self.tripped.store(true, Ordering::Relaxed);
+            self.stop.cancel();
+        };
         let may_trip = self.check.without != Some(Assertion::BystanderServed);
         let trip: Option<&(dyn Fn() + Sync)> = if may_trip { Some(&trip) } else { None };
         let every = self.check.bystander_every();
         // The listener's end and this note come in one step: nobody looks in between.
         let ended = bystander.watch(self.visit, every, &self.over, trip).await;
         *self.bystander.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
+        if self.harm().is_some() {
+            self.stop.cancel();
+        }
+    }
+
+    /// What the bystander has suffered so far.
+    pub fn harm(&self) -> Option<Harm> {
+        if self.tripped.load(Ordering::Relaxed) {
+            return Some(Harm::Slow);
+        }
+        let ended = self.bystander.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match ended?.err()? {
+            // Only where its slowness is of no interest.
+            Verdict { outcome: Outcome::Fail(Failure::PongLost), .. } => None,
+            verdict if is_crash(&verdict) => Some(Harm::Dropped(verdict)),
+            verdict => Some(Harm::Over(verdict)),
+        }
     }
 
     /// How the bystander is, by a sample that began after `since`. While its samples are slow nothing else is sent,
     /// so that what slowed it is known.
     pub async fn beside(&self, samples: &mut Receiver<Option<Sampled>>, since: StdInstant) -> Beside {
         loop {
-            if self.tripped.load(Ordering::Relaxed) {
-                return Beside::Slow;
+            if let Some(harm) = self.harm() {
+                return Beside::Harmed(harm);
             }
             let sample = *samples.borrow_and_update();
             if sample.is_some_and(|sample| sample.at > since && !sample.slow) {
@@ -124,12 +227,10 @@ impl<'a> Scene<'a> {
                 break;
             }
         }
-        let ended = self.bystander.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match ended {
-            _ if self.tripped.load(Ordering::Relaxed) => Beside::Slow,
-            Some(Err(_)) if self.check.without == Some(Assertion::BystanderServed) => Beside::Well,
-            Some(Err(verdict)) => Beside::Gone(verdict),
-            Some(Ok(_)) | None => Beside::Unknown,
+        match self.harm() {
+            Some(harm) => Beside::Harmed(harm),
+            None if self.check.without == Some(Assertion::BystanderServed) => Beside::Well,
+            None => Beside::Unknown,
         }
     }
 
@@ -158,11 +259,6 @@ impl<'a> Scene<'a> {
             Some(promise) if promise.origin == Origin::LastClientData => &[Part::Heartbeat, Part::Echo],
             _ => &[Part::Heartbeat],
         }
-    }
-
-    /// Whether a verdict accuses the gateway.
-    pub fn accuses(verdict: &Verdict) -> bool {
-        matches!(verdict.outcome, Outcome::Fail(_))
     }
 }
 

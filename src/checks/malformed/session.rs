@@ -4,6 +4,7 @@ use std::time::{Duration, Instant as StdInstant};
 
 use tokio::time::{Instant, timeout_at};
 
+use super::course::is_crash;
 use super::ear::Ear;
 use super::reaction::{Reaction, Seen};
 use super::scene::Scene;
@@ -12,7 +13,7 @@ use super::unasked::{Unasked, wants_deflate, window};
 use super::vectors::Vector;
 use crate::dialect::{Part, Variables};
 use crate::model::Verdict;
-use crate::session::{Ask, Heard, Talk, Word};
+use crate::session::{Ask, Heard, Manners, Talk, Word};
 
 /// `SO_RCVBUF` of a connection that does not read, in bytes: about as small as the kernel takes.
 const RECEIVE_BUFFER: u32 = 4_096;
@@ -26,13 +27,25 @@ pub(super) type Fired = Result<Seen, Unasked>;
 /// The verdict, where no session could be opened to send them in.
 pub(super) async fn fire(scene: &Scene<'_>, vector: &'static Vector, then: Then) -> Result<Fired, Verdict> {
     let deflate = wants_deflate(vector);
-    let mut talk = scene.enter(Ask { deflate, ..Ask::default() }).await?;
+    let mut talk = match scene.enter(Ask { deflate, ..Ask::default() }).await {
+        Ok(talk) => talk,
+        // It is the offer that it does not take.
+        Err(verdict) if deflate && is_crash(&verdict) => {
+            return scene.probe().await.map(|()| Err(Unasked::NoDeflate));
+        }
+        Err(verdict) => return Err(verdict),
+    };
     if deflate && !talk.opened.dialed.deflate {
         talk.leave(scene.visit).await;
         return Ok(Err(Unasked::NoDeflate));
     }
     let bursts = vector.shot.bursts(scene.check.limit());
-    let mut ear = Ear::new(vector, then, &bursts, StdInstant::now());
+    let mut ear = Ear::new(vector, &scene.right(vector), then, &bursts, StdInstant::now());
+    scene.shoots(vector);
+    if vector.shot.ends_inside_a_frame() {
+        // Not even a pong: it would be a part of the body.
+        talk.manners = Manners::MUTE;
+    }
     for burst in &bursts {
         match talk.fire(&burst.frames, scene.check.patience(vector)).await {
             Ok(at) => ear.sent = at,
@@ -65,13 +78,12 @@ async fn conclude(
     let patience = if may_ping { within } else { scene.check.patience(vector) };
     listen(&mut talk, &mut ear, visit.until(Some(patience)), true).await;
     if may_ping && !ear.is_over() && !ear.is_closed() {
-        let id: [u8; 8] = rand::random();
-        match talk.ping(id.to_vec()).await {
-            Ok(_) if served(&mut talk, &mut ear, &id, visit.until(Some(within))).await => {
+        match served(scene, vector, &mut talk, &mut ear).await {
+            Ok(true) => {
                 talk.leave(visit).await;
                 return Ok(ear.served());
             }
-            Ok(_) => {}
+            Ok(false) => {}
             Err(Word::Unaffordable) => return Err(Unasked::Budget),
             Err(word) => ear.take(word),
         }
@@ -92,16 +104,29 @@ async fn listen(talk: &mut Talk, ear: &mut Ear, until: Instant, enough: bool) {
     }
 }
 
-/// Whether the ping is answered. What else comes before may be the reaction.
-async fn served(talk: &mut Talk, ear: &mut Ear, id: &[u8], until: Instant) -> bool {
+/// Whether the connection answers a ping, or what the bystander says: some gateways have no pongs. In an unfinished
+/// message there is no room for another one. What else comes before may be the reaction.
+async fn served(scene: &Scene<'_>, vector: &Vector, talk: &mut Talk, ear: &mut Ear) -> Result<bool, Word> {
+    let parts = if vector.shot.ends_inside_a_message() { &[] } else { scene.parts };
+    let mut asked = None;
+    for part in parts {
+        if asked.is_none() {
+            asked = talk.ask(*part, &Variables::default()).await?;
+        }
+    }
+    let id: [u8; 8] = rand::random();
+    let exchange = asked.map(|(exchange, _)| exchange);
+    talk.ping(id.to_vec()).await?;
+    let until = scene.visit.until(Some(scene.check.within.get()));
     loop {
         match talk.next(until).await {
-            Word::Nothing { .. } => return false,
-            Word::Pong { payload, .. } if *payload == *id => return true,
+            Word::Nothing { .. } => return Ok(false),
+            Word::Pong { payload, .. } if *payload == id => return Ok(true),
+            Word::Answer { exchange: answered, .. } if exchange == Some(answered) => return Ok(true),
             word => ear.take(word),
         }
         if ear.is_over() || ear.is_closed() {
-            return false;
+            return Ok(false);
         }
     }
 }
@@ -119,8 +144,9 @@ pub(super) async fn unread(scene: &Scene<'_>, vector: &'static Vector) -> Result
         return Ok(Err(Unasked::NoWindow));
     };
     talk.deaf = true;
+    scene.shoots(vector);
     let sent = StdInstant::now();
-    let mut ear = Ear::new(vector, Then::Ping, &[], sent);
+    let mut ear = Ear::new(vector, &scene.right(vector), Then::Ping, &[], sent);
     let until = scene.visit.until(Some(patience));
     // A gateway that takes nothing while it can't send is not to hold us here.
     match timeout_at(until, ask_for_bytes(&mut talk)).await {
@@ -132,25 +158,24 @@ pub(super) async fn unread(scene: &Scene<'_>, vector: &'static Vector) -> Result
         // A RST shows at once; a FIN or a Close wait behind what was not read.
         let _ = timeout_at(until, talk.opened.dialed.socket.peer_gone()).await;
         talk.deaf = false;
-        return Ok(drained(scene, talk, ear).await);
+        return Ok(drained(scene, vector, talk, ear).await);
     }
     Ok(Ok(ear.outcome().unwrap_or_else(|| ear.late())))
 }
 
 /// Reads what has been waiting.
-async fn drained(scene: &Scene<'_>, mut talk: Talk, mut ear: Ear) -> Fired {
+async fn drained(scene: &Scene<'_>, vector: &Vector, mut talk: Talk, mut ear: Ear) -> Fired {
     let (visit, within) = (scene.visit, scene.check.within.get());
     listen(&mut talk, &mut ear, visit.until(Some(within)), false).await;
     let seen = if let Some(seen) = ear.outcome() {
         seen
     } else {
-        let id: [u8; 8] = rand::random();
-        match talk.ping(id.to_vec()).await {
-            Ok(_) if served(&mut talk, &mut ear, &id, visit.until(Some(within))).await => {
+        match served(scene, vector, &mut talk, &mut ear).await {
+            Ok(true) => {
                 talk.leave(visit).await;
                 Seen::plain(Reaction::Ignored)
             }
-            Ok(_) => ear.outcome().unwrap_or_else(|| ear.late()),
+            Ok(false) => ear.outcome().unwrap_or_else(|| ear.late()),
             Err(Word::Unaffordable) => return Err(Unasked::Budget),
             Err(word) => {
                 ear.take(word);
@@ -165,7 +190,7 @@ async fn drained(scene: &Scene<'_>, mut talk: Talk, mut ear: Ear) -> Fired {
 async fn ask_for_bytes(talk: &mut Talk) -> Result<(), Word> {
     let mut asked = 0;
     while asked < UNREAD {
-        asked += match talk.ask(Part::Echo, &Variables::default()).await? {
+        asked += match talk.ask(Part::Echo, &Variables::new().with("payload", "gateprobe")).await? {
             Some(_) => 64,
             None => {
                 talk.ping(vec![b'p'; PING]).await?;
@@ -177,8 +202,14 @@ async fn ask_for_bytes(talk: &mut Talk) -> Result<(), Word> {
 }
 
 /// Whether the gateway let us stay, after it had let us in: by a session that opens and answers.
-pub(super) async fn let_in(scene: &Scene<'_>, mut talk: Talk, sent: StdInstant) -> Fired {
+pub(super) async fn let_in(
+    scene: &Scene<'_>,
+    vector: &'static Vector,
+    mut talk: Talk,
+    sent: StdInstant,
+) -> Fired {
     use crate::session::Goodbye;
+    let mut ear = Ear::new(vector, &scene.right(vector), Then::Ping, &[], sent);
     let (visit, within) = (scene.visit, scene.check.within.get());
     let opened = talk.open(visit, Some(within)).await;
     let mut refused_by_error = false;
@@ -207,7 +238,16 @@ pub(super) async fn let_in(scene: &Scene<'_>, mut talk: Talk, sent: StdInstant) 
     }
     let reaction = match (refused_by_error, opened) {
         (true, _) => Reaction::ErrorReply,
-        (false, Ok(())) => Reaction::Upgraded,
+        (false, Ok(())) => match served(scene, vector, &mut talk, &mut ear).await {
+            Ok(true) => Reaction::Upgraded,
+            Err(Word::Unaffordable) => return Err(Unasked::Budget),
+            // Open, but not served: it may still wait for a token.
+            Ok(false) | Err(_) => match ear.outcome() {
+                Some(seen) => return Ok(seen),
+                None if scene.visit.target().credential.is_some() => return Err(Unasked::NotServed),
+                None => Reaction::Ignored,
+            },
+        },
         (false, Err(_)) => Reaction::Ignored,
     };
     talk.leave(visit).await;

@@ -93,8 +93,6 @@ pub enum Announced {
     In64Bits,
     /// One byte more than the limit, and no body follows.
     OverTheLimit,
-    /// With the most significant bit of the 64 set, and no body follows.
-    Negative,
 }
 
 /// A payload.
@@ -185,7 +183,6 @@ impl Frame {
             Announced::In16Bits => Length::Bits16,
             Announced::In64Bits => Length::Bits64,
             Announced::OverTheLimit => Length::Declared(limit.saturating_add(1)),
-            Announced::Negative => Length::Declared(1 << 63),
         };
         OutFrame::raw(self.opcode, self.body.build(limit))
             .with_fin(self.fin)
@@ -245,10 +242,28 @@ impl Shot {
         bursts
     }
 
+    /// Whether the last frame lacks its body: whatever came behind it would be taken for that.
+    pub fn ends_inside_a_frame(&self) -> bool {
+        let Self::Session { volleys, .. } = self else { return false };
+        volleys.last().is_some_and(|volley| volley.frame.length == Announced::OverTheLimit)
+    }
+
+    /// Whether the last message lacks its end, so that no other one may begin.
+    pub fn ends_inside_a_message(&self) -> bool {
+        let Self::Session { volleys, .. } = self else { return false };
+        let data = volleys.iter().map(|volley| volley.frame).filter(|frame| frame.opcode < 8);
+        data.fold(false, |open, frame| match (frame.opcode, frame.fin) {
+            (0, true) => false,
+            (_, false) => true,
+            _ => open,
+        })
+    }
+
     /// The messages and control frames that it sends.
     pub fn messages(&self, limit: u64) -> u64 {
         match self {
-            Self::Unread => UNREAD / PING as u64 + 1,
+            // By echoes of 64 bytes, or by fewer pings.
+            Self::Unread => UNREAD / 64 + 1,
             _ => self.bursts(limit).iter().map(|burst| burst.frames.len() as u64).sum(),
         }
     }

@@ -25,7 +25,8 @@ fn vector(name: &str) -> &'static Vector {
 fn ear(name: &str) -> Ear {
     let vector = vector(name);
     let Shot::Session { then, .. } = vector.shot else { panic!("{name} opens no session") };
-    Ear::new(vector, then, &vector.shot.bursts(65_536), Instant::now())
+    let before = Instant::now().checked_sub(Duration::from_secs(1)).expect("up for longer");
+    Ear::new(vector, vector.expected, then, &vector.shot.bursts(65_536), before)
 }
 
 fn close(code: impl Into<Option<u16>>) -> Word {
@@ -96,6 +97,35 @@ fn behind_our_close_nothing_is_heard_any_more() {
     assert_eq!(reaction("data_after_close", [close(1000), behind]), Reaction::Accepted);
     assert_eq!(reaction("close_not_completed", [close(1000), fin()]), Reaction::Close(Some(1000)));
     assert_eq!(reaction("close_not_completed", [close(1000)]), Reaction::Hang, "TCP is the gateway's to end");
+}
+
+#[test]
+fn an_error_reply_says_more_than_what_comes_beside_it_and_behind_it() {
+    let error = || Word::Error { at: Instant::now() };
+    assert_eq!(reaction("json_undefined", [text("news"), error()]), Reaction::ErrorReply);
+    assert_eq!(reaction("json_undefined", [error(), close(1000)]), Reaction::ErrorReply);
+    assert_eq!(reaction("json_undefined", [error(), close(1011)]), Reaction::Close(Some(1011)));
+    assert_eq!(
+        reaction("json_undefined", [error(), close(1012)]),
+        Reaction::Close(Some(1012)),
+        "it restarts"
+    );
+    assert_eq!(reaction("json_undefined", [error(), close(1005)]), Reaction::Close(Some(1005)), "illegal");
+    assert_eq!(
+        reaction("rsv1", [error(), close(1002)]),
+        Reaction::Close(Some(1002)),
+        "no error reply is right"
+    );
+}
+
+#[test]
+fn a_message_from_before_the_shot_answers_nothing() {
+    let early = text("the news of the day");
+    let vector = vector("json_undefined");
+    let Shot::Session { then, .. } = vector.shot else { panic!("it opens no session") };
+    let mut ear = Ear::new(vector, vector.expected, then, &[], Instant::now() + Duration::from_secs(1));
+    ear.take(early);
+    assert_eq!(ear.served().reaction, Reaction::Ignored);
 }
 
 #[test]
@@ -194,7 +224,7 @@ fn the_target_goes_before_the_dialect_and_that_before_the_table() {
     check.reactions.insert("rsv1".into(), vec![ReactionSpec::Number(1003)]);
     assert_eq!(right(&check, "rsv1"), "1003");
     // Where errors have a shape, another message is none; unless the thing may be served.
-    assert_eq!(right(&check, "empty"), "error_reply, ignored, 1003, 1007, 1008");
+    assert_eq!(right(&check, "empty"), "error_reply, ignored, 1003, 1007, 1008, close_4xxx");
     assert!(right(&check, "nesting_10").contains("replied"));
 }
 

@@ -17,10 +17,16 @@ pub enum Unasked {
     NoSuchToken,
     /// The gateway did not take permessage-deflate.
     NoDeflate,
+    /// The gateway let us in, and did not serve us.
+    NotServed,
+    /// Nobody says how large a message may be.
+    NoLimit,
     /// The message limit is beyond what is sent.
     LimitTooLarge,
     /// No clean-up of silent clients is promised.
     NoWindow,
+    /// The run ended in the middle of it.
+    BrokenOff,
     /// The budget or the deadline did not let us.
     Budget,
 }
@@ -34,8 +40,13 @@ impl Unasked {
             Self::NoCredential => "the target has no credential",
             Self::NoSuchToken => "no such token can be made from the target's",
             Self::NoDeflate => "the gateway did not take permessage-deflate",
+            Self::NotServed => "the connection was open, but not served, as one that waits for its token",
+            Self::NoLimit => {
+                "neither the target's `message_limit` nor the dialect says how large a message may be"
+            }
             Self::LimitTooLarge => "the message limit is larger than what is sent",
             Self::NoWindow => "the dialect promises no clean-up of silent clients",
+            Self::BrokenOff => "the run ended in the middle of it",
             Self::Budget => "the budget or the time-out did not let it",
         }
     }
@@ -43,7 +54,10 @@ impl Unasked {
     /// What of the target itself keeps a vector from being sent, as far as that can be known without a connection.
     pub fn of(vector: &Vector, check: &Malformed, dialect: &Dialect, has_credential: bool) -> Option<Self> {
         let limit = check.limit();
-        let too_large = |bound: u64| (limit >= bound).then_some(Self::LimitTooLarge);
+        let too_large = |bound: u64| match check.message_limit {
+            None => Some(Self::NoLimit),
+            Some(_) => (limit >= bound).then_some(Self::LimitTooLarge),
+        };
         match vector.needs {
             Need::Nothing | Need::Deflate => None,
             Need::Json => (!dialect.speaks_json()).then_some(Self::NoJson),

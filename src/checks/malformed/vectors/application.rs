@@ -5,10 +5,24 @@ use super::{COMMON, Class, Group, Need, Vector};
 use crate::checks::malformed::acceptable::Word;
 use crate::checks::malformed::shot::{Body, Shot, Then, frame, text};
 
-const BROKEN: &[Word] =
-    &[Word::ErrorReply, Word::Replied, Word::Ignored, Word::Code(1003), Word::Code(1007), Word::Code(1008)];
-const NESTED: &[Word] =
-    &[Word::Accepted, Word::Replied, Word::ErrorReply, Word::Ignored, Word::Code(1008), Word::Code(1009)];
+const BROKEN: &[Word] = &[
+    Word::ErrorReply,
+    Word::Replied,
+    Word::Ignored,
+    Word::Code(1003),
+    Word::Code(1007),
+    Word::Code(1008),
+    Word::Private,
+];
+const NESTED: &[Word] = &[
+    Word::Accepted,
+    Word::Replied,
+    Word::ErrorReply,
+    Word::Ignored,
+    Word::Code(1008),
+    Word::Code(1009),
+    Word::Private,
+];
 
 const JSON: Vector = Vector {
     group: Group::Application,

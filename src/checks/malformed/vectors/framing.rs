@@ -1,7 +1,7 @@
 //! Frames that break RFC 6455. A RST may destroy the Close that we should have read, so that an unclean end is as
 //! good.
 
-use super::{COMMON, Class, Group, Patience, Vector};
+use super::{COMMON, Class, Group, Need, Patience, Vector};
 use crate::checks::malformed::acceptable::Word;
 use crate::checks::malformed::shot::{Announced, Shot, Then, frame, text};
 
@@ -224,21 +224,12 @@ pub static VECTORS: &[Vector] = &[
         ..FRAME
     },
     Vector {
-        name: "length_negative",
-        class: Class::Caution,
-        summary: "a frame whose length has its most significant bit set, without its body",
-        source: "RFC 6455, section 5.2",
-        expected: LENGTH,
-        patience: Patience::Slow,
-        shot: Shot::Session { volleys: &[text(b"").announced(Announced::Negative).once()], then: Then::End },
-        ..FRAME
-    },
-    Vector {
         name: "announced_over_limit",
         class: Class::Caution,
         summary: "a frame announced one byte over the message limit, without its body",
         source: "RFC 6455, sections 7.4.1 and 10.4",
         expected: LENGTH,
+        needs: Need::LimitBelow(u64::MAX),
         patience: Patience::Slow,
         shot: Shot::Session {
             volleys: &[text(b"").announced(Announced::OverTheLimit).once()],

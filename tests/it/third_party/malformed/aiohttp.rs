@@ -98,7 +98,7 @@ const PROMISES: &[Promise] = &[
         "_websocket/reader_py.py, WebSocketReader._feed_data takes each form of a length; the application gets the message",
     ),
     right(
-        &["length_negative", "announced_over_limit"],
+        &["announced_over_limit"],
         &["close_1009"],
         "_websocket/reader_py.py, WebSocketReader._feed_data: MESSAGE_TOO_BIG before the payload is read",
     ),

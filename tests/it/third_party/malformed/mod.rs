@@ -24,7 +24,7 @@ use promises::Server;
 /// What the gateways are told beside their own options: a limit of a message, and a handler that speaks JSON.
 const OPTIONS: [&str; 4] = ["--max-size", "65536", "--json", "reply"];
 /// Each vector, as fast as the check goes. What is slow on purpose is given up by the servers after 2 s.
-const SETTINGS: &str = "caution: true, every: 10ms, within: 2s, slow_within: 6s";
+const SETTINGS: &str = "caution: true, every: 10ms, within: 2s, slow_within: 6s, message_limit: 64KiB";
 
 #[test]
 fn python_websockets_does_as_its_source_says() {

@@ -86,7 +86,7 @@ const PROMISES: &[Promise] = &[
         "frames.py, Frame.parse takes each form of a length; the application gets the message",
     ),
     right(
-        &["length_negative", "announced_over_limit"],
+        &["announced_over_limit"],
         &["close_1009"],
         "frames.py, Frame.parse: PayloadTooBig before the payload is read",
     ),

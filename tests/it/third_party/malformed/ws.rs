@@ -73,11 +73,6 @@ const PROMISES: &[Promise] = &[
         "lib/receiver.js, Receiver.getPayloadLength16 and 64 take each form; the application gets the message",
     ),
     right(
-        &["length_negative"],
-        &["close_1009"],
-        "lib/receiver.js, Receiver.getPayloadLength64: beyond 2^53 - 1",
-    ),
-    right(
         &["announced_over_limit"],
         &["close_1009"],
         "lib/receiver.js, Receiver.haveLength, before the payload is read",
