@@ -194,7 +194,8 @@ async fn balancer(gateway: &Handle, act: fn(usize) -> Act) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_is_only_what_several_tries_confirm() {
     let gateway = gateway::start(Settings::default()).await.expect("a gateway");
-    let cases: [(fn(usize) -> Act, &str, &str); 6] = [
+    type Balancer = fn(usize) -> Act;
+    let cases: [(Balancer, &str, &str); 6] = [
         (|number| if number == 4 { Act::Drop } else { Act::Forward }, "pass", ""),
         (|number| if number == 5 { Act::Drop } else { Act::Forward }, "pass", ""),
         (|number| if number >= 4 { Act::Drop } else { Act::Forward }, "fail malformed_crash", "rsv1: "),

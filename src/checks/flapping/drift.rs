@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn jitter_alone_is_red_in_fewer_than_one_in_a_thousand_runs() {
-        let ways: [(&str, fn(u32, &mut StdRng) -> f64); 3] = [
+        type Noise = fn(u32, &mut StdRng) -> f64;
+        let ways: [(&str, Noise); 3] = [
             ("uniform", |_, random| random.random_range(20.0..200.0)),
             ("lognormal", |_, random| 100.0 * (0.7 * normal(random)).exp()),
             ("heavy", |_, random| 50.0 * normal(random).exp()),
