@@ -27,8 +27,7 @@ impl Talk {
         let mut asked = None;
         for part in parts {
             if asked.is_none() {
-                // An echo of nothing may be taken for a mistake.
-                let answer = self.ask(*part, &Variables::new().with("payload", "gateprobe")).await;
+                let answer = self.ask(*part, &Variables::default()).await;
                 asked = answer.map_err(|word| word.unexpected(WHILE_TALKING))?;
             }
         }

@@ -268,6 +268,10 @@ impl Talk {
         part: Part,
         variables: &Variables,
     ) -> Result<Option<(u64, StdInstant)>, Word> {
+        // An echo of nothing may be taken for a mistake.
+        let payload = (part == Part::Echo && variables.get("payload").is_none()).then_some("gateprobe");
+        let with_payload = payload.map(|payload| variables.clone().with("payload", payload));
+        let variables = with_payload.as_ref().unwrap_or(variables);
         let Some(asked) = self.dialogue.ask(part, variables) else { return Ok(None) };
         let at = self.say(asked.message).await?;
         Ok(Some((asked.exchange, at)))

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use gateprobe::auth::Algorithm;
-use gateprobe::gateway::{self, Handle, JwtRules, Settings};
+use gateprobe::gateway::{self, EventKind, Handle, JwtRules, Settings};
 use gateprobe::model::RunReport;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -220,4 +220,60 @@ async fn a_crash_is_only_what_several_tries_confirm() {
         assert_eq!(words(&report), expected, "{}", report.detail);
         assert!(report.detail.contains(says), "{}", report.detail);
     }
+}
+
+/// It is alive, whatever its reason: that is no crash.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bystander_that_is_closed_by_a_close_is_told_as_that() {
+    let gateway = gateway::start(Settings::default()).await.expect("a gateway");
+    set(&gateway, "session_closed_after=1500ms");
+    let bench = Bench::new(&slow_config(&gateway, AMPLE, "every: 100ms, groups: [framing]"));
+    let report = run(&bench).await;
+    assert_eq!(words(&report), "fail session_closed", "{}", report.detail);
+    assert!(report.detail.starts_with("after "), "it names the vector before: {}", report.detail);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_restarts_is_not_accused() {
+    let gateway = gateway::start(Settings::default()).await.expect("a gateway");
+    let bench = Bench::new(&slow_config(&gateway, AMPLE, "every: 100ms, groups: [framing]"));
+    let (report, ()) = tokio::join!(bench.run("chat"), async {
+        gateway.wait_event(0, |event| matches!(event, EventKind::Offence { .. })).await;
+        gateway.shutdown().await;
+    });
+    assert_eq!(words(&report[0]), "inconclusive restarting", "{}", report[0].detail);
+}
+
+/// The bystander grows slow while a request is still dripping: the rest of it is never sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shot_is_broken_off_when_the_bystander_suffers() {
+    let patience = Duration::from_secs(10);
+    let gateway = gateway::start(Settings { handshake_timeout: patience, ..Settings::default() }).await;
+    let gateway = gateway.expect("a gateway");
+    let check =
+        "vectors: [header_slow], caution: true, slow_within: 20s, bystander_every: 50ms, pong_timeout: 2s";
+    let bench = Bench::new(&slow_config(&gateway, AMPLE, check));
+    let (report, dripped) = tokio::join!(bench.run("chat"), async {
+        let mut began = gateway.wait_event(0, |event| *event == EventKind::Accepted).await;
+        // The bystander, the probe before, and the one that drips.
+        for _ in 0..2 {
+            began = gateway.wait_event(began.seq + 1, |event| *event == EventKind::Accepted).await;
+        }
+        set(&gateway, "pong_delay=600ms");
+        let mut ended = began.clone();
+        loop {
+            let closed = |event: &EventKind| matches!(event, EventKind::TcpClosed { .. });
+            ended = gateway.wait_event(ended.seq + 1, closed).await;
+            if ended.connection == began.connection {
+                break;
+            }
+        }
+        // Well again, so that the second run finds nothing.
+        gateway.clear_all();
+        Duration::from_nanos(ended.monotonic_ns - began.monotonic_ns)
+    });
+    assert!(dripped < patience * 4 / 5, "it went on for {dripped:?}, until the gateway hung up");
+    let report = &report[0];
+    assert_eq!(words(report), "pass", "{}", report.detail);
+    assert!(report.detail.contains("bystander_slowed not confirmed"), "{}", report.detail);
 }

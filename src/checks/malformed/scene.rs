@@ -207,6 +207,10 @@ impl<'a> Scene<'a> {
         match ended?.err()? {
             // Only where its slowness is of no interest.
             Verdict { outcome: Outcome::Fail(Failure::PongLost), .. } => None,
+            // Who says goodbye to it by a Close is alive: it may have its own reasons, such as the session's age.
+            verdict @ Verdict { outcome: Outcome::Fail(Failure::SessionClosed), .. } => {
+                Some(Harm::Over(verdict))
+            }
             verdict if is_crash(&verdict) => Some(Harm::Dropped(verdict)),
             verdict => Some(Harm::Over(verdict)),
         }

@@ -190,7 +190,7 @@ async fn drained(scene: &Scene<'_>, vector: &Vector, mut talk: Talk, mut ear: Ea
 async fn ask_for_bytes(talk: &mut Talk) -> Result<(), Word> {
     let mut asked = 0;
     while asked < UNREAD {
-        asked += match talk.ask(Part::Echo, &Variables::new().with("payload", "gateprobe")).await? {
+        asked += match talk.ask(Part::Echo, &Variables::default()).await? {
             Some(_) => 64,
             None => {
                 talk.ping(vec![b'p'; PING]).await?;

@@ -170,7 +170,7 @@ async fn shut(scene: &Scene<'_>, talk: &mut Talk) -> Option<StdInstant> {
 
 /// Sends what the gateway will answer by as many bytes; none when the connection takes no more.
 async fn ask_for_bytes(talk: &mut Talk) -> Option<(StdInstant, usize)> {
-    match talk.ask(Part::Echo, &Variables::new().with("payload", "gateprobe")).await {
+    match talk.ask(Part::Echo, &Variables::default()).await {
         Ok(Some((_, at))) => Some((at, 64)),
         Ok(None) => talk.ping(vec![0x67; PING]).await.ok().map(|at| (at, PING)),
         Err(_) => None,

@@ -4,6 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use super::super::kernel::unacknowledged;
 use super::super::tcp::reset_on_close;
 use super::super::*;
 use super::servers::*;
@@ -57,6 +58,28 @@ async fn a_reset_that_a_write_met_first_is_received_as_one() {
     assert_eq!(socket.peer_gone().await.unwrap().1, End::Rst);
     assert_eq!(socket.send(&OutFrame::ping("x")).await, Err(SendError::Ended(End::Rst)));
     assert_eq!(socket.recv().await.what, Incoming::End(End::Rst));
+}
+
+#[tokio::test]
+async fn a_black_hole_acknowledges_nothing() {
+    let (tx, mut rx) = mpsc::unbounded_channel();
+    let behave = move |stream| {
+        let tx = tx.clone();
+        async move { tx.send(stream).unwrap() }
+    };
+    let (near, gone) = (upgraded(behave.clone()).await, upgraded(behave).await);
+    let (mut to_near, mut to_gone) = (rx.recv().await.unwrap(), rx.recv().await.unwrap());
+    if to_near.peer_addr().unwrap() != near.local() {
+        std::mem::swap(&mut to_near, &mut to_gone);
+    }
+    gone.blackhole().unwrap();
+    to_gone.write_all(b"is anybody there").await.unwrap();
+    // What is sent later, to one who is there, is acknowledged.
+    to_near.write_all(b"is anybody there").await.unwrap();
+    while unacknowledged(&to_near) > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((unacknowledged(&to_gone), gone.unread(), near.unread()), (16, 0, 16));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use futures_util::StreamExt;
 use gateprobe::checks::CheckSpec;
 use gateprobe::checks::network_switch::Assertion;
-use gateprobe::gateway::{self, Fault, Handle, Settings};
+use gateprobe::gateway::{self, Event, EventKind, Fault, Handle, Settings};
 use gateprobe::model::{Cause, Outcome, RunReport};
 
 use crate::support::session::AMPLE;
@@ -205,4 +205,31 @@ async fn each_assertion_of_network_switch_is_needed() {
     table.switch_on();
     let blind = table.differing(|row| (row.expected, row.tells)).await;
     assert_eq!(blind.len(), Assertion::ALL.len(), "{blind:#?}");
+}
+
+/// Who never left would resume as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gateway_sees_the_old_connection_go_as_the_config_says() {
+    for (leave, seen) in [("fin", Some(false)), ("rst", Some(true)), ("blackhole", None)] {
+        let gateway =
+            gateway::start(Settings { json: true, ..Settings::default() }).await.expect("a gateway");
+        let check = format!("messages: 10, every: 20ms, retention: 20s, leave: {leave}");
+        let checks = format!("checks: {{ network_switch: {{ {check} }} }}");
+        let target = format!("url: '{}', dialect: json, {AMPLE}, {checks}", gateway.url());
+        let report = Bench::new(&format!("targets: {{ chat: {{ {target} }} }}")).run("chat").await.remove(0);
+        assert_eq!(words(&report), "pass", "{leave}: {}", report.detail);
+        let events = gateway.events(0);
+        let resumed =
+            |event: &&Event| matches!(event.kind, EventKind::SessionResumed { recovered: true, .. });
+        let resumed = events.iter().find(resumed).expect("a session that goes on");
+        // The first connection publishes, the second one listens.
+        let of_listener = || events.iter().filter(|event| event.connection == Some(2));
+        let gone = of_listener().find_map(|event| match event.kind {
+            EventKind::PeerGone { reset } if event.seq < resumed.seq => Some(reset),
+            _ => None,
+        });
+        assert_eq!(gone, seen, "{leave}: {events:#?}");
+        let goodbye = |event: &Event| matches!(event.kind, EventKind::CloseReceived { .. });
+        assert!(!of_listener().any(goodbye), "without a word: {events:#?}");
+    }
 }
