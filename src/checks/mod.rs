@@ -118,7 +118,16 @@ pub struct Surroundings<'a> {
     pub exclusive: bool,
 }
 
+/// Time on top of what a good run takes, where a check's `timeout` is not given.
+const SLACK: Span = Span::secs(5);
+
 impl Surroundings<'_> {
+    /// The time-out of a check that needs so much time and so many connections.
+    fn timeout(&self, needed: Span, connections: u64) -> Span {
+        let paced = self.pace(u32::try_from(connections).unwrap_or(u32::MAX));
+        Span::from(needed.get() + paced + SLACK.get())
+    }
+
     /// How long the budget makes so many connections wait.
     fn pace(&self, connections: u32) -> Duration {
         let seconds = f64::from(connections.saturating_sub(1)) / self.connections_per_second;

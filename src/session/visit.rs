@@ -74,6 +74,8 @@ pub enum Refusal {
     Dial(DialError),
     /// The dial took longer than the check wanted to wait.
     Late(Duration),
+    /// The run was over before the check had waited for as long as it wanted: nothing is known of the gateway.
+    OutOfTime,
     /// The dialect's request before the upgrade failed.
     Before(BeforeFault),
 }
@@ -87,6 +89,10 @@ impl Refusal {
             Self::Late(within) => {
                 let detail = format!("no connection within {}", Span::from(*within));
                 Verdict::new(Outcome::Fail(Failure::ConnectTimeout), detail)
+            }
+            Self::OutOfTime => {
+                let detail = "the time-out of the check came before a connection could be made";
+                Verdict::new(Outcome::Inconclusive(Cause::Budget), detail)
             }
             Self::Before(fault) => {
                 Verdict::new(fault.outcome(), format!("the dialect's request before the upgrade: {fault}"))
@@ -321,7 +327,11 @@ impl Visit {
     /// Waits as long as the ask allows, counted from when the budget had allowed it.
     pub(super) async fn patiently<T>(&self, ask: &Ask, what: impl Future<Output = T>) -> Result<T, Refusal> {
         match ask.within {
-            Some(within) => timeout_at(self.until(ask.within), what).await.map_err(|_| Refusal::Late(within)),
+            Some(within) => {
+                let (wanted, until) = (Instant::now() + within, self.until(ask.within));
+                let late = || if until < wanted { Refusal::OutOfTime } else { Refusal::Late(within) };
+                timeout_at(until, what).await.map_err(|_| late())
+            }
             None => Ok(what.await),
         }
     }

@@ -1,13 +1,18 @@
 //! What is our own doing, or our own limit, is never held against a gateway; and nothing passes that was not looked at.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use gateprobe::agent::Setup;
 use gateprobe::gateway::{self, Handle, Settings};
-use gateprobe::model::RunReport;
+use gateprobe::model::{Cause, Failure, Outcome, RunReport};
+use gateprobe::runner::Throttle;
+use gateprobe::session::{Ask, Budget, Limits, Visit};
+use gateprobe::wire::{Dialer, Record};
 
 use crate::support::program::Program;
 use crate::support::session::{AMPLE, count, run};
-use crate::support::{Bench, folder, words, write};
+use crate::support::{self, Bench, folder, words, write};
 
 async fn healthy(interval: Duration) -> Handle {
     let settings = Settings { heartbeat_interval: Some(interval), ..Settings::default() };
@@ -98,4 +103,27 @@ fn further_connections_go_through_the_proxy_by_name() {
     let report = run(&yaml);
     assert_eq!(words(&report), "pass", "{}", report.detail);
     assert_eq!(proxy.end(), format!("CONNECT localhost:{}\n", gateway.port).repeat(3));
+}
+
+/// Who was given less time than the check grants is not accused of having been late.
+#[tokio::test]
+async fn a_dial_that_the_end_of_the_run_cuts_short_says_nothing_of_the_gateway() {
+    // It takes the connection, and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("ws://{}/", silent.local_addr().expect("an address"));
+    let plan = support::plan(&format!("targets: {{ a: {{ url: '{url}' }} }}"));
+    let dialer = Dialer::new(&plan.resolver()).expect("a dialer");
+    let setup = Setup::new(plan, Throttle::default()).expect("a setup");
+    let target = setup.target("a").expect("a target");
+    let budget = Arc::new(Budget::new(Limits::default()));
+    for (run, within, outcome) in [
+        (Duration::from_millis(80), Duration::from_secs(9), Outcome::Inconclusive(Cause::Budget)),
+        (Duration::from_secs(9), Duration::from_millis(80), Outcome::Fail(Failure::ConnectTimeout)),
+    ] {
+        let deadline = tokio::time::Instant::now() + run;
+        let visit = Visit::new(target, &dialer, &budget, None, deadline);
+        let ask = Ask { within: Some(within), ..Ask::default() };
+        let refusal = visit.open(&ask, &Record::new()).await.expect_err("nobody answers");
+        assert_eq!(refusal.verdict().outcome, outcome, "{refusal:?}");
+    }
 }

@@ -6,13 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::judge::Assertion;
-use crate::checks::{Cost, Profile, Surroundings};
+use crate::checks::{Cost, Profile, SLACK, Surroundings};
 use crate::dialect::{Dialect, Origin, Variables};
 use crate::model::Span;
 use crate::session::Companion;
 
-/// Time for the connections, on top of what the cycles take, where `timeout` is not given.
-const SLACK: Span = Span::secs(5);
 /// What one connection may take, where all of them are added up: few gateways are further away.
 const ONE_CONNECT: Duration = Duration::from_millis(500);
 /// How long a gateway gets to forget who has left, where nothing is promised.
@@ -189,8 +187,7 @@ impl Flapping {
         self.settle = self.settle.or_else(|| forgets(around.dialect?).map(Span::from));
         self.settles = around.exclusive;
         if self.timeout.is_none() {
-            let paced = around.pace(u32::try_from(self.cost().connections).unwrap_or(u32::MAX));
-            self.timeout = Some(Span::from(self.worst_case().get() + paced + SLACK.get()));
+            self.timeout = Some(around.timeout(self.worst_case(), self.cost().connections));
         }
         self
     }

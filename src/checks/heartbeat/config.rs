@@ -6,12 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::judge::Assertion;
-use crate::checks::{Cost, Profile, Surroundings};
+use crate::checks::{Cost, Profile, SLACK, Surroundings};
 use crate::model::Span;
 use crate::session::Level;
 
-/// Time for the connections, on top of what the pings take, where `timeout` is not given.
-const SLACK: Span = Span::secs(5);
 /// The interval of a gateway that tells it only on the connection, as far as the time-out is concerned.
 const TOLD_LATER: Span = Span::secs(30);
 
@@ -164,9 +162,8 @@ impl Heartbeat {
         if self.timeout.is_none() {
             let beats = self.server.beats.or(self.told_later.then_some(TOLD_LATER));
             let server = ServerBeat { beats, ..self.server.clone() };
-            let needed = Self { server, ..self.clone() }.worst_case().get();
-            let paced = around.pace(u32::try_from(self.cost().connections).unwrap_or(u32::MAX));
-            self.timeout = Some(Span::from(needed + paced + SLACK.get()));
+            let needed = Self { server, ..self.clone() }.worst_case();
+            self.timeout = Some(around.timeout(needed, self.cost().connections));
         }
         self
     }

@@ -6,12 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::judge::Assertion;
-use crate::checks::{Cost, Profile, Surroundings};
+use crate::checks::{Cost, Profile, SLACK, Surroundings};
 use crate::model::Span;
 use crate::session::Terms;
 
-/// Time for what is between the steps, where `timeout` is not given.
-const SLACK: Span = Span::secs(5);
 const DAY: f64 = 86_400.0;
 
 /// Holds a few connections between its runs, for days, and tells how they ended: who closed them, and what a deploy
@@ -91,8 +89,7 @@ impl Hold {
     #[must_use]
     pub fn fit(mut self, around: &Surroundings<'_>) -> Self {
         if self.timeout.is_none() {
-            let needed = self.worst_case().get() + around.pace(self.connections());
-            self.timeout = Some(Span::from(needed + SLACK.get()));
+            self.timeout = Some(around.timeout(self.worst_case(), self.connections().into()));
         }
         self
     }

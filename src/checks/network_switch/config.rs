@@ -8,13 +8,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::judge::Assertion;
-use crate::checks::{Cost, Profile, Surroundings};
+use crate::checks::{Cost, Profile, SLACK, Surroundings};
 use crate::dialect::{Dialect, Part, Variables};
 use crate::model::{End, Span};
 use crate::wire::{self, Path};
 
-/// Time on top of what a good run takes, where `timeout` is not given.
-const SLACK: Span = Span::secs(5);
 /// How long each connection of the rapid switches lives: more than one switch a second.
 pub(super) const RAPID_LEG: Duration = Duration::from_millis(300);
 
@@ -270,8 +268,7 @@ impl NetworkSwitch {
             self = self.promised(dialect, &Variables::default());
         }
         if self.timeout.is_none() {
-            let paced = around.pace(u32::try_from(self.cost().connections).unwrap_or(u32::MAX));
-            self.timeout = Some(Span::from(self.worst_case().get() + paced + SLACK.get()));
+            self.timeout = Some(around.timeout(self.worst_case(), self.cost().connections));
         }
         self
     }

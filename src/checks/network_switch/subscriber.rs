@@ -201,6 +201,7 @@ impl<'a> Subscriber<'a> {
                     return Ok((answer, at));
                 }
                 Some(_) => {}
+                None if self.is_over(until) => return Err(out_of_time()),
                 None => {
                     let detail = format!("{} was not answered within {within}", part.word());
                     return Err(Verdict::new(Outcome::Fail(Failure::DialectMismatch), detail));
@@ -227,10 +228,18 @@ impl<'a> Subscriber<'a> {
         let patience = scene.visit.until(Some(scene.check.settle.get()));
         while !scene.ledger().is_settled() && Instant::now() < patience {
             if self.next(talk, patience).await?.is_none() {
-                return Ok(());
+                break;
             }
         }
+        if !scene.ledger().is_settled() && self.is_over(patience) {
+            return Err(out_of_time());
+        }
         self.hear_for(talk, AFTERMATH).await
+    }
+
+    /// Whether what ended there was the run, and not the gateway's time.
+    fn is_over(&self, until: Instant) -> bool {
+        until >= self.scene.visit.until(None)
     }
 
     /// The next word; deliveries are written down. None when time is up.
@@ -251,6 +260,11 @@ impl<'a> Subscriber<'a> {
             word => Ok(Some(word)),
         }
     }
+}
+
+fn out_of_time() -> Verdict {
+    let detail = "the time-out of the check came before every message could be accounted for";
+    Verdict::new(Outcome::Inconclusive(Cause::Budget), detail)
 }
 
 /// Who has been in before is to be let in again.

@@ -6,15 +6,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::judge::Assertion;
-use crate::checks::{Cost, Profile, Surroundings};
+use crate::checks::{Cost, Profile, SLACK, Surroundings};
 use crate::dialect::{Dialect, Origin, Part, Variables};
 use crate::model::Span;
 use crate::session::{Companion, Manners};
 
 /// How long the first beat is waited for where nobody says how often the gateway beats.
 const UNKNOWN_BEAT: Span = Span::secs(30);
-/// Time for the connections, on top of what the silence takes, where `timeout` is not given.
-const SLACK: Span = Span::secs(5);
 /// The least time between two words of a well-behaved client.
 const LEAST_EVERY: Duration = Duration::from_millis(50);
 /// How often a well-behaved client says something, where nothing else is promised.
@@ -214,8 +212,7 @@ impl Zombie {
             self = self.promised(dialect, &Variables::default());
         }
         if self.timeout.is_none() {
-            let paced = around.pace(u32::try_from(self.cost().connections).unwrap_or(u32::MAX));
-            self.timeout = Some(Span::from(self.worst_case().get() + paced + SLACK.get()));
+            self.timeout = Some(around.timeout(self.worst_case(), self.cost().connections));
         }
         self
     }
