@@ -40,8 +40,8 @@ bench: ## measure what the agent costs against the machine's limits; writes docs
 accuracy: ## the zombie clock against the reference gateway's log: 100 clean-ups, on an idle machine
 	cargo test --locked --test it -- --ignored --nocapture accuracy::
 
-soak: ## every check against a healthy gateway, 100,000 runs (RUNS=, MINUTES= at most): no false alarm
-	cargo test --locked --test it -- --ignored --nocapture soak::
+soak: ## every check against a healthy gateway, 100,000 runs (RUNS=, AT_ONCE=, MINUTES= at most): no false alarm
+	cargo test --locked --release --test it -- --ignored --nocapture soak::
 
 detection: ## measure how long each fault takes to be found; writes docs/detection.md
 	cargo test --locked --test it -- --ignored --nocapture matrix::detection::

@@ -15,10 +15,11 @@ use crate::support::{Bench, words};
 
 /// Each way, in milliseconds.
 const DELAY: std::ops::RangeInclusive<u64> = 1..=10;
-/// Runs at a time.
+/// Runs at a time, where nothing else is said.
 const AT_ONCE: usize = 60;
-/// Runs between two lines of progress, and of a new relay and new targets: what grows in a test's relay is its own.
-const ROUND: usize = 1_000;
+/// Runs of each target between two lines of progress, and of a new relay and new targets: what grows in a test's
+/// relay is its own.
+const ROUND: usize = 17;
 /// Of a thousand runs, those that may be disturbed by the machine.
 const DISTURBED: usize = 50;
 
@@ -46,30 +47,30 @@ fn healthy() -> Settings {
 }
 
 /// As many targets as runs at a time, a check each, so that held connections are held over many runs.
-fn config(url: &str) -> String {
+fn config(url: &str, at_once: usize) -> String {
     let target = |index: usize| {
         let (check, settings) = SETTINGS[index % SETTINGS.len()];
         let handshake = if check == "handshake" { "" } else { "handshake: { enabled: false }, " };
         let checks = format!("checks: {{ {handshake}{check}: {{ {settings} }} }}");
         format!("  soak-{index}: {{ url: '{url}', dialect: json, {AMPLE}, {checks} }}\n")
     };
-    format!("lag_bound: 100ms\ntargets:\n{}", (0..AT_ONCE).map(target).collect::<String>())
+    format!("lag_bound: 100ms\ntargets:\n{}", (0..at_once).map(target).collect::<String>())
 }
 
 type Told = BTreeMap<(&'static str, String), (usize, String)>;
 
 /// So many runs; what was said, how often, and the last detail.
-async fn round(bench: &Bench, runs: usize, told: &mut Told) {
+async fn round(bench: &Bench, runs: usize, at_once: usize, told: &mut Told) {
     // One run of a target at a time, as the schedule has it.
-    let each = runs.div_ceil(AT_ONCE);
-    let runs = (0..AT_ONCE).map(async |index| {
+    let each = runs.div_ceil(at_once);
+    let runs = (0..at_once).map(async |index| {
         let mut reports: Vec<RunReport> = Vec::new();
         for _ in 0..each {
             reports.extend(bench.run(&format!("soak-{index}")).await);
         }
         reports
     });
-    let mut rounds = futures_util::stream::iter(runs).buffer_unordered(AT_ONCE);
+    let mut rounds = futures_util::stream::iter(runs).buffer_unordered(at_once);
     while let Some(reports) = rounds.next().await {
         for report in reports {
             let entry = told.entry((report.job.check, words(&report))).or_default();
@@ -88,13 +89,13 @@ async fn round(bench: &Bench, runs: usize, told: &mut Told) {
 }
 
 /// Soaks until so many runs are done, or the time is up; gives how many were.
-async fn soak(runs: usize, time: Duration) -> usize {
+async fn soak(runs: usize, at_once: usize, time: Duration) -> usize {
     let gateway = gateway::start(healthy()).await.expect("a gateway");
     let (began, mut told, mut done) = (Instant::now(), Told::new(), 0);
     while done < runs && began.elapsed() < time {
         let relay = Relay::start(gateway.address(), DELAY).await;
-        let bench = Bench::new(&config(&format!("ws://{}/", relay.address)));
-        round(&bench, ROUND.min(runs - done), &mut told).await;
+        let bench = Bench::new(&config(&format!("ws://{}/", relay.address), at_once));
+        round(&bench, (ROUND * at_once).min(runs - done), at_once, &mut told).await;
         done = told.values().map(|(count, _)| count).sum();
         let summary = told.iter().map(|((check, said), (count, _))| format!("{check} {said}: {count}"));
         let summary: Vec<String> = summary.collect();
@@ -116,10 +117,10 @@ fn every_check_is_soaked() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_of_runs_raise_no_false_alarm() {
-    assert!(soak(480, Duration::from_secs(120)).await > 0);
+    assert!(soak(480, AT_ONCE, Duration::from_secs(120)).await > 0);
 }
 
-/// `make soak`: RUNS and MINUTES bound it.
+/// `make soak`: RUNS and MINUTES bound it, AT_ONCE says how many runs there are at a time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes an hour or more: make soak"]
 async fn a_hundred_thousand_runs_raise_no_false_alarm() {
@@ -128,6 +129,7 @@ async fn a_hundred_thousand_runs_raise_no_false_alarm() {
         given.map_or(usual, |text| text.parse().expect("a number"))
     };
     let runs = usize::try_from(number("RUNS", 100_000)).expect("fits");
-    let done = soak(runs, Duration::from_secs(60 * number("MINUTES", 240))).await;
+    let at_once = usize::try_from(number("AT_ONCE", AT_ONCE as u64)).expect("fits").max(SETTINGS.len());
+    let done = soak(runs, at_once, Duration::from_secs(60 * number("MINUTES", 240))).await;
     println!("{done} of {runs} runs, no false alarm");
 }
