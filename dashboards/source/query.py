@@ -43,7 +43,7 @@ def mean(histogram, by=""):
 def quantile(q, histogram, by="", window="$__rate_interval"):
     name, labels = histogram.split("{", 1)
     le = f"le, {by}" if by else "le"
-    return f"histogram_quantile({q}, sum by ({le}) (rate({name}_bucket{{{labels}[{window}])))"
+    return f"histogram_quantile({q}, sum by ({le}) (increase({name}_bucket{{{labels}[{window}])))"
 
 
 def buckets(histogram):
