@@ -51,7 +51,7 @@ fn spent() -> String {
           )
         )",
     )
-    .replace("PLANNED", "sum by (target, check) (gateprobe_slo_period_seconds / %speed% / gateprobe_check_interval_seconds)")
+    .replace("PLANNED", "sum by (target, check) (gateprobe_slo_period_seconds%/speed% / gateprobe_check_interval_seconds)")
     .replace("FAILED", FAILED)
     .replace("JUDGED", JUDGED)
 }

@@ -1,4 +1,4 @@
-//! Lengths of time in expressions: `%1h%` becomes `1h`, or `1m` where all goes 60 times as fast. `%speed%` is the speed.
+//! Lengths of time in expressions: `%1h%` becomes `1h`, or `1m` where all goes 60 times as fast. `%/speed%` divides a value in the same way.
 
 use crate::model::Span;
 
@@ -7,7 +7,7 @@ pub(super) fn expression(text: &str, speed: u32) -> String {
     let parts = text.split('%').enumerate();
     // What stands between two percent signs has an odd number.
     let written_out = |(index, part): (usize, &str)| match part {
-        "speed" if index % 2 == 1 => speed.to_string(),
+        "/speed" if index % 2 == 1 => if speed == 1 { String::new() } else { format!(" / {speed}") },
         part if index % 2 == 1 => span(part, speed),
         part => part.to_owned(),
     };

@@ -17,7 +17,7 @@ fn every_length_of_time_is_one() {
         let parts: Vec<&str> = text.split('%').collect();
         assert_eq!(parts.len() % 2, 1, "{text}");
         for span in parts.iter().skip(1).step_by(2) {
-            assert!(*span == "speed" || span.parse::<crate::model::Span>().is_ok(), "{span} in {text}");
+            assert!(*span == "/speed" || span.parse::<crate::model::Span>().is_ok(), "{span} in {text}");
         }
         // What is not between percent signs would not go faster.
         for (at, _) in text.match_indices('[') {
@@ -31,8 +31,8 @@ fn every_length_of_time_is_one() {
 
 #[test]
 fn speed_divides_each_window() {
-    assert_eq!(pace::expression("x[%1h%] / %speed% + y[%30d%:%1h%]", 60), "x[1m] / 60 + y[12h:1m]");
-    assert_eq!(pace::expression("x[%1h%] / %speed%", 1), "x[1h] / 1");
+    assert_eq!(pace::expression("x[%1h%] + z%/speed% + y[%30d%:%1h%]", 60), "x[1m] + z / 60 + y[12h:1m]");
+    assert_eq!(pace::expression("x[%1h%] + z%/speed%", 1), "x[1h] + z");
     assert_eq!(pace::span("5m", 7), "42s857ms");
 }
 
