@@ -8,6 +8,7 @@ mod auth;
 mod connection;
 mod observe;
 mod secret;
+mod slo;
 mod target;
 
 pub use agent::{AgentSettings, Control, History, Http, Log, LogFormat, LogLevel, Resolver, Shutdown};
@@ -15,4 +16,5 @@ pub use auth::{Auth, TokenSource};
 pub use connection::{Ca, Cookies, Family, Network, Proxy, Redirects, Resolve, Tls};
 pub use observe::Observe;
 pub use secret::{HeaderValue, MaskedUrl, SecretSource, mask_url};
+pub use slo::{Objective, SloSettings};
 pub use target::{AddressClass, Allow, Budget, PauseSettings, TargetSettings, Weekday};

@@ -9,6 +9,7 @@ mod headers;
 mod module;
 mod names;
 mod observe;
+mod slo;
 mod target;
 mod text;
 
@@ -19,6 +20,7 @@ pub use agent::agent;
 pub use dialect::dialect;
 pub use module::module;
 pub use names::{entry_names, target_labels};
+pub use slo::slo;
 pub use target::target;
 
 use super::locate::{At, Locator};
