@@ -45,7 +45,7 @@ pub use pings::{Pings, Tally};
 pub use recall::Recall;
 pub use shelf::{By, End, EndClass, Glance, Shelf, Standing, Terms};
 pub use talk::Talk;
-pub use target::Target;
+pub use target::{Propagate, Target};
 pub use transcript::Line;
 pub use trial::{Told, trial};
 pub use visit::{Hindsight, Refusal, Visit};
