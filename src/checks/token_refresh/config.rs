@@ -83,7 +83,7 @@ pub struct TokenRefresh {
 }
 
 /// Something that it looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Case {
     /// A refresh in the middle of a session, with a stream beside it.

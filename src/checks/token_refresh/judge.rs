@@ -77,6 +77,14 @@ impl Seen {
         self.sessions.iter().flat_map(|session| &session.refreshes)
     }
 
+    /// The end of a session by a token that had expired, which is no fault of the gateway's.
+    fn own_token(&self) -> Option<&Verdict> {
+        self.sessions.iter().find_map(|session| match &session.fate {
+            Fate::Expired(verdict) => Some(verdict),
+            _ => None,
+        })
+    }
+
     fn proof(&self) -> Option<&Proof> {
         let proofs = || {
             self.sessions.iter().filter_map(|session| match &session.fate {
@@ -110,6 +118,9 @@ pub(super) fn verdict(scene: &Scene<'_>, course: Result<(), Verdict>) -> Result<
         return Ok(verdict);
     }
     course?;
+    if let Some(ended) = seen.own_token() {
+        return Err(super::own_token(ended));
+    }
     capability(scene.visit, Capability::RefreshProof, seen.proof() == Some(&Proof::Shown));
     if let Some(expired) = &seen.expired {
         let survives = matches!(expired, Expired::Survived { .. });
@@ -154,7 +165,9 @@ fn findings(scene: &Scene<'_>, seen: &Seen) -> Vec<(Assertion, Verdict)> {
         let detail = format!("a session was closed {early} before its token's expiry: {}", verdict.detail);
         fail(Assertion::NotClosed, Failure::SessionClosed, detail);
     }
-    for session in &seen.sessions {
+    let mut sessions: Vec<&Session> = seen.sessions.iter().collect();
+    sessions.sort_by_key(|session| session.case);
+    for session in sessions {
         found.extend(fate(session));
         found.extend(answers(scene, session));
     }
@@ -179,7 +192,7 @@ fn findings(scene: &Scene<'_>, seen: &Seen) -> Vec<(Assertion, Verdict)> {
 fn fate(session: &Session) -> Option<(Assertion, Verdict)> {
     let case = session.case.word();
     let (assertion, failure, detail) = match &session.fate {
-        Fate::Lives(_) => return None,
+        Fate::Lives(_) | Fate::Expired(_) | Fate::Unknown => return None,
         Fate::Dropped(end) => {
             let detail = format!("{case}: {}, right after a refresh or in place of its answer", end.detail);
             (Assertion::Kept, Failure::SessionDroppedByRefresh, detail)
