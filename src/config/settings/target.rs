@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Auth, Cookies, HeaderValue, MaskedUrl, Network, Observe, Proxy, Redirects, Resolve, SecretSource, SloSettings, Tls,
-    Trace,
+    Auth, Cookies, HeaderValue, MaskedUrl, Network, Observe, Proxy, Redirects, Resolve, SecretSource,
+    SloSettings, Tls, Trace,
 };
 use crate::checks::Checks;
 use crate::dialect::DEFAULT_PRESET;

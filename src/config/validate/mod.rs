@@ -9,8 +9,8 @@ mod headers;
 mod module;
 mod names;
 mod observe;
-mod slo;
 mod otlp;
+mod slo;
 mod target;
 mod text;
 
@@ -21,8 +21,8 @@ pub use agent::agent;
 pub use dialect::dialect;
 pub use module::module;
 pub use names::{entry_names, target_labels};
-pub use slo::slo;
 pub use otlp::{interval as otlp_interval, is_header_name, otlp, timeout as otlp_timeout};
+pub use slo::slo;
 pub use target::target;
 
 use super::locate::{At, Locator};

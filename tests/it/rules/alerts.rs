@@ -7,15 +7,25 @@ use super::worlds::{FAULT, HOUR, MINUTE, all_checks, fails, fires, further, quie
 #[test]
 fn total_outage_pages_within_three_runs_and_two_minutes() {
     let mut stories = Vec::new();
-    for (check, interval) in [("handshake", 30), ("heartbeat", 60), ("network_switch", 300), ("handshake", 3_600)] {
+    for (check, interval) in
+        [("handshake", 30), ("heartbeat", 60), ("network_switch", 300), ("handshake", 3_600)]
+    {
         // The slowest replica has run three times by then.
         let by = FAULT + 3 * interval + 2 * MINUTE;
         let end = by + 3 * interval + 20 * MINUTE;
-        let agent = move || Agent::with(vec![Job::well(check, interval).ends(fails("unavailable", FAULT, by + interval))]);
-        stories.extend(variants(&format!("outage of {check} each {interval} s"), end, agent, |world| Story {
-            quiet_until: FAULT + 2 * interval,
-            quiet_from: Some(by + 2 * interval + 8 * MINUTE),
-            ..fires(world, &[("GateprobeCheckFailing", "severity=\"critical\"", by)], &["GateprobeCheckUnstable"])
+        let agent = move || {
+            Agent::with(vec![Job::well(check, interval).ends(fails("unavailable", FAULT, by + interval))])
+        };
+        stories.extend(variants(&format!("outage of {check} each {interval} s"), end, agent, |world| {
+            Story {
+                quiet_until: FAULT + 2 * interval,
+                quiet_from: Some(by + 2 * interval + 8 * MINUTE),
+                ..fires(
+                    world,
+                    &[("GateprobeCheckFailing", "severity=\"critical\"", by)],
+                    &["GateprobeCheckUnstable"],
+                )
+            }
         }));
     }
     hold(&stories);
@@ -162,7 +172,12 @@ fn findings_alert_when_they_are_seen_again() {
         ("flapping", "collateral_damage", "GateprobeBystanderHarmed", "severity=\"critical\""),
         ("token_refresh", "bad_token_accepted", "GateprobeBadTokenAccepted", "severity=\"critical\""),
         ("handshake", "token_not_required", "GateprobeBadTokenAccepted", "severity=\"critical\""),
-        ("token_refresh", "expired_session_survives", "GateprobeExpiredSessionServed", "severity=\"critical\""),
+        (
+            "token_refresh",
+            "expired_session_survives",
+            "GateprobeExpiredSessionServed",
+            "severity=\"critical\"",
+        ),
     ];
     let mut stories = Vec::new();
     for (check, reason, alert, labels) in findings {
@@ -182,11 +197,14 @@ fn findings_alert_when_they_are_seen_again() {
 fn a_certificate_is_told_at_three_weeks_and_at_one() {
     let not_after = (22 * 24 * HOUR) as f64;
     let agent = move || {
-        let name = "gateprobe_tls_certificate_not_after_timestamp_seconds{target=\"chat\",check=\"handshake\"}";
+        let name =
+            "gateprobe_tls_certificate_not_after_timestamp_seconds{target=\"chat\",check=\"handshake\"}";
         let renewed = (100 * 24 * HOUR) as f64;
         Agent {
             // Renewed on the seventeenth day.
-            further: vec![further(name, move |now, _| Some(if now < 17 * 24 * HOUR { not_after } else { renewed }))],
+            further: vec![further(name, move |now, _| {
+                Some(if now < 17 * 24 * HOUR { not_after } else { renewed })
+            })],
             ..Agent::with(vec![])
         }
     };
@@ -214,10 +232,14 @@ fn a_gateway_that_grows_slow_is_told_early() {
         );
         further(&name, move |now, _| Some(if slow { now as f64 } else { now.min(DAY) as f64 }))
     };
-    let count = "gateprobe_heartbeat_rtt_seconds_count{target=\"chat\",check=\"heartbeat\",level=\"protocol\"}";
+    let count =
+        "gateprobe_heartbeat_rtt_seconds_count{target=\"chat\",check=\"heartbeat\",level=\"protocol\"}";
     let agent = move || Agent {
         further: vec![
-            further("gateprobe_heartbeat_rtt_seconds_bucket{target=\"chat\",check=\"heartbeat\",level=\"protocol\",le=\"0.0025\"}", |_, _| Some(0.0)),
+            further(
+                "gateprobe_heartbeat_rtt_seconds_bucket{target=\"chat\",check=\"heartbeat\",level=\"protocol\",le=\"0.0025\"}",
+                |_, _| Some(0.0),
+            ),
             bucket("0.005", false),
             bucket("0.05", false),
             bucket("0.1", true),
@@ -299,9 +321,13 @@ fn agents_that_are_gone_are_told() {
 
 #[test]
 fn an_agent_tells_of_itself() {
-    let counter = |per_minute: f64| move |now: u64, _: u64| Some((now.saturating_sub(FAULT) / 60) as f64 * per_minute);
+    let counter =
+        |per_minute: f64| move |now: u64, _: u64| Some((now.saturating_sub(FAULT) / 60) as f64 * per_minute);
     let export = |result: &str, per_minute: f64| {
-        further(&format!("gateprobe_agent_exports_total{{signal=\"metrics\",result=\"{result}\"}}"), counter(per_minute))
+        further(
+            &format!("gateprobe_agent_exports_total{{signal=\"metrics\",result=\"{result}\"}}"),
+            counter(per_minute),
+        )
     };
     let lag = |le: &str, share: f64| {
         let name = format!("gateprobe_agent_scheduler_lag_seconds_bucket{{le=\"{le}\"}}");
@@ -347,7 +373,9 @@ fn a_paused_target_disturbs_nobody() {
             "gateprobe_tls_certificate_not_after_timestamp_seconds{target=\"chat\",check=\"handshake\"}",
             |_, _| Some(HOUR as f64),
         )],
-        ..Agent::with(all_checks(|check, _| Box::new(fails(super::worlds::finding_of(check), FAULT, u64::MAX))))
+        ..Agent::with(all_checks(|check, _| {
+            Box::new(fails(super::worlds::finding_of(check), FAULT, u64::MAX))
+        }))
     };
     hold(&variants("paused", 5 * HOUR, agent, |world| Story {
         // The certificate's alert is from before the pause.

@@ -20,10 +20,13 @@ fn text(options: &Options) -> String {
 
 /// What promtool says of a file; panics where it finds a fault.
 fn check(path: &std::path::Path) -> String {
-    let output =
-        Command::new(tool("bin/promtool")).args(["check", "rules", "--lint=all", "--lint-fatal"]).arg(path).output();
+    let output = Command::new(tool("bin/promtool"))
+        .args(["check", "rules", "--lint=all", "--lint-fatal"])
+        .arg(path)
+        .output();
     let output = output.expect("promtool runs");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     said
 }

@@ -15,7 +15,8 @@ fn one_failed_run_never_pages() {
 
 #[test]
 fn one_failed_run_right_after_the_start_never_pages() {
-    let agent = || Agent::with(all_checks(|check, interval| Box::new(fails_once(finding_of(check), 0, interval))));
+    let agent =
+        || Agent::with(all_checks(|check, interval| Box::new(fails_once(finding_of(check), 0, interval))));
     hold(&variants("the first run fails", 3 * HOUR, agent, quiet));
 }
 

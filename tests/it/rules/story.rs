@@ -49,7 +49,8 @@ impl Story {
             let expr = format!("count(ALERTS{{alertstate=\"firing\",alertname=\"{alert}\",{labels}}})");
             expect(*by, expr, &[("{}".to_owned(), same as f64)]);
         }
-        let known: Vec<&str> = self.fire.iter().map(|(alert, ..)| *alert).chain(self.may.iter().copied()).collect();
+        let known: Vec<&str> =
+            self.fire.iter().map(|(alert, ..)| *alert).chain(self.may.iter().copied()).collect();
         let unknown = format!(
             "count by (alertname) (count_over_time(ALERTS{{alertstate=\"firing\",alertname!~\"{}\"}}[{end}s]))",
             known.join("|")
@@ -64,7 +65,8 @@ impl Story {
             expect(end, expr, &[]);
         }
         if self.quiet_until > 0 {
-            let expr = format!("count(count_over_time(ALERTS{{alertstate=\"firing\"}}[{}s]))", self.quiet_until);
+            let expr =
+                format!("count(count_over_time(ALERTS{{alertstate=\"firing\"}}[{}s]))", self.quiet_until);
             expect(self.quiet_until, expr, &[]);
         }
         if let Some(from) = self.quiet_from {
@@ -100,6 +102,7 @@ pub fn hold_with(rules: &str, stories: &[Story]) {
     let file = write(folder.path(), "stories.yaml", text);
     let output = Command::new(tool("bin/promtool")).args(["test", "rules"]).arg(&file).output();
     let output = output.expect("promtool runs");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
 }

@@ -172,7 +172,8 @@ impl World {
         add("gateprobe_build_info", "version=\"1\"", 1.0);
         add("gateprobe_agent_config_last_reload_success", "", 1.0);
         for (name, value) in &agent.further {
-            let (name, labels) = name.split_once('{').map_or((&**name, ""), |(n, l)| (n, l.trim_end_matches('}')));
+            let (name, labels) =
+                name.split_once('{').map_or((&**name, ""), |(n, l)| (n, l.trim_end_matches('}')));
             if let Some(value) = value(now, born) {
                 add(name, labels, value);
             }
@@ -255,7 +256,8 @@ impl State {
         }
         add("gateprobe_check_interval_seconds", &of, job.interval as f64);
         let due = job.stuck_from.map_or(now, |from| from.min(now));
-        let next = (due.saturating_sub(phase % job.interval) / job.interval + 1) * job.interval + phase % job.interval;
+        let next = (due.saturating_sub(phase % job.interval) / job.interval + 1) * job.interval
+            + phase % job.interval;
         add("gateprobe_check_next_run_timestamp_seconds", &of, next as f64);
         if let Some((objective, days)) = job.slo {
             add("gateprobe_slo_objective_ratio", &of, objective);

@@ -21,7 +21,8 @@ pub fn variants(
 ) -> Vec<Story> {
     let of = |(scrape, replicas): (u64, usize)| {
         let names = [("a:9464", 0), ("b:9464", 7)];
-        let agents = names.into_iter().take(replicas).map(|(name, phase)| agent().named(name, phase)).collect();
+        let agents =
+            names.into_iter().take(replicas).map(|(name, phase)| agent().named(name, phase)).collect();
         let mut story = tell(World { scrape, length, agents, gaps: Vec::new() });
         story.name = format!("{name}, scraped each {scrape} s, replicas: {replicas}");
         story
