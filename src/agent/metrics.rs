@@ -1,7 +1,7 @@
 //! The agent's own metrics, and the catalogue of all.
 
 use crate::metrics::{Descriptor, Kind, Scope, Unit};
-use crate::{checks, http, runner};
+use crate::{checks, export, http, runner};
 
 /// Failed runs in a row.
 pub static CONSECUTIVE_FAILURES: Descriptor = Descriptor {
@@ -143,6 +143,16 @@ pub static RUNNING: Descriptor = Descriptor {
     labels: &[],
 };
 
+/// Connections to gateways.
+pub static OPEN_CONNECTIONS: Descriptor = Descriptor {
+    name: "gateprobe_agent_open_connections",
+    help: "Connections to gateways that are open or being opened now, held ones too.",
+    scope: Scope::Agent,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &[],
+};
+
 static METRICS: &[&Descriptor] = &[
     &CONSECUTIVE_FAILURES,
     &CONSECUTIVE_INCONCLUSIVE,
@@ -158,9 +168,18 @@ static METRICS: &[&Descriptor] = &[
     &RELOAD_TIME,
     &JOBS,
     &RUNNING,
+    &OPEN_CONNECTIONS,
 ];
+
+/// Every metric by what emits it, in words; those of the process are not among them.
+pub fn emitters() -> Vec<(&'static str, &'static [&'static Descriptor])> {
+    let checks = checks::metrics_by_kind();
+    let each = [("each run", runner::metrics::METRICS), ("schedule and reload", METRICS)];
+    let agent = [("HTTP server", http::METRICS), ("OTLP export", export::metrics::METRICS)];
+    each.into_iter().chain(checks).chain(agent).chain([("recorder", crate::metrics::METRICS)]).collect()
+}
 
 /// Every metric that the agent exports, but the recorder's own.
 pub fn catalogue() -> Vec<&'static Descriptor> {
-    [METRICS, runner::metrics::METRICS, &checks::metrics(), http::METRICS].concat()
+    [METRICS, runner::metrics::METRICS, &checks::metrics(), http::METRICS, export::metrics::METRICS].concat()
 }

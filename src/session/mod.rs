@@ -30,7 +30,7 @@ mod word;
 
 pub use altered::{Altered, Met, Reception};
 pub use before::BeforeFault;
-pub use budget::{Budget, Limits, Permit};
+pub use budget::{Budget, Limits, OpenConnections, Permit};
 pub use bystander::Bystander;
 pub use companion::{Companion, Proof, Sampled};
 pub use control::Control;
@@ -45,7 +45,7 @@ pub use pings::{Pings, Tally};
 pub use recall::Recall;
 pub use shelf::{By, End, EndClass, Glance, Shelf, Standing, Terms};
 pub use talk::Talk;
-pub use target::Target;
+pub use target::{Propagate, Target};
 pub use transcript::Line;
 pub use trial::{Told, trial};
 pub use visit::{Hindsight, Refusal, Visit};
