@@ -67,7 +67,7 @@ async fn a_black_hole_acknowledges_nothing() {
         let tx = tx.clone();
         async move { tx.send(stream).unwrap() }
     };
-    let (near, gone) = (upgraded(behave.clone()).await, upgraded(behave).await);
+    let (near, mut gone) = (upgraded(behave.clone()).await, upgraded(behave).await);
     let (mut to_near, mut to_gone) = (rx.recv().await.unwrap(), rx.recv().await.unwrap());
     if to_near.peer_addr().unwrap() != near.local() {
         std::mem::swap(&mut to_near, &mut to_gone);
