@@ -30,6 +30,7 @@ impl Agent {
         let (loaded, sources) = self.load();
         if sources.say_the_same(&lock(&self.sources)) {
             *lock(&self.sources) = sources;
+            tracing::debug!("files of the config were written anew, and say what they said before");
             return;
         }
         // What went wrong is logged, and stands in /readyz?verbose.

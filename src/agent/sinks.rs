@@ -38,7 +38,13 @@ impl Sinks {
         }
         recorder.record_agent(&Sample::new(&metrics::RUNNING, 0.0));
         let (recorder, history) = (Arc::new(recorder), Arc::new(history));
-        Self { recorder, history, tally: Tally::default(), running: AtomicI64::new(0), kept: RwLock::default() }
+        Self {
+            recorder,
+            history,
+            tally: Tally::default(),
+            running: AtomicI64::new(0),
+            kept: RwLock::default(),
+        }
     }
 
     /// Hands a report to all of them.

@@ -73,3 +73,56 @@ async fn look(sources: &Sources) -> Option<Glimpse> {
     let sources = sources.clone();
     tokio::task::spawn_blocking(move || sources.now()).await.ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config;
+
+    fn sources(file: &PathBuf) -> Sources {
+        config::load_with_sources(std::slice::from_ref(file), std::iter::empty()).1
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_still_being_written_is_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("gateprobe.yaml");
+        std::fs::write(&file, "a").expect("written");
+        let before = sources(&file);
+        let began = Instant::now();
+        let writing = async {
+            for part in 1..=6 {
+                std::fs::write(&file, "a".repeat(part + 1)).expect("written");
+                sleep(QUIET * 3 / 4).await;
+            }
+            began.elapsed()
+        };
+        std::fs::write(&file, "").expect("written");
+        let (written, settled) = tokio::join!(writing, async { (settled(&before).await, began.elapsed()) });
+        assert!(settled.0 && settled.1 >= written, "{settled:?} before {written:?}");
+        assert!(settled.1 <= PATIENCE + QUIET);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_gone_may_come_back_and_what_never_rests_is_not_waited_for_for_ever() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("gateprobe.yaml");
+        std::fs::write(&file, "a").expect("written");
+        let before = sources(&file);
+        std::fs::remove_file(&file).expect("removed");
+        let began = Instant::now();
+        let back = async {
+            sleep(PATIENCE / 2).await;
+            std::fs::write(&file, "b").expect("written");
+        };
+        let ((), settled_at) = tokio::join!(back, async { settled(&before).await.then(|| began.elapsed()) });
+        assert!(settled_at.is_some_and(|at| at > PATIENCE / 2 && at < PATIENCE), "{settled_at:?}");
+
+        std::fs::remove_file(&file).expect("removed");
+        let began = Instant::now();
+        assert!(settled(&before).await);
+        assert!((PATIENCE..=PATIENCE + QUIET).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
+}

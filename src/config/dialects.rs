@@ -72,7 +72,8 @@ pub fn read_dialect(name: &str) -> Result<Dialect, Problems> {
     let wrong = |message: String| vec![Problem::new(Place::Argument, Path::root(), message)];
     let read = || {
         let source = Source::named(name, FilePath::new("")).map_err(wrong)?;
-        let bytes = source.bytes(files::read).map_err(|error| wrong(format!("{source} can't be read: {error}")))?;
+        let bytes =
+            source.bytes(files::read).map_err(|error| wrong(format!("{source} can't be read: {error}")))?;
         source.parse(&bytes)
     };
     match read() {

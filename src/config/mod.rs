@@ -36,7 +36,7 @@ mod words;
 
 pub use cost::{CostRow, cost, cost_table, costs};
 pub use dialects::read_dialect;
-pub use load::{Loaded, Loader, for_url, load, load_with_sources, load_with, process_environment};
+pub use load::{Loaded, Loader, for_url, load, load_with, load_with_sources, process_environment};
 pub use locate::Origins;
 pub use pause::{Pause, PauseError};
 pub use place::{Path, Place};
