@@ -34,8 +34,8 @@ pub use sinks::Sinks;
 /// How a plan is made anew for a reload.
 pub type Loader = Box<dyn Fn() -> (Loaded, Sources) + Send + Sync>;
 
-/// What of the grace is kept back, at most: for the reports of what is cut, goodbyes, exports, and the last scrape.
-const LAST_WORDS: Duration = Duration::from_secs(3);
+/// What of the grace is kept back, at most: for the reports of what is cut, goodbyes, and exports.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long all that is cut may take to end.
 const CUT: Duration = Duration::from_secs(1);
 

@@ -16,6 +16,9 @@ use crate::config::{self, Problems, settings};
 use crate::http::{self, Limits, Parts};
 use crate::model::Span;
 
+/// How long requests in progress may take once everything else has ended.
+const SERVER_GRACE: Duration = Duration::from_secs(1);
+
 /// Arguments of `gateprobe run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "A changed config is loaded by itself, and by SIGHUP; SIGTERM drains and ends. \
@@ -116,9 +119,9 @@ impl Service {
         Ok(Self { agent, server, stop_server })
     }
 
-    /// Ends in order: not ready, no new runs, the grace, then the server.
+    /// Ends in order and within `grace`: not ready, no new runs, the jobs, then the server.
     pub async fn drain(self, grace: Duration) {
-        self.agent.drain(grace).await;
+        self.agent.drain(grace - SERVER_GRACE.min(grace / 10)).await;
         self.stop_server.cancel();
         // Bounded by the server's own grace; it fails only if it has panicked.
         let _ = self.server.await;
@@ -138,7 +141,7 @@ fn limits(http: &settings::Http) -> Limits {
         header_bytes: http.max_header_bytes as usize,
         body_bytes: http.max_body_bytes as usize,
         header_timeout: http.header_timeout.get(),
-        shutdown_grace: Duration::from_secs(1),
+        shutdown_grace: SERVER_GRACE,
         ..defaults
     }
 }

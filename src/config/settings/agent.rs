@@ -143,8 +143,8 @@ pub struct Resolver {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Shutdown {
-    /// How long the agent may take to end after SIGTERM. Running checks may finish until shortly before (the last
-    /// fifth, at most 3 s), then they are cut short.
+    /// How long the agent may take to end after SIGTERM. Running checks may finish until shortly before (3 s, less
+    /// where this is short), then they are cut short.
     pub drain_grace: Span,
 }
 

@@ -62,9 +62,9 @@ fn an_end_in_order() {
     let steps =
         ["draining for at most 3s", "cut short", "agent_shutdown", "\"ended"].map(|text| step(&log, text));
     assert!(steps.is_sorted(), "{log}");
-    // A second beyond the grace for a machine that is slow.
+    // Much beyond the grace, for a machine that is slow, and much less than the run would have taken.
     let took = steps[3].1.duration_since(steps[0].1);
-    assert!(took.as_secs_f64() <= 4.0, "took {took:#}");
+    assert!(took.as_secs_f64() <= 6.0, "took {took:#}");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_resolver_that_never_answers_delays_no_end() {
     let last = about(&log, "nameless").pop().expect("a report");
     assert_eq!(last["reason"], "agent_shutdown", "{last}");
     let took = step(&log, "\"ended").1.duration_since(step(&log, "draining").1);
-    assert!(took.as_secs_f64() <= 2.0, "took {took:#}");
+    assert!(took.as_secs_f64() <= 6.0, "took {took:#}");
 }
 
 #[test]

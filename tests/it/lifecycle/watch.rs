@@ -214,7 +214,7 @@ fn what_a_broken_config_lacked_is_found_when_it_comes() {
     let text = version(&gateway, 101).replace("targets: {chat: {", "targets: {chat: {dialect: own.yaml, ");
     write(folder.path(), "gateprobe.yaml", text);
     eventually("a dialect is missing", || agent.get("/readyz?verbose").1.contains("own.yaml").then_some(()));
-    write(folder.path(), "own.yaml", "description: nothing of its own\n");
+    write(folder.path(), "own.yaml", "dialect: 1\nname: own\n");
     until_in_force(&agent, 101);
 }
 
