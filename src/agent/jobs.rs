@@ -29,8 +29,22 @@ pub(super) struct Ready {
 #[derive(Debug)]
 struct Driven {
     key: JobKey,
-    /// The job is gone: no new runs, and the one in progress is of no interest any more.
-    gone: CancellationToken,
+    leave: Leave,
+}
+
+/// Ends a job, which is gone or has changed: no new runs, the one in progress is cut short. Nothing is made of what it
+/// has found out, since it tells of what is not in force any more.
+#[derive(Debug)]
+pub(super) struct Leave {
+    stop: CancellationToken,
+    cut: CancellationToken,
+}
+
+impl Leave {
+    fn now(&self) {
+        self.stop.cancel();
+        self.cut.cancel();
+    }
 }
 
 /// The jobs in force.
@@ -54,7 +68,7 @@ impl Jobs {
     pub(super) fn become_those_of(
         &mut self,
         setup: &Setup,
-        mut spawn: impl FnMut(Ready) -> CancellationToken,
+        mut spawn: impl FnMut(Ready) -> Leave,
     ) -> ReloadSummary {
         let mut summary = ReloadSummary::default();
         let mut before = std::mem::take(&mut self.driven);
@@ -70,17 +84,17 @@ impl Jobs {
                 }
                 Some(driven) => {
                     summary.changed += 1;
-                    driven.gone.cancel();
+                    driven.leave.now();
                 }
                 None => summary.added += 1,
             }
             let job = self.budgets.get(&key.target).and_then(|budget| setup.job(planned, budget));
             let Some(job) = job else { continue };
             let ready = Ready { job: Arc::new(job), target: Arc::clone(&planned.target) };
-            self.driven.insert(name, Driven { key: key.clone(), gone: spawn(ready) });
+            self.driven.insert(name, Driven { key: key.clone(), leave: spawn(ready) });
         }
         summary.removed = before.len();
-        before.into_values().for_each(|driven| driven.gone.cancel());
+        before.into_values().for_each(|driven| driven.leave.now());
         self.module_budgets.retain(|name, _| setup.plan.modules.contains_key(name));
         summary
     }
@@ -110,43 +124,39 @@ impl Jobs {
 }
 
 impl Agent {
-    /// Drives a job until the agent is stopped or the job is gone.
-    pub(super) fn spawn(self: &Arc<Self>, ready: Ready) -> CancellationToken {
+    /// Drives a job until the agent is stopped or the job is gone; then its held connections say goodbye.
+    pub(super) fn spawn(self: &Arc<Self>, ready: Ready) -> Leave {
         let Ready { job, target } = ready;
         self.sinks.precreate(&job, None);
         let interval = job.spec.interval().get();
         let observer = JobObserver { sinks: Arc::clone(&self.sinks), key: job.key.clone() };
         observer.measure(Sample::new(&metrics::INTERVAL, interval.as_secs_f64()));
-        let flag = f64::from(u8::from(is_paused(&target, self.clock.now())));
-        self.sinks.recorder.record_target(&target.name, &Sample::new(&metrics::PAUSED, flag));
+        observer.paused(is_paused(&target, self.clock.now()));
         let cadence = Cadence::new(interval, &job.key.target, job.key.check, &self.replica);
         let driver = Driver { cadence, clock: self.clock, backs_off: job.spec.is_intrusive() };
-        let (agent, stop) = (Arc::clone(self), self.stop.child_token());
-        // Not a child of the agent's stop: a shutdown grants runs its grace, a reload does not.
-        let gone = CancellationToken::new();
-        let job_gone = gone.clone();
+        let agent = Arc::clone(self);
+        let (stop, cut) = (self.stop.child_token(), self.cut.child_token());
+        let leave = Leave { stop: stop.clone(), cut: cut.clone() };
         self.tasks.spawn(async move {
             let paused = |now: Duration| {
                 let paused = is_paused(&target, now);
-                let flag = f64::from(u8::from(paused));
-                agent.sinks.recorder.record_target(&target.name, &Sample::new(&metrics::PAUSED, flag));
+                observer.paused(paused);
                 if paused {
                     job.shelf.release();
                 }
                 paused
             };
-            let driven = driver.drive(&observer, paused, || agent.run(&job), &stop);
-            job_gone.run_until_cancelled(driven).await;
+            driver.drive(&observer, paused, || agent.run(&job, &cut), &stop).await;
             job.shelf.let_go().await;
         });
-        gone
+        leave
     }
 
     /// One scheduled run.
-    async fn run(&self, job: &Job) -> Wish {
+    async fn run(&self, job: &Job, cut: &CancellationToken) -> Wish {
         let setup = self.setup.load_full();
         let _running = self.sinks.running();
-        let reports = setup.runner.run(job, &self.cut).await;
+        let reports = setup.runner.run(job, cut).await;
         let patience = reports.iter().any(|report| report.outcome.asks_for_patience());
         self.sinks.record_run(job, reports);
         if patience { Wish::Patience } else { Wish::GoOn }
@@ -170,7 +180,13 @@ struct JobObserver {
 
 impl JobObserver {
     fn measure(&self, sample: Sample) {
-        self.sinks.recorder.record_job(&self.key.target, self.key.check, &sample);
+        let JobKey { target, check, .. } = &self.key;
+        self.sinks.while_kept(&self.key, || self.sinks.recorder.record_job(target, check, &sample));
+    }
+
+    fn paused(&self, paused: bool) {
+        let sample = Sample::new(&metrics::PAUSED, f64::from(u8::from(paused)));
+        self.sinks.while_kept(&self.key, || self.sinks.recorder.record_target(&self.key.target, &sample));
     }
 }
 

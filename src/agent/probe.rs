@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
 use super::{Agent, lock};
@@ -27,9 +26,8 @@ impl Agent {
         let spec = module.check.clone().with_timeout(timeout);
         let job = Job { key, target, spec, budget, shelf: Shelf::default() };
         let _running = self.sinks.running();
-        // Dropped with the request when the client goes away.
-        let cut = CancellationToken::new();
-        let (report, facts) = setup.runner.probe(&job, &cut).await;
+        // Dropped with the request when the client goes away; cut short with the jobs when the agent ends.
+        let (report, facts) = setup.runner.probe(&job, &self.cut).await;
         job.shelf.let_go().await;
         let log = log(&report);
         let module = serde_json::to_string_pretty(&module.check).unwrap_or_default();

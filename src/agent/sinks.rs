@@ -1,18 +1,18 @@
 //! Where every report goes, synchronously and at once: metrics, history, tally, log. Exporters read them.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use super::exports;
 use super::metrics;
 use super::tally::{self, Tally};
-use crate::config::Plan;
+use crate::config::{self, Plan};
 use crate::export::Exports;
 use crate::metrics::{Recorder, Sample};
-use crate::model::{Cause, Failure, Outcome, RunReport};
+use crate::model::{Cause, Failure, JobKey, Outcome, RunReport};
 use crate::runner::{self, Job};
 use crate::schedule::Skip;
 use crate::store::History;
@@ -27,6 +27,8 @@ pub struct Sinks {
     tally: Tally,
     exports: Option<Exports>,
     running: AtomicI64,
+    /// Whoever writes of a job holds it: what a reload has removed must not come back by a late word.
+    kept: RwLock<Kept>,
 }
 
 /// A run in progress, for as long as this lives.
@@ -39,7 +41,14 @@ impl Sinks {
         }
         recorder.record_agent(&Sample::new(&metrics::RUNNING, 0.0));
         let history = Arc::new(history);
-        Self { recorder, history, tally: Tally::default(), exports, running: AtomicI64::new(0) }
+        Self {
+            recorder,
+            history,
+            tally: Tally::default(),
+            exports,
+            running: AtomicI64::new(0),
+            kept: RwLock::default(),
+        }
     }
 
     /// Hands a report to all of them.
@@ -113,9 +122,21 @@ impl Sinks {
         self.recorder.precreate(&key.target, key.check, peer, series);
     }
 
-    /// Hands over the reports of one run of a job. Where each address has its own, those that are new get
+    /// Does something for a job that is in force as it is here, and nothing for one that is gone or has changed.
+    pub(super) fn while_kept(&self, key: &JobKey, record: impl FnOnce()) {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        if kept.has(key) {
+            record();
+        }
+    }
+
+    /// Hands over the reports of one run of a job, if it is still in force. Where each address has its own, those that are new get
     /// their counters, and the series of those that are gone go.
     pub(super) fn record_run(&self, job: &Job, reports: Vec<RunReport>) {
+        self.while_kept(&job.key, || self.record_all(job, reports));
+    }
+
+    fn record_all(&self, job: &Job, reports: Vec<RunReport>) {
         let peers: Vec<&str> = reports.iter().filter_map(|report| report.peer.as_deref()).collect();
         if !peers.is_empty() {
             let (new, nameless) = self.tally.become_peers(&job.key, &peers);
@@ -151,13 +172,15 @@ impl Sinks {
         }
     }
 
-    /// Forgets what is not in the plan.
+    /// Forgets what is not in the plan, and hears nothing more of it.
     pub(super) fn keep_only(&self, plan: &Plan) {
-        let kept = Arc::new(Kept::of(plan));
-        let (for_metrics, for_history) = (Arc::clone(&kept), Arc::clone(&kept));
+        let mut in_force = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        let kept = Kept::of(plan);
+        *in_force = kept.clone();
+        let (for_metrics, for_history) = (kept.clone(), kept.clone());
         self.recorder.retain(move |target, check| match check {
             Some(check) => for_metrics.has_job(target, check),
-            None => for_metrics.targets.contains(target),
+            None => for_metrics.has_target(target),
         });
         self.history.retain(move |target, check| for_history.has_job(target, check));
         self.tally.retain(|target, check| kept.has_job(target, check));
@@ -176,21 +199,29 @@ impl Drop for Running<'_> {
     }
 }
 
-/// The names that may have series and history.
-struct Kept {
-    targets: HashSet<String>,
-    jobs: HashSet<(String, &'static str)>,
-}
+/// What may have series and history: the hash of each job, by the target's name and the check's.
+#[derive(Debug, Default, Clone)]
+struct Kept(Arc<HashMap<Arc<str>, HashMap<&'static str, u64>>>);
 
 impl Kept {
     fn of(plan: &Plan) -> Self {
-        Self {
-            targets: plan.targets.iter().map(|target| target.name.to_string()).collect(),
-            jobs: plan.jobs.iter().map(|job| (job.key.target.to_string(), job.key.check)).collect(),
+        let mut kept: HashMap<Arc<str>, HashMap<&'static str, u64>> =
+            plan.targets.iter().map(|target| (Arc::clone(&target.name), HashMap::new())).collect();
+        for config::Job { key, .. } in &plan.jobs {
+            kept.entry(Arc::clone(&key.target)).or_default().insert(key.check, key.config_hash);
         }
+        Self(Arc::new(kept))
+    }
+
+    fn has_target(&self, target: &str) -> bool {
+        self.0.contains_key(target)
     }
 
     fn has_job(&self, target: &str, check: &str) -> bool {
-        self.targets.contains(target) && self.jobs.iter().any(|(name, kind)| name == target && *kind == check)
+        self.0.get(target).is_some_and(|checks| checks.contains_key(check))
+    }
+
+    fn has(&self, key: &JobKey) -> bool {
+        self.0.get(&key.target).and_then(|checks| checks.get(key.check)) == Some(&key.config_hash)
     }
 }

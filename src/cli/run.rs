@@ -16,9 +16,12 @@ use crate::config::{self, Problems, settings};
 use crate::http::{self, Limits, Parts};
 use crate::model::Span;
 
+/// How long requests in progress may take once everything else has ended.
+const SERVER_GRACE: Duration = Duration::from_secs(1);
+
 /// Arguments of `gateprobe run`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "SIGHUP loads the config again; SIGTERM drains and ends. \
+#[command(after_help = "A changed config is loaded by itself, and by SIGHUP; SIGTERM drains and ends. \
     Any field of the config can be overridden by the environment: GATEPROBE__HTTP__LISTEN=0.0.0.0:9464")]
 pub struct Args {
     /// A config file; several are layered, the later one wins
@@ -36,7 +39,7 @@ pub struct Args {
 /// Watches the targets until SIGTERM or Ctrl-C.
 pub async fn run(args: Args) -> Exit {
     // Before the agent says that it has started: who hears that may send a signal at once.
-    let (interrupted, hangup) = (interrupted(), signal(SignalKind::hangup()));
+    let (ended, hangup) = (interrupted(), signal(SignalKind::hangup()));
     let service = match Service::start(args.config, None).await {
         Ok(service) => service,
         Err(error) => {
@@ -50,12 +53,19 @@ pub async fn run(args: Args) -> Exit {
     let reloads = reload_on_hangup(Arc::clone(&service.agent), hangup);
     tokio::select! {
         () = reloads => {}
-        () = interrupted => {}
+        () = ended => {}
     }
-    let grace = service.agent.setup().plan.agent.shutdown.drain_grace.get();
-    tracing::info!("draining for at most {}", Span::from(grace));
-    service.drain(grace).await;
-    tracing::info!("ended");
+    let again = interrupted();
+    let agent = Arc::clone(&service.agent);
+    let grace = agent.setup().plan.agent.shutdown.drain_grace.get();
+    tracing::info!("draining for at most {}; a second signal ends at once", Span::from(grace));
+    tokio::select! {
+        () = service.drain(grace) => tracing::info!("ended"),
+        () = again => {
+            agent.cut();
+            tracing::warn!("ended by a second signal, before the drain was over");
+        }
+    }
     Exit::Pass
 }
 
@@ -84,8 +94,8 @@ impl Service {
     /// # Errors
     /// When the config has mistakes, or the port is taken.
     pub async fn start(files: Vec<PathBuf>, listener: Option<TcpListener>) -> Result<Self, StartError> {
-        let (plan, warnings) =
-            config::load(&files, config::process_environment()).map_err(StartError::Config)?;
+        let (loaded, sources) = config::load_with_sources(&files, config::process_environment());
+        let (plan, warnings) = loaded.map_err(StartError::Config)?;
         let log = &plan.agent.log;
         logging::start_as_configured(log);
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -95,8 +105,9 @@ impl Service {
             None => TcpListener::bind(&http.listen).await.map_err(|error| other(&http.listen, &error))?,
         };
         let address = listener.local_addr().map_err(|error| other(&http.listen, &error))?;
-        let loader = Box::new(move || config::load(&files, config::process_environment()));
+        let loader = Box::new(move || config::load_with_sources(&files, config::process_environment()));
         let agent = Agent::start(plan, loader, replica()).map_err(|error| other("the agent", &error))?;
+        agent.watch(sources);
         let parts = Parts {
             metrics: Arc::clone(&agent.sinks().recorder),
             history: Arc::clone(&agent.sinks().history),
@@ -108,9 +119,9 @@ impl Service {
         Ok(Self { agent, server, stop_server })
     }
 
-    /// Ends in order: not ready, no new runs, the grace, then the server.
+    /// Ends in order and within `grace`: not ready, no new runs, the jobs, then the server.
     pub async fn drain(self, grace: Duration) {
-        self.agent.drain(grace).await;
+        self.agent.drain(grace - SERVER_GRACE.min(grace / 10)).await;
         self.stop_server.cancel();
         // Bounded by the server's own grace; it fails only if it has panicked.
         let _ = self.server.await;
@@ -130,7 +141,7 @@ fn limits(http: &settings::Http) -> Limits {
         header_bytes: http.max_header_bytes as usize,
         body_bytes: http.max_body_bytes as usize,
         header_timeout: http.header_timeout.get(),
-        shutdown_grace: Duration::from_secs(1),
+        shutdown_grace: SERVER_GRACE,
         ..defaults
     }
 }
@@ -145,7 +156,9 @@ async fn reload_on_hangup(agent: Arc<Agent>, hangup: io::Result<Signal>) {
         return std::future::pending().await;
     };
     while hangup.recv().await.is_some() {
-        // What went wrong has been logged, and stands in /readyz?verbose.
-        let _ = agent.reload();
+        // Reads files, and a dead disk must not keep the agent from hearing SIGTERM. What goes wrong is logged, and
+        // stands in /readyz?verbose.
+        let agent = Arc::clone(&agent);
+        let _ = tokio::task::spawn_blocking(move || agent.reload()).await;
     }
 }

@@ -13,6 +13,7 @@ use super::place::{Path, Place};
 use super::problem::{Problem, Problems};
 use super::refused::Refused;
 use super::schema::dialect_schema;
+use super::sources::Use;
 use super::structure::violations;
 use super::tree::{Tree, parse};
 use super::validate::{self, Report};
@@ -54,7 +55,7 @@ impl Dialects {
         if let Some(known) = self.0.get(&source) {
             return known.clone();
         }
-        let bytes = source.bytes();
+        let bytes = source.bytes(|file| report.files.read(file, Use::Kept));
         let unreadable = |error: &std::io::Error| format!("{source} can't be read: {error}");
         let bytes = bytes.map_err(|error| report.problem(path, unreadable(&error))).ok()?;
         let file = source.parse(&bytes).map_err(|problems| report.problems.extend(problems)).ok();
@@ -71,7 +72,8 @@ pub fn read_dialect(name: &str) -> Result<Dialect, Problems> {
     let wrong = |message: String| vec![Problem::new(Place::Argument, Path::root(), message)];
     let read = || {
         let source = Source::named(name, FilePath::new("")).map_err(wrong)?;
-        let bytes = source.bytes().map_err(|error| wrong(format!("{source} can't be read: {error}")))?;
+        let bytes =
+            source.bytes(files::read).map_err(|error| wrong(format!("{source} can't be read: {error}")))?;
         source.parse(&bytes)
     };
     match read() {
@@ -98,10 +100,10 @@ impl Source {
         ))
     }
 
-    fn bytes(&self) -> std::io::Result<Vec<u8>> {
+    fn bytes(&self, read: impl Fn(&FilePath) -> std::io::Result<Vec<u8>>) -> std::io::Result<Vec<u8>> {
         match self {
             Self::Preset(name) => Ok(preset(name).unwrap_or_default().as_bytes().to_vec()),
-            Self::File(path) => files::read(path),
+            Self::File(path) => read(path),
         }
     }
 

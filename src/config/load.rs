@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 use super::assemble::assemble;
 use super::cascade::cascade;
 use super::environment;
-use super::files;
 use super::layers::{Layer, Layered, merge};
 use super::locate::{Locator, Origins};
 use super::place::{Mark, Path, Place};
@@ -17,6 +16,7 @@ use super::plan::Plan;
 use super::problem::{Problem, Problems, Warning, tidy};
 use super::refused::Refused;
 use super::schema::schema;
+use super::sources::{Reader, Sources, Use};
 use super::structure::violations;
 use super::tree::{Marks, parse};
 use super::validate::Report;
@@ -30,6 +30,21 @@ pub type Loaded = Result<(Plan, Vec<Warning>), Problems>;
 /// All mistakes of all layers.
 pub fn load(paths: &[PathBuf], environment: impl IntoIterator<Item = (String, String)>) -> Loaded {
     Loader::new(environment, Timestamp::now()).files(paths).load()
+}
+
+/// The same, and the files that were read or missed on the way: those whose content is in force where all went well,
+/// else all, since each may be what has to change.
+pub fn load_with_sources(
+    paths: &[PathBuf],
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> (Loaded, Sources) {
+    let mut loader = Loader::new(environment, Timestamp::now()).files(paths);
+    let loaded = loader.run().map(|(plan, warnings, _)| (plan, warnings));
+    let mut sources = std::mem::take(&mut loader.reader).into_sources();
+    if loaded.is_ok() {
+        sources.retain_kept();
+    }
+    (loaded, sources)
 }
 
 /// The environment of this process. What is not UTF-8 is kept as far as it goes, so that no variable of ours is
@@ -70,9 +85,13 @@ pub struct Loader {
     now: Timestamp,
     layers: Vec<Layer>,
     argument: Option<Layer>,
+    reader: Reader,
     problems: Vec<Problem>,
     broken: bool,
 }
+
+/// A plan, what is odd about its config, and where each setting was written.
+type Traced = Result<(Plan, Vec<Warning>, Origins), Problems>;
 
 impl Loader {
     /// With the environment and the time of day given.
@@ -82,6 +101,7 @@ impl Loader {
             now,
             layers: Vec::new(),
             argument: None,
+            reader: Reader::default(),
             problems: Vec::new(),
             broken: false,
         }
@@ -91,7 +111,7 @@ impl Loader {
     pub fn files(mut self, paths: &[PathBuf]) -> Self {
         for path in paths {
             let name = path.display().to_string();
-            match files::read_stream(path) {
+            match self.reader.read_stream(path, Use::Kept) {
                 Ok(bytes) => self = self.text(&name, &bytes),
                 Err(error) => {
                     let place = Place::File { file: name.into(), line: 1, column: 1 };
@@ -136,16 +156,20 @@ impl Loader {
     ///
     /// # Errors
     /// All mistakes.
-    pub fn load(self) -> Loaded {
-        self.load_traced().map(|(plan, warnings, _)| (plan, warnings))
+    pub fn load(mut self) -> Loaded {
+        self.run().map(|(plan, warnings, _)| (plan, warnings))
     }
 
     /// Like [`Self::load`], and keeps where each setting was written.
     ///
     /// # Errors
     /// All mistakes.
-    pub fn load_traced(mut self) -> Result<(Plan, Vec<Warning>, Origins), Problems> {
-        let Some(layered) = self.layered() else { return Err(failed(self.problems)) };
+    pub fn load_traced(mut self) -> Traced {
+        self.run()
+    }
+
+    fn run(&mut self) -> Traced {
+        let Some(layered) = self.layered() else { return Err(failed(std::mem::take(&mut self.problems))) };
         let Layered { mut value, marks } = layered;
         let locator = Locator::new(&marks);
         let mut refused = Refused::default();
@@ -157,16 +181,18 @@ impl Loader {
         }
         refused.prune(&mut value);
         let mut report = Report::new(locator, &refused, &self.environment);
+        report.files = std::mem::take(&mut self.reader);
         let plan = assemble(&mut report, value, self.now);
         if self.problems.is_empty() && report.problems.is_empty() && plan.as_ref().is_some_and(Plan::is_empty)
         {
             let message = "nothing to watch; write targets: {NAME: {url: wss://HOST/PATH}}, or modules";
             report.problem(&Path::of(&["targets"]), message);
         }
-        let Report { problems, mut warnings, .. } = report;
+        let Report { problems, mut warnings, files, .. } = report;
+        self.reader = files;
         self.problems.extend(problems);
         tidy(&mut warnings);
-        match (Problems::from_list(self.problems), plan) {
+        match (Problems::from_list(std::mem::take(&mut self.problems)), plan) {
             (None, Some(plan)) => Ok((plan, warnings, Origins::new(marks))),
             (Some(problems), _) => Err(problems),
             (None, None) => Err(failed(Vec::new())),

@@ -27,6 +27,7 @@ mod route;
 mod schema;
 pub mod settings;
 mod show;
+mod sources;
 mod structure;
 #[cfg(test)]
 mod tests;
@@ -36,7 +37,7 @@ mod words;
 
 pub use cost::{CostRow, cost, cost_table, costs};
 pub use dialects::read_dialect;
-pub use load::{Loaded, Loader, for_url, load, load_with, process_environment};
+pub use load::{Loaded, Loader, for_url, load, load_with, load_with_sources, process_environment};
 pub use locate::Origins;
 pub use otlp::{Collector, Otlp};
 pub use pause::{Pause, PauseError};
@@ -46,6 +47,7 @@ pub use problem::{Problem, Problems, Warning};
 pub use route::{Route, TARGET_HEADER};
 pub use settings::mask_url;
 pub use show::{in_force, to_yaml};
+pub use sources::{Glimpse, Sources};
 
 /// The JSON Schema of the file, for editors.
 pub fn json_schema() -> &'static serde_json::Value {

@@ -150,7 +150,7 @@ impl Job {
     }
 }
 
-/// The same on every machine and in every process. Field order is that of the types, and maps are sorted.
+/// The same on every machine and in every process, but where a secret has a part in it. Field order is that of the types, and maps are sorted.
 fn hash(parts: &impl Serialize) -> u64 {
     // These types have no map keys but texts, and their numbers are finite.
     let text = serde_json::to_vec(parts).unwrap_or_default();

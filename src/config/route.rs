@@ -13,6 +13,7 @@ use super::place::Path;
 use super::settings::{
     AddressClass, Ca, Family, HeaderValue, Proxy, Resolver, SecretSource, TargetSettings, Tls,
 };
+use super::sources::Use;
 use super::validate::Report;
 use crate::dialect::Dialect;
 use crate::wire::{
@@ -225,7 +226,7 @@ fn proxy(report: &Report<'_>, proxy: &Proxy, url: Url, tls: Option<Arc<TlsClient
 fn secret(report: &Report<'_>, source: &SecretSource) -> Option<String> {
     match (&source.file, &source.env) {
         (Some(file), _) => {
-            let text = String::from_utf8(files::read(file).ok()?).ok()?;
+            let text = String::from_utf8(report.files.read(file, Use::Kept).ok()?).ok()?;
             let line = text.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
             Some(line.map(str::to_owned).unwrap_or(text))
         }
@@ -300,11 +301,12 @@ pub fn resolver(resolver: &Resolver) -> ResolverSettings {
     }
 }
 
-/// Of what is read once and kept: authorities by content, the proxy's password by the age of its file, so that
-/// no hash is made of a secret. (Client certificates and tokens are read again by those who use them.)
+/// Of what is read once and kept: authorities by content, the proxy's password by a hash that only this process can
+/// make. The age of a file says nothing: Kubernetes writes all files anew when one of them changes. (Client certificates and tokens are read again by those who use them.)
 fn fingerprint(settings: &TargetSettings) -> String {
     let content = |file: &FilePath| files::read(file).map(Sha1::digest).ok();
+    let marked = |file: &FilePath| files::read(file).map(|content| files::mark(&content)).ok();
     let authorities = settings.tls.ca_file.as_deref().and_then(content);
     let password = settings.proxy.password.as_ref().and_then(|source| source.file.as_deref());
-    format!("{authorities:?} {:?}", password.and_then(|file| files::stamp(file).ok()))
+    format!("{authorities:?} {:?}", password.and_then(marked))
 }

@@ -332,7 +332,7 @@ reasons! {
         AgentDescriptors = "agent_descriptors": "the agent ran out of file descriptors",
         AgentPorts = "agent_ports": "the agent's machine ran out of local ports",
         AgentPath = "agent_path": "the agent can't use the configured interface or source address",
-        AgentShutdown = "agent_shutdown": "the agent was stopped, or the job removed, during the run",
+        AgentShutdown = "agent_shutdown": "the agent was stopped during the run",
         AgentPanic = "agent_panic": "gateprobe itself failed in the middle of the run: a bug, please report it",
         EgressLost = "egress_lost": "the agent's own way out is broken: the control endpoint, or unrelated hosts, failed at the same moment",
         ResolverUnreachable = "resolver_unreachable": "the agent's resolver answers for no name at all",

@@ -55,7 +55,7 @@ pub struct Job {
 pub struct Runner {
     dialer: Dialer,
     control: Option<Arc<Control>>,
-    witness: Witness,
+    witness: Arc<Witness>,
     throttle: Throttle,
     lag_bound: Duration,
 }
@@ -71,7 +71,13 @@ impl Runner {
     /// A runner; `lag_bound` is how late the agent may be in a run whose timing is to be believed.
     pub fn new(dialer: Dialer, control: Option<Control>, throttle: Throttle, lag_bound: Duration) -> Self {
         let control = control.map(Arc::new);
-        Self { dialer, control, witness: Witness::default(), throttle, lag_bound }
+        Self { dialer, control, witness: Arc::default(), throttle, lag_bound }
+    }
+
+    /// The same, with what another runner knows of our way out: a reload must not forget that it is broken.
+    #[must_use]
+    pub fn succeeding(self, before: &Self) -> Self {
+        Self { witness: Arc::clone(&before.witness), ..self }
     }
 
     /// Runs a job once: one report, or one a peer where the target resolves `all`. Each ends by the check's
@@ -149,7 +155,8 @@ impl Runner {
         let visit = Visit::new(&job.target, &self.dialer, &job.budget, peer, deadline)
             .holding(&job.shelf, self.control.as_ref())
             .recalling(recall)
-            .traced(trace);
+            .traced(trace)
+            .cut_by(cut);
         let (lag, mut asked) = (Lag::default(), Asked::default());
         let verdict = {
             // Boxed, so that a job that waits for its next run does not keep room for the state of one.

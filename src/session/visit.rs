@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::before::BeforeFault;
 use super::budget::{Budget, Permit};
@@ -43,6 +44,7 @@ pub struct Visit {
     shelf: Shelf,
     recall: Recall,
     control: Option<Arc<Control>>,
+    cut: CancellationToken,
     hindsight: Mutex<Option<Hindsight>>,
     trace: Option<TraceContext>,
 }
@@ -151,6 +153,7 @@ impl Visit {
             shelf: Shelf::default(),
             recall: Recall::default(),
             control: None,
+            cut: CancellationToken::new(),
             hindsight: Mutex::default(),
             trace: None,
         }
@@ -161,6 +164,12 @@ impl Visit {
     #[must_use]
     pub fn holding(self, shelf: &Shelf, control: Option<&Arc<Control>>) -> Self {
         Self { shelf: shelf.clone(), control: control.cloned(), ..self }
+    }
+
+    /// The same, with what may stop the run from outside: then its connections say goodbye.
+    #[must_use]
+    pub fn cut_by(self, cut: &CancellationToken) -> Self {
+        Self { cut: cut.clone(), ..self }
     }
 
     /// Access for a connection that outlives the run; keeps little evidence.
@@ -266,7 +275,8 @@ impl Visit {
         if let (Some(jar), Some(response)) = (&self.jar, record.facts().response) {
             jar.keep(&endpoint.url, response.set_cookies());
         }
-        let dialed = dialed?.map_err(|failure| Refusal::Dial(failure.error))?;
+        let mut dialed = dialed?.map_err(|failure| Refusal::Dial(failure.error))?;
+        dialed.socket.goodbye_when(self.cut.clone());
         evidence.enter(Phase::Session);
         Ok(Opened::new(dialed, evidence, token, variables, Arc::clone(&self.budget), permit))
     }

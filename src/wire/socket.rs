@@ -1,18 +1,20 @@
 //! A WebSocket in our hands: every frame as it came, every frame as we like it, nothing done by itself.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::pin::Pin;
-use std::task::{Poll, ready};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use socket2::{SockFilter, SockRef};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Interest, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop::unconstrained;
+use tokio_util::sync::CancellationToken;
 
 use super::connected::{Connected, sever};
 use super::error::ended;
@@ -24,8 +26,12 @@ use super::validate::{Validator, Violation};
 use super::writer::OutFrame;
 use crate::model::{End, EventKind, Evidence, Failure, Side};
 
+/// Close code 1001: an endpoint is going away (RFC 6455, section 7.4.1).
+const GOING_AWAY: u16 = 1001;
+
 /// A WebSocket connection. It answers neither pings nor Close by itself, and reads only when asked to: not to
-/// call [`Socket::recv`] is to stall. Dropped, it closes the descriptor at once.
+/// call [`Socket::recv`] is to stall. Dropped, it closes the descriptor at once, and says no Close but where
+/// [`Socket::goodbye_when`] asks for one.
 pub struct Socket {
     transport: Transport,
     reader: Reader,
@@ -37,6 +43,9 @@ pub struct Socket {
     peer: SocketAddr,
     local: SocketAddr,
     pub(super) evidence: Evidence,
+    cut: Option<CancellationToken>,
+    /// Nothing more is to be said: not a Close behind a Close, or behind a part of a frame.
+    mute: bool,
 }
 
 /// What came, and when.
@@ -136,7 +145,16 @@ impl Socket {
             peer: connected.peer,
             local: connected.local,
             evidence: connected.evidence,
+            cut: None,
+            mute: false,
         }
+    }
+
+    /// If this is dropped when `cut` is cancelled, a Close (1001: going away) is said before: whoever had it was
+    /// stopped from outside, and could not. It is said in one attempt that waits for nothing, and not where it could
+    /// be taken for something else: behind a Close, raw bytes or a frame that is not whole.
+    pub fn goodbye_when(&mut self, cut: CancellationToken) {
+        self.cut = Some(cut);
     }
 
     /// The gateway's address, or the proxy's.
@@ -175,7 +193,8 @@ impl Socket {
     /// # Errors
     /// When the connection is gone. Receive what is left to learn why.
     pub async fn send(&mut self, frame: &OutFrame) -> Result<Instant, SendError> {
-        let at = self.send_raw(&frame.encode()).await?;
+        let at = self.write(&frame.encode()).await?;
+        self.mute |= frame.opcode == 8;
         let (kind, bytes, code) = (frame.kind(), frame.payload.len() as u64, frame.close_code());
         self.evidence.note_at(at, EventKind::Frame { from: Side::Us, kind, bytes, code });
         Ok(at)
@@ -187,12 +206,21 @@ impl Socket {
     /// # Errors
     /// As [`Socket::send`].
     pub async fn send_raw(&mut self, bytes: &[u8]) -> Result<Instant, SendError> {
+        let sent = self.write(bytes).await;
+        self.mute = true;
+        sent
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<Instant, SendError> {
         let at = Instant::now();
+        let could_speak = !std::mem::replace(&mut self.mute, true);
         let result = async {
             self.transport.write_all(bytes).await?;
             self.transport.flush().await
         };
-        result.await.map(|()| at).map_err(|error| {
+        let result = result.await;
+        self.mute = !(could_speak && result.is_ok());
+        result.map(|()| at).map_err(|error| {
             // A reset behind a FIN would be a broken pipe.
             self.write_was_reset |= error.kind() == io::ErrorKind::ConnectionReset;
             match ended(&error) {
@@ -244,7 +272,8 @@ impl Socket {
     }
 
     /// Ends the connection without a Close frame, and without TLS's own goodbye.
-    pub fn sever(self, how: End) {
+    pub fn sever(mut self, how: End) {
+        self.mute = true;
         sever(&self.transport, how);
         self.evidence.note(EventKind::Ended { by: Side::Us, how });
     }
@@ -254,7 +283,8 @@ impl Socket {
     ///
     /// # Errors
     /// Where the kernel takes no filter.
-    pub fn blackhole(&self) -> io::Result<()> {
+    pub fn blackhole(&mut self) -> io::Result<()> {
+        self.mute = true;
         // A classic BPF program of one instruction, `return 0`: the kernel drops each packet before TCP sees it.
         const DROP_ALL: [SockFilter; 1] = [SockFilter::new(0x06, 0, 0, 0)];
         SockRef::from(self.transport.tcp()).attach_filter(&DROP_ALL)
@@ -335,6 +365,20 @@ impl Socket {
             _ => {}
         }
         self.over = Some(over);
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let is_cut = self.cut.as_ref().is_some_and(CancellationToken::is_cancelled);
+        if !is_cut || self.mute || self.over.is_some() {
+            return;
+        }
+        let frame = OutFrame::close(GOING_AWAY, "");
+        // Polled once, whatever the task has used up of its turn.
+        let goodbye = unconstrained(self.send(&frame));
+        // Where it could not be sent the connection is gone, or its peer takes nothing.
+        let _ = pin!(goodbye).poll(&mut Context::from_waker(Waker::noop()));
     }
 }
 

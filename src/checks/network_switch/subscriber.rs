@@ -135,7 +135,7 @@ impl<'a> Subscriber<'a> {
     }
 
     /// Leaves the connection as the config says; nothing is heard on it any more.
-    fn leave(&mut self, talk: Talk) -> Result<StdInstant, Verdict> {
+    fn leave(&mut self, mut talk: Talk) -> Result<StdInstant, Verdict> {
         let at = StdInstant::now();
         match self.scene.check.leave.end() {
             Some(how) => talk.opened.dialed.socket.sever(how),

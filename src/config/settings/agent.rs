@@ -34,6 +34,9 @@ pub struct AgentSettings {
     pub otlp: Option<Otlp>,
     /// How the agent ends.
     pub shutdown: Shutdown,
+    /// Whether a change of the config's files is put in force by itself, also of those that it names: dialects,
+    /// authorities, a proxy's password. SIGHUP and `POST /-/reload` work in any case.
+    pub watch_config: bool,
     /// A run during which the agent itself was later than this is inconclusive as `agent_lag`.
     pub lag_bound: Span,
 }
@@ -144,7 +147,8 @@ pub struct Resolver {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Shutdown {
-    /// How long running checks may take to finish after SIGTERM.
+    /// How long the agent may take to end after SIGTERM. Running checks may finish until shortly before (3 s, less
+    /// where this is short), then they are cut short.
     pub drain_grace: Span,
 }
 
@@ -167,6 +171,7 @@ impl Default for AgentSettings {
             resolver: Resolver::default(),
             otlp: None,
             shutdown: Shutdown::default(),
+            watch_config: true,
             lag_bound: Span::millis(100),
         }
     }

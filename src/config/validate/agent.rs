@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::text::{is_header_text, is_host_port};
 use super::{Path, Report};
-use crate::config::files;
 use crate::config::settings::AgentSettings;
+use crate::config::sources::Use;
 use crate::config::words::quoted;
 use crate::model::Span;
 
@@ -39,7 +39,7 @@ pub fn agent(report: &mut Report<'_>, settings: &AgentSettings) {
         }
     }
     if let Some(file) = &settings.http.reload_token_file
-        && let Err(error) = files::read(file)
+        && let Err(error) = report.files.read(file, Use::Anew)
     {
         let message = format!("{} can't be read: {error}", file.display());
         report.warning(&root.dotted("http.reload_token_file"), message);

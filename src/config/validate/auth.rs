@@ -4,8 +4,8 @@ use super::headers::complaint_about_name;
 use super::text::{is_header_text, is_token};
 use super::{Path, Report};
 use crate::auth::Mint;
-use crate::config::files;
 use crate::config::settings::{Auth, SecretSource, TargetSettings, TokenSource};
+use crate::config::sources::Use;
 use crate::config::words::looks_secret;
 use crate::dialect::{Dialect, HeaderPlace, TokenPlace};
 
@@ -52,7 +52,7 @@ fn token_source(report: &mut Report<'_>, path: &Path, source: &TokenSource) {
 fn mint(report: &mut Report<'_>, path: &Path, mint: &Mint) {
     let key_file = path.key("key_file");
     let shown = mint.key_file.display();
-    match files::read(&mint.key_file) {
+    match report.files.read(&mint.key_file, Use::Anew) {
         Err(error) => report.warning(&key_file, format!("{shown} can't be read: {error}")),
         Ok(content) => {
             if let Err(fault) = mint.check_key(&content) {
@@ -109,13 +109,15 @@ pub enum Missing {
 /// Checks that a secret comes from exactly one place, and whether it is there.
 pub fn secret_source(report: &mut Report<'_>, path: &Path, source: &SecretSource, missing: Missing) {
     let environment = report.environment;
+    let how = if missing == Missing::Now { Use::Kept } else { Use::Anew };
+    let unreadable = source.file.as_ref().and_then(|file| report.files.read(file, how).err());
     let mut miss = |field: &str, message: String| match missing {
         Missing::Later => report.warning(&path.key(field), message),
         Missing::Now => report.problem(&path.key(field), message),
     };
     match (&source.file, &source.env) {
         (Some(file), None) => {
-            if let Err(error) = files::read(file) {
+            if let Some(error) = unreadable {
                 miss("file", format!("{} can't be read: {error}", file.display()));
             }
         }

@@ -9,14 +9,14 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use super::auth::{Missing, secret_source};
 use super::text::{is_header_text, is_host_pattern};
 use super::{Path, Report};
-use crate::config::files;
 use crate::config::settings::{Ca, Family, Network, Proxy, Redirects, Tls};
+use crate::config::sources::Use;
 use crate::config::words::quoted;
 
 /// Checks the TLS settings and reads the certificates that they name.
 pub fn tls(report: &mut Report<'_>, path: &Path, tls: &Tls) {
     if let Some(file) = &tls.ca_file {
-        certificates(report, &path.key("ca_file"), file);
+        certificates(report, &path.key("ca_file"), file, Use::Kept);
     } else if tls.ca == Ca::Add {
         report.problem(&path.key("ca"), "adds nothing without ca_file");
     }
@@ -29,10 +29,10 @@ pub fn tls(report: &mut Report<'_>, path: &Path, tls: &Tls) {
         _ => {}
     }
     if let Some(file) = &tls.client_cert_file {
-        certificates(report, &cert, file);
+        certificates(report, &cert, file, Use::Anew);
     }
     if let Some(file) = &tls.client_key_file
-        && let Some(pem) = read(report, &key, file)
+        && let Some(pem) = read(report, &key, file, Use::Anew)
         && PrivateKeyDer::from_pem_slice(&pem).is_err()
     {
         let message = format!("{} holds no private key in PEM without a passphrase", file.display());
@@ -48,16 +48,16 @@ pub fn tls(report: &mut Report<'_>, path: &Path, tls: &Tls) {
     }
 }
 
-fn certificates(report: &mut Report<'_>, path: &Path, file: &FilePath) {
-    let Some(pem) = read(report, path, file) else { return };
+fn certificates(report: &mut Report<'_>, path: &Path, file: &FilePath, how: Use) {
+    let Some(pem) = read(report, path, file, how) else { return };
     let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     if parsed.map_or(true, |list| list.is_empty()) {
         report.problem(path, format!("{} holds no certificates in PEM", file.display()));
     }
 }
 
-fn read(report: &mut Report<'_>, path: &Path, file: &FilePath) -> Option<Vec<u8>> {
-    let content = files::read(file);
+fn read(report: &mut Report<'_>, path: &Path, file: &FilePath, how: Use) -> Option<Vec<u8>> {
+    let content = report.files.read(file, how);
     if let Err(error) = &content {
         report.problem(path, format!("{} can't be read: {error}", file.display()));
     }

@@ -29,6 +29,7 @@ use super::locate::{At, Locator};
 use super::place::{Path, Place};
 use super::problem::{Problem, Warning};
 use super::refused::Refused;
+use super::sources::Reader;
 
 /// Collects what the rules find.
 pub struct Report<'a> {
@@ -41,6 +42,8 @@ pub struct Report<'a> {
     pub problems: Vec<Problem>,
     /// Oddities.
     pub warnings: Vec<Warning>,
+    /// Reads what the config names.
+    pub files: Reader,
 }
 
 impl<'a> Report<'a> {
@@ -50,7 +53,8 @@ impl<'a> Report<'a> {
         refused: &'a Refused,
         environment: &'a BTreeMap<String, String>,
     ) -> Self {
-        Self { locator, refused, environment, problems: Vec::new(), warnings: Vec::new() }
+        let (problems, warnings) = (Vec::new(), Vec::new());
+        Self { locator, refused, environment, problems, warnings, files: Reader::default() }
     }
 
     /// A mistake in a value.

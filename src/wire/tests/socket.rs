@@ -67,7 +67,7 @@ async fn a_black_hole_acknowledges_nothing() {
         let tx = tx.clone();
         async move { tx.send(stream).unwrap() }
     };
-    let (near, gone) = (upgraded(behave.clone()).await, upgraded(behave).await);
+    let (near, mut gone) = (upgraded(behave.clone()).await, upgraded(behave).await);
     let (mut to_near, mut to_gone) = (rx.recv().await.unwrap(), rx.recv().await.unwrap());
     if to_near.peer_addr().unwrap() != near.local() {
         std::mem::swap(&mut to_near, &mut to_gone);
@@ -281,4 +281,44 @@ async fn sending_to_a_dead_gateway_fails_and_its_last_words_are_read() {
     let last = socket.recv().await.what;
     let code = last.frame().and_then(Frame::close_code);
     assert!(code == Some(1008) || last == Incoming::End(End::Rst), "{last:?}");
+}
+
+/// What a server reads, to the end, of a client that does `then` and is dropped with its cut cancelled or not.
+async fn last_words(cancelled: bool, then: impl AsyncFnOnce(&mut Socket)) -> Vec<u8> {
+    let (tx, mut rx) = mpsc::unbounded_channel();
+    let mut socket = upgraded(move |mut stream| {
+        let tx = tx.clone();
+        async move {
+            let mut bytes = Vec::new();
+            let _ = stream.read_to_end(&mut bytes).await;
+            tx.send(bytes).unwrap();
+        }
+    })
+    .await;
+    let cut = tokio_util::sync::CancellationToken::new();
+    socket.goodbye_when(cut.clone());
+    then(&mut socket).await;
+    if cancelled {
+        cut.cancel();
+    }
+    drop(socket);
+    rx.recv().await.unwrap()
+}
+
+#[tokio::test]
+async fn who_is_cut_says_goodbye_where_it_can_be_understood() {
+    let said = last_words(true, async |_| {}).await;
+    // FIN and opcode 8, masked, two bytes.
+    assert_eq!((said.len(), &said[..2]), (8, &[0x88, 0x82][..]));
+    let code: Vec<u8> = said[6..].iter().zip(&said[2..6]).map(|(byte, key)| byte ^ key).collect();
+    assert_eq!(code, 1001_u16.to_be_bytes());
+    let ping = OutFrame::ping("hi");
+    assert_eq!(last_words(true, async |socket| socket.send(&ping).await.map(drop).unwrap()).await.len(), 16);
+    assert!(last_words(false, async |_| {}).await.is_empty());
+    let close = OutFrame::close(1000, "");
+    assert_eq!(last_words(true, async |socket| socket.send(&close).await.map(drop).unwrap()).await.len(), 8);
+    assert_eq!(
+        last_words(true, async |socket| socket.send_raw(b"\x81").await.map(drop).unwrap()).await,
+        [0x81]
+    );
 }

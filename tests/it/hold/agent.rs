@@ -13,6 +13,7 @@ fn config(kept: &Gateway, changing: &Gateway, every: &str) -> String {
         "interval: 6s, timeout: 6s, watch: 200ms, back_within: 1s, connect_timeout: 2s, pong_timeout: 2s";
     format!(
         "http: {{listen: '127.0.0.1:0'}}\nlog: {{format: json, level: debug}}\nlag_bound: 10s\n\
+         watch_config: false\n\
          targets:\n  \
            kept: {{url: {}, checks: {{handshake: {{enabled: false}}, hold: {{{common}, every: 300ms}}}}}}\n  \
            changing: {{url: {}, checks: {{handshake: {{enabled: false}}, hold: {{{common}, every: {every}}}}}}}\n",

@@ -1,6 +1,9 @@
 //! The agent as a process: how it starts, reloads, leaves paused targets alone, keeps to budgets, and ends.
 
+mod drain;
+mod kubelet;
 mod reload;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,8 +15,10 @@ use crate::support::binary::{self, Agent, LogLines, eventually, value};
 use crate::support::neighbour::{Closed, Gateway};
 use crate::support::{folder, write};
 
-/// What every config of these tests begins with. A slow machine is not what they are about.
-const AGENT: &str = "http: {listen: '127.0.0.1:0'}\nlog: {format: json, level: debug}\nlag_bound: 10s\n";
+/// What every config of these tests begins with. A slow machine is not what they are about, and the time of a reload is
+/// theirs to choose.
+const AGENT: &str =
+    "http: {listen: '127.0.0.1:0'}\nlog: {format: json, level: debug}\nlag_bound: 10s\nwatch_config: false\n";
 
 fn config(folder: &Path, rest: &str) -> PathBuf {
     write(folder, "gateprobe.yaml", format!("{AGENT}{rest}"))

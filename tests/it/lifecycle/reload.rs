@@ -21,7 +21,7 @@ fn three(kept: &Gateway, changing: &str, gone: Option<&Gateway>, every: &str) ->
     )
 }
 
-fn reloads(agent: &Agent, result: &str) -> f64 {
+pub fn reloads(agent: &Agent, result: &str) -> f64 {
     let series = format!("gateprobe_agent_config_reloads_total{{result=\"{result}\"}}");
     agent.metric(&series).expect("exists from the start")
 }
@@ -71,7 +71,7 @@ fn a_reload_leaves_alone_what_is_the_same_and_follows_what_changed() {
 }
 
 /// No run skipped, none repeated: the visits, by the gateway's own clock, are one interval apart.
-fn held_its_schedule(agent: &Agent, gateway: &Gateway) {
+pub fn held_its_schedule(agent: &Agent, gateway: &Gateway) {
     let visits = gateway.times(|kind| *kind == EventKind::Accepted);
     let gaps: Vec<f64> = visits.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(gaps.iter().all(|gap| *gap > 1.0), "a run was repeated: {gaps:?}");
@@ -116,7 +116,7 @@ fn a_bad_config_keeps_the_old_one_and_says_why_everywhere() {
     assert_eq!((reloads(&agent, "success"), reloads(&agent, "failure")), (1.0, 1.0));
     let (status, told) = agent.post("/-/reload");
     assert_eq!(status, 400);
-    assert!(told.contains("gateprobe.yaml:5:1: contct: no such field"), "{told}");
+    assert!(told.contains("gateprobe.yaml:6:1: contct: no such field"), "{told}");
     assert_eq!(reloads(&agent, "failure"), 2.0);
     assert_eq!(agent.metric(IN_FORCE), Some(0.0));
     let (status, told) = agent.get("/readyz?verbose");

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 
 /// The binary, with no environment of the caller's that could change what it does.
 pub fn gateprobe(args: &[&str]) -> Command {
@@ -140,12 +141,41 @@ impl LogLines {
         text
     }
 
+    /// The same, to be looked at while the agent runs.
+    pub fn follow(mut self) -> Followed {
+        let seen = Arc::new(Mutex::new(std::mem::take(&mut self.seen)));
+        let shared = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while self.reader.read_line(&mut line).is_ok_and(|read| read > 0) {
+                shared.lock().expect("whole").push_str(&line);
+                line.clear();
+            }
+        });
+        Followed(seen)
+    }
+
     /// All of it, from the first line to the end, read while the agent runs: a full pipe would stop it.
     pub fn collect(self) -> std::thread::JoinHandle<String> {
         std::thread::spawn(|| {
             let seen = self.seen.clone();
             seen + &self.rest()
         })
+    }
+}
+
+/// A log that is read while the agent runs.
+pub struct Followed(Arc<Mutex<String>>);
+
+impl Followed {
+    /// Lines with this text so far.
+    pub fn count(&self, text: &str) -> usize {
+        self.all().lines().filter(|line| line.contains(text)).count()
+    }
+
+    /// All so far.
+    pub fn all(&self) -> String {
+        self.0.lock().expect("whole").clone()
     }
 }
 

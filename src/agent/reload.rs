@@ -1,0 +1,111 @@
+//! A new config in the place of the old one, while the agent runs.
+
+use std::sync::Arc;
+
+use super::setup::Setup;
+use super::{Agent, lock, metrics};
+use crate::config::settings::AgentSettings;
+use crate::config::{Loaded, Sources};
+use crate::http::{ReloadError, ReloadSummary};
+use crate::metrics::Sample;
+
+/// How often a load begins again because its files changed under it, at most.
+const LOADS: usize = 3;
+
+impl Agent {
+    /// Loads the config again. A broken one changes nothing but what is said about it.
+    ///
+    /// # Errors
+    /// Every mistake of the new config, one a line.
+    pub fn reload(self: &Arc<Self>) -> Result<ReloadSummary, ReloadError> {
+        let _alone = lock(&self.reloading);
+        let (loaded, sources) = self.load();
+        self.take(loaded, sources)
+    }
+
+    /// The same, but where the files say what they said at the last load, nothing is done and nothing is said: a broken
+    /// config is told once.
+    pub(super) fn reload_if_changed(self: &Arc<Self>) {
+        let _alone = lock(&self.reloading);
+        let (loaded, sources) = self.load();
+        if sources.say_the_same(&lock(&self.sources)) {
+            *lock(&self.sources) = sources;
+            tracing::debug!("files of the config were written anew, and say what they said before");
+            return;
+        }
+        // What went wrong is logged, and stands in /readyz?verbose.
+        let _ = self.take(loaded, sources);
+    }
+
+    /// Which settings of the config in force wait for a restart, in a sentence each.
+    pub(super) fn pending_restart(&self) -> Vec<String> {
+        needs_restart(&self.started_with, &self.setup.load().plan.agent)
+    }
+
+    /// Reads the files; again, where they changed meanwhile, so that no load mixes old and new ones.
+    fn load(&self) -> (Loaded, Sources) {
+        let mut load = (self.loader)();
+        for _ in 1..LOADS {
+            if load.1.now() == load.1.then() {
+                break;
+            }
+            load = (self.loader)();
+        }
+        load
+    }
+
+    fn take(self: &Arc<Self>, loaded: Loaded, sources: Sources) -> Result<ReloadSummary, ReloadError> {
+        *lock(&self.sources) = sources;
+        let result = self.replace_by(loaded);
+        *lock(&self.problem) = result.as_ref().err().map(|error| match error {
+            ReloadError::Config(lines) | ReloadError::Agent(lines) => lines.clone(),
+        });
+        self.sinks.loaded(result.is_ok());
+        match &result {
+            Ok(summary) => tracing::info!("config {}", summary.to_string().trim_end()),
+            Err(ReloadError::Config(lines) | ReloadError::Agent(lines)) => {
+                tracing::error!("config not reloaded, the old one stays in force:\n{}", lines.join("\n"));
+            }
+        }
+        result
+    }
+
+    fn replace_by(self: &Arc<Self>, loaded: Loaded) -> Result<ReloadSummary, ReloadError> {
+        let lines =
+            |problems: &dyn std::fmt::Display| problems.to_string().lines().map(str::to_owned).collect();
+        let (plan, warnings) = loaded.map_err(|problems| ReloadError::Config(lines(&problems)))?;
+        let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        let setup = Setup::new(plan, self.throttle.clone());
+        let mut setup = setup.map_err(|error| ReloadError::Agent(lines(&error)))?;
+        setup.runner = setup.runner.succeeding(&self.setup.load().runner);
+        warnings.extend(needs_restart(&self.started_with, &setup.plan.agent));
+        self.setup.store(Arc::new(setup));
+        Ok(ReloadSummary { warnings, ..self.put_in_force() })
+    }
+
+    /// Makes the jobs those of the plan; what did not change goes on undisturbed.
+    pub(super) fn put_in_force(self: &Arc<Self>) -> ReloadSummary {
+        let setup = self.setup.load_full();
+        // Before new jobs create their series, or these would be removed again.
+        self.sinks.keep_only(&setup.plan);
+        self.sinks.show_objectives(&setup.plan);
+        let summary = lock(&self.jobs).become_those_of(&setup, |ready| self.spawn(ready));
+        self.sinks.recorder.record_agent(&Sample::new(&metrics::JOBS, setup.plan.jobs.len() as f64));
+        summary
+    }
+}
+
+/// What a reload can't change: sockets that are bound, labels that series carry.
+fn needs_restart(old: &AgentSettings, new: &AgentSettings) -> Vec<String> {
+    let changed = [
+        ("location", old.location != new.location),
+        ("http", old.http != new.http),
+        ("log", old.log != new.log),
+        ("history", old.history != new.history),
+        ("otlp", old.otlp != new.otlp),
+    ];
+    let changed = changed.into_iter().filter(|(_, changed)| *changed);
+    changed
+        .map(|(field, _)| format!("`{field}` is not what the agent was started with; that takes a restart"))
+        .collect()
+}
