@@ -222,6 +222,24 @@ def fixed(color):
     return {"mode": "fixed", "fixedColor": color}
 
 
+# What gateways do wrong, by what it concerns; no failure is drawn green.
+FAMILIES = {
+    "dark-red": "unavailable|server_error|unauthorized|rejected|not_found|connect_.*|dns_.*|tcp_.*|tls_.*|upgrade_.*|before_.*"
+    "|bad_.*|missing_.*|not_upgraded|redirect.*|reconnect_.*",
+    ORANGE: "pong_.*|beat_.*|too_.*",
+    PURPLE: "zombie_.*|half_closed_.*|evicted_.*|recovered_.*|false_eviction",
+    YELLOW: "messages_.*|falsely_resumed|not_resumed",
+    BLUE: "session_.*|connection_.*",
+    "semi-dark-yellow": "malformed_.*|collateral_damage",
+    "dark-orange": "refresh_.*|expired_.*|bad_token_.*|session_dropped_by_refresh",
+}
+
+
+def families():
+    """A reason behind the name of a target or check."""
+    return [by_regex(f".*: (?:{words})", color=fixed(color)) for color, words in FAMILIES.items()]
+
+
 def meanings():
     """Good is green, bad is red, whatever the order of the series; a legend may put a mode before the word."""
     return [by_regex(f"(?:.* )?(?:{words})", color=fixed(color)) for color, words in MEANING.items()]
