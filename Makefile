@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection demo clean-tools
+.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection chart demo clean-tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ soak: ## every check against a healthy gateway, 100,000 runs (RUNS=, MINUTES= at
 
 detection: ## measure how long each fault takes to be found; writes docs/detection.md
 	cargo test --locked --test it -- --ignored --nocapture matrix::detection::
+
+chart: tools ## write what the chart copies from elsewhere, its README, and the plain manifests made of it
+	.tools/python/bin/python deploy/helm/generate.py
 
 demo: ## the agent beside a gateway that breaks after a while and heals
 	cargo run --release --locked -- demo
