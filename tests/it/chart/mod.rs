@@ -1,0 +1,5 @@
+//! The Helm chart, and what is made of it.
+
+mod contract;
+mod helm;
+mod templates;
