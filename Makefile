@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection chart demo clean-tools
+.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection chart image image-test sbom demo clean-tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,9 +16,10 @@ tools: ## install what the tests run against into .tools (quick when all is ther
 fmt: ## format the code
 	cargo fmt
 
-lint: tools ## format, clippy, spelling: check without changing anything
+lint: tools ## format, clippy, spelling, Dockerfile: check without changing anything
 	cargo fmt --check
 	.tools/bin/typos
+	.tools/bin/hadolint Dockerfile
 	cargo clippy --locked --all-targets -- -D warnings
 
 doc: ## build the documentation; a warning is an error
@@ -48,6 +49,16 @@ detection: ## measure how long each fault takes to be found; writes docs/detecti
 
 chart: tools ## write what the chart copies from elsewhere, its README, and the plain manifests made of it
 	.tools/python/bin/python deploy/helm/generate.py
+
+image: ## the image, from a static program: takes minutes (IMAGE_BUILDER=buildah, podman or docker)
+	deploy/image
+
+image-test: tools ## build an image of the tests' own program by buildah, run it by podman; needs root
+	tests/tools/install podman
+	cargo test --locked --test it -- --ignored --nocapture image::
+
+sbom: ## what the program is made of, as CycloneDX, into target/sbom
+	deploy/sbom
 
 demo: ## the agent beside a gateway that breaks after a while and heals
 	cargo run --release --locked -- demo

@@ -17,7 +17,7 @@ ROOT = HELM.parents[1]
 CHART = HELM / "gateprobe"
 MANIFESTS = ROOT / "deploy/kubernetes"
 RELEASE, NAMESPACE = "gateprobe", "gateprobe"
-DRAFT7 = "http://json-schema.org/draft-07/schema#"
+NULL = {"type": "null"}
 
 
 def main(arguments):
@@ -80,17 +80,35 @@ def point(value):
 
 
 def in_draft7(node, name, fields=False):
-    """Without what only editors read; `fields`: the keys are names of fields, not words of the schema."""
+    """Without what only editors read. Null is allowed everywhere, since to the agent it means "not set"; as a type, for
+    alternatives make an error's text long. `fields`: the keys are names of fields, not words of the schema.
+    """
     if isinstance(node, list):
         return [in_draft7(item, name) for item in node]
     if not isinstance(node, dict):
         return node
-    dropped = set() if fields else {"$schema", "title", "default", "examples", "x-expects"}
-    made = {k: in_draft7(v, name, k == "properties" and not fields) for k, v in node.items() if k not in dropped}
-    if not fields and isinstance(made.get("$ref"), str):
+    if fields:
+        return {key: in_draft7(value, name) for key, value in node.items()}
+    if "$ref" in node:
         # In this draft a reference stands alone.
-        return {"$ref": made["$ref"].replace("#/$defs/", f"#/definitions/{name}.")}
+        return {"$ref": node["$ref"].replace("#/$defs/", f"#/definitions/{name}.")}
+    alternatives = [option for option in node.get("anyOf", []) if option != NULL]
+    if len(alternatives) == 1:
+        return in_draft7(alternatives[0], name)
+    if all("const" in option for option in node.get("oneOf", [{}])):
+        return {"enum": [*(option["const"] for option in node["oneOf"]), None]} | keep(node, "description")
+    dropped = {"$schema", "title", "default", "examples", "x-expects"}
+    made = {key: in_draft7(value, name, key == "properties") for key, value in node.items() if key not in dropped}
+    if "type" in made:
+        kinds = made["type"] if isinstance(made["type"], list) else [made["type"]]
+        made["type"] = [*kinds, *({"null"} - set(kinds))]
+    if "enum" in made:
+        made["enum"] = [*made["enum"], *([] if None in made["enum"] else [None])]
     return made
+
+
+def keep(node, *words):
+    return {word: node[word] for word in words if word in node}
 
 
 # --- the chart's README, from the comments of its values

@@ -85,10 +85,10 @@ fn the_operators_know_every_field() {
     assert!(!said.contains("wrong"), "{said}");
     // What it would say.
     manifests.retain(|manifest| manifest["kind"] == "ServiceMonitor");
-    manifests[0]["spec"]["endpoints"][0]["scrapeTimout"] = "5s".into();
+    manifests[0]["spec"]["endpoints"][0]["scrapeDeadline"] = "5s".into();
     manifests[1]["spec"]["endpoints"][0]["interval"] = 5.into();
     let said = hold_against_definitions(&manifests);
-    assert!(said.contains("no such field: spec.endpoints.scrapeTimout"), "{said}");
+    assert!(said.contains("no such field: spec.endpoints.scrapeDeadline"), "{said}");
     assert_eq!(said.matches("wrong ServiceMonitor").count(), 2, "{said}");
 }
 

