@@ -9,6 +9,7 @@ help: ## list these targets
 
 test: tools lint doc gateways ## all that CI runs: install what the tests need, lint, doc, every test
 	cargo test --locked
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) image-test; else echo "left out, since it needs root: make image-test"; fi
 
 tools: ## install what the tests run against into .tools (quick when all is there)
 	tests/tools/install
