@@ -96,7 +96,11 @@ fn the_image_checks_a_gateway_by_its_name_with_no_right_at_all() {
 
     for trusting in ["trusting", "bundle"] {
         let run = &json(&format!("{trusting}.json"))[0];
-        assert_eq!((run["outcome"].as_str(), &*read(&format!("{trusting}.exit"))), (Some("pass"), "0\n"), "{run:#}");
+        assert_eq!(
+            (run["outcome"].as_str(), &*read(&format!("{trusting}.exit"))),
+            (Some("pass"), "0\n"),
+            "{run:#}"
+        );
     }
     // No store, no bundle: Mozilla's roots, which don't know this authority.
     let run = &json("bare.json")[0];
@@ -120,7 +124,8 @@ fn the_image_checks_a_gateway_by_its_name_with_no_right_at_all() {
 fn link(folder: &Path) {
     std::fs::create_dir(folder.join("program")).expect("made");
     let binary = Path::new(env!("CARGO_BIN_EXE_gateprobe"));
-    let profile = binary.parent().and_then(Path::file_name).and_then(|name| name.to_str()).expect("a profile");
+    let profile =
+        binary.parent().and_then(Path::file_name).and_then(|name| name.to_str()).expect("a profile");
     let mut command = Command::new("bash");
     command.args(["-c", LINK]).current_dir(project(""));
     command.env("FOLDER", folder).env("BUILT", binary.with_file_name("")).env("CARGO", env!("CARGO"));
@@ -131,11 +136,13 @@ fn link(folder: &Path) {
 
 fn build_and_run(folder: &Path, url: &str, resolver: &str) {
     let (buildah, policy) = (tool("bin/buildah"), tool("debian/podman/etc/containers/policy.json"));
-    let path = format!("{}:{}", buildah.parent().expect("a folder").display(), std::env::var("PATH").expect("PATH"));
+    let path =
+        format!("{}:{}", buildah.parent().expect("a folder").display(), std::env::var("PATH").expect("PATH"));
     let mut command = Command::new("timeout");
     command.args(["240", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", SCRIPT]);
     command.env("PATH", path).env("POLICY", policy).env("CONTAINERS_STORE", folder.join("store"));
     command.env("FOLDER", folder).env("URL", url).env("RESOLVER", resolver);
-    let output = command.current_dir(project("")).stdin(Stdio::null()).output().expect("unshare, of util-linux");
+    let output =
+        command.current_dir(project("")).stdin(Stdio::null()).output().expect("unshare, of util-linux");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -37,7 +37,8 @@ fn what_is_copied_or_generated_is_fresh() {
 #[test]
 fn the_linter_has_nothing_to_say() {
     let chart = chart();
-    let lint = |files: &[&Path]| helm(&["lint", "--strict", "--quiet", chart.to_str().expect("UTF-8")], files);
+    let lint =
+        |files: &[&Path]| helm(&["lint", "--strict", "--quiet", chart.to_str().expect("UTF-8")], files);
     assert_eq!(lint(&[]).as_deref(), Ok(""));
     for (name, case) in cases() {
         assert_eq!(lint(&[&case]).as_deref(), Ok(""), "{name}");
@@ -113,7 +114,8 @@ fn the_agent_takes_the_config_of_every_case() {
     let mut checked = 0;
     for (name, case) in cases() {
         let objects = objects(&rendered(&case, "1.37"));
-        let config = all(&objects, "ConfigMap").into_iter().find(|map| map["data"]["gateprobe.yaml"].is_string());
+        let config =
+            all(&objects, "ConfigMap").into_iter().find(|map| map["data"]["gateprobe.yaml"].is_string());
         if let Some(map) = config {
             assert_agent_takes(&name, map);
             checked += 1;

@@ -9,6 +9,14 @@ use serde_json::{Map, Number, Value};
 use crate::support::program::{project, tool};
 use crate::support::{folder, write};
 
+/// Values with one target.
+pub const TARGET: &str = "config: { targets: { chat: { url: 'wss://chat.example.com/socket' } } }\n";
+
+/// Values with one target, and more.
+pub fn with(values: &str) -> String {
+    format!("{TARGET}{values}")
+}
+
 /// The chart in the repository.
 pub fn chart() -> PathBuf {
     project("deploy/helm/gateprobe")
@@ -71,14 +79,13 @@ pub fn all<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
 
 /// The pods that the objects make: the kind, the labels and the specification.
 pub fn pods(objects: &[Value]) -> Vec<(&str, &Value, &Value)> {
-    let pod = |object: &'static str| object;
     objects
         .iter()
         .filter_map(|object| match object["kind"].as_str() {
-            Some("Pod") => Some((pod("Pod"), &object["metadata"]["labels"], &object["spec"])),
+            Some("Pod") => Some(("Pod", &object["metadata"]["labels"], &object["spec"])),
             Some("Deployment") => {
                 let template = &object["spec"]["template"];
-                Some((pod("Deployment"), &template["metadata"]["labels"], &template["spec"]))
+                Some(("Deployment", &template["metadata"]["labels"], &template["spec"]))
             }
             _ => None,
         })
@@ -96,7 +103,9 @@ fn json(node: &Yaml<'_>) -> Value {
         Yaml::Value(Scalar::Null) => Value::Null,
         Yaml::Value(Scalar::Boolean(value)) => (*value).into(),
         Yaml::Value(Scalar::Integer(value)) => (*value).into(),
-        Yaml::Value(Scalar::FloatingPoint(value)) => Number::from_f64(value.0).map_or(Value::Null, Value::from),
+        Yaml::Value(Scalar::FloatingPoint(value)) => {
+            Number::from_f64(value.0).map_or(Value::Null, Value::from)
+        }
         Yaml::Value(Scalar::String(value)) => value.as_ref().into(),
         Yaml::Sequence(items) => items.iter().map(json).collect(),
         Yaml::Mapping(fields) => {

@@ -2,5 +2,6 @@
 
 mod contract;
 mod helm;
+mod monitoring;
 mod pod;
 mod templates;

@@ -18,7 +18,8 @@ fn the_pods_watch_a_gateway_and_helms_test_passes() {
     for (name, text) in all(&objects, "ConfigMap")[0]["data"].as_object().expect("files") {
         write(folder.path(), name, text.as_str().expect("text"));
     }
-    let agent = &pods(&objects).into_iter().find(|pod| pod.0 == "Deployment").expect("the agent").2["containers"][0];
+    let agent =
+        &pods(&objects).into_iter().find(|pod| pod.0 == "Deployment").expect("the agent").2["containers"][0];
     let args = arguments(agent, folder.path());
     let config = args.iter().find_map(|arg| arg.strip_prefix("--config=")).expect("a config");
     // The port is any free one; all else is the pod's.

@@ -2,17 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::helm::{all, cases, chart, objects, one, pods, refused, render, render_chart};
-use crate::support::{folder, write};
-
-const TARGET: &str = "config: { targets: { chat: { url: 'wss://chat.example.com/socket' } } }\n";
+use super::helm::{TARGET, all, cases, chart, objects, one, pods, refused, render, with};
 
 /// The case that is not restricted, and says so in its first lines.
 const PRIVILEGED: &str = "multi-interface-old-kernel";
-
-fn with(values: &str) -> String {
-    format!("{TARGET}{values}")
-}
 
 fn case(name: &str) -> Vec<Value> {
     let (_, path) = cases().into_iter().find(|(case, _)| case == name).expect("a case");
@@ -29,7 +22,8 @@ fn every_pod_is_restricted() {
             assert_restricted(pod, &format!("{name}, {kind}"));
         }
     }
-    let plain = std::fs::read_to_string(crate::support::program::project("deploy/kubernetes/deployment.yaml"));
+    let plain =
+        std::fs::read_to_string(crate::support::program::project("deploy/kubernetes/deployment.yaml"));
     assert_restricted(pods(&objects(&plain.expect("a manifest")))[0].2, "the plain manifest");
     let privileged = case(PRIVILEGED);
     let container = &pods(&privileged)[0].2["containers"][0];
@@ -47,7 +41,8 @@ fn assert_restricted(pod: &Value, what: &str) {
     assert_eq!((&context["runAsUser"], &context["runAsGroup"]), (&json!(65534), &json!(65534)), "{what}");
     assert_eq!(context["seccompProfile"]["type"], "RuntimeDefault", "{what}");
     for volume in pod["volumes"].as_array().expect("volumes") {
-        let kinds: Vec<&String> = volume.as_object().expect("a volume").keys().filter(|k| *k != "name").collect();
+        let kinds: Vec<&String> =
+            volume.as_object().expect("a volume").keys().filter(|k| *k != "name").collect();
         let allowed = ["configMap", "secret", "projected"];
         assert!(kinds.iter().all(|kind| allowed.contains(&kind.as_str())), "{what}: {kinds:?}");
     }
@@ -62,13 +57,19 @@ fn assert_restricted(pod: &Value, what: &str) {
             assert!(port["hostPort"].is_null(), "{what}: hostPort");
         }
     }
-    assert_eq!((&pod["automountServiceAccountToken"], &pod["enableServiceLinks"]), (&json!(false), &json!(false)));
+    assert_eq!(
+        (&pod["automountServiceAccountToken"], &pod["enableServiceLinks"]),
+        (&json!(false), &json!(false))
+    );
 }
 
 #[test]
 fn a_wrong_value_is_refused_with_its_path() {
     for (values, told) in [
-        ("config: { targets: { chat: { url: 'wss://h/', dialekt: json } } }", "/config/targets/chat': additional"),
+        (
+            "config: { targets: { chat: { url: 'wss://h/', dialekt: json } } }",
+            "/config/targets/chat': additional",
+        ),
         (
             "config: { targets: { chat: { url: 'wss://h/', checks: { handshake: { interval: 5x } } } } }",
             "/config/targets/chat/checks/handshake/interval'",
@@ -100,11 +101,20 @@ fn a_wrong_value_is_refused_with_its_path() {
 #[test]
 fn what_contradicts_itself_is_refused_with_a_reason() {
     for (values, told) in [
-        ("serviceMonitor: { enabled: true }\npodMonitor: { enabled: true }", "serviceMonitor.enabled and podMonitor.enabled"),
+        (
+            "serviceMonitor: { enabled: true }\npodMonitor: { enabled: true }",
+            "serviceMonitor.enabled and podMonitor.enabled",
+        ),
         ("terminationGracePeriodSeconds: 25", "config.shutdown.drain_grace: 25s must be less than"),
         ("authorities: { configMap: a, secret: b }", "authorities.configMap and authorities.secret"),
-        ("podDisruptionBudget: { enabled: true, minAvailable: 0, maxUnavailable: 1 }", "podDisruptionBudget.minAvailable"),
-        ("probe: { enabled: true, module: ws, targets: [a] }", "probe.module: \"ws\" is not in config.modules"),
+        (
+            "podDisruptionBudget: { enabled: true, minAvailable: 0, maxUnavailable: 1 }",
+            "podDisruptionBudget.minAvailable",
+        ),
+        (
+            "probe: { enabled: true, module: ws, targets: [a] }",
+            "probe.module: \"ws\" is not in config.modules",
+        ),
         ("externalSecret: { enabled: true }", "externalSecret: secretStoreRef.name"),
         ("existingConfigMap: x\nnetworkPolicy: { enabled: true }", "networkPolicy.egress.ports"),
         ("prometheusRule: { enabled: true, disabled: [NoSuchAlert] }", "there is no alert \"NoSuchAlert\""),
@@ -128,10 +138,15 @@ fn secrets_are_files_and_stand_in_no_config_map() {
     assert_eq!(told.len(), 1, "{told:#?}");
     assert_eq!(told[0]["kind"], "Secret");
     for (kind, _, pod) in pods(&objects) {
-        let volume = pod["volumes"].as_array().expect("volumes").iter().find(|volume| volume["name"] == "secrets");
+        let volume =
+            pod["volumes"].as_array().expect("volumes").iter().find(|volume| volume["name"] == "secrets");
         let sources = &volume.expect("a volume")["projected"]["sources"];
         let name = told[0]["metadata"]["name"].clone();
-        assert_eq!(*sources, json!([{ "secret": { "name": "mine" } }, { "secret": { "name": name } }]), "{kind}");
+        assert_eq!(
+            *sources,
+            json!([{ "secret": { "name": "mine" } }, { "secret": { "name": name } }]),
+            "{kind}"
+        );
     }
     let without = render(TARGET);
     assert!(all(&without, "Secret").is_empty());
@@ -171,7 +186,8 @@ fn selectors_find_the_agents_and_nothing_else() {
     let selects = |selector: &Value, labels: &Value| {
         selector.as_object().expect("labels").iter().all(|(name, value)| labels[name] == *value)
     };
-    let spread = &pods.iter().find(|pod| pod.0 == "Deployment").expect("the agent").2["topologySpreadConstraints"];
+    let spread =
+        &pods.iter().find(|pod| pod.0 == "Deployment").expect("the agent").2["topologySpreadConstraints"];
     for selector in [
         &one(&objects, "Service")["spec"]["selector"],
         &one(&objects, "Deployment")["spec"]["selector"]["matchLabels"],
@@ -211,50 +227,6 @@ fn the_network_policy_lets_out_what_the_config_needs() {
     assert_eq!(ingress["from"][1]["podSelector"]["matchLabels"]["app.kubernetes.io/component"], "test");
 }
 
-/// With rules and a dashboard of the test's own, so that it holds whatever those of the project are.
-#[test]
-fn alerts_can_be_left_out_and_changed_and_dashboards_stay_as_they_are() {
-    let copy = folder();
-    let status = std::process::Command::new("cp").arg("-r").arg(chart()).arg(copy.path()).status();
-    assert!(status.expect("cp runs").success());
-    let chart = copy.path().join("gateprobe");
-    for folder in ["files/rules", "files/dashboards"] {
-        let _ = std::fs::remove_dir_all(chart.join(folder));
-        std::fs::create_dir_all(chart.join(folder)).expect("made");
-    }
-    let rules = "groups:\n  - name: g\n    interval: 1m\n    rules:\n      - { record: a:b:c, expr: 'sum(x)' }\n      \
-                 - { alert: One, expr: 'x > 1', for: 5m, labels: { severity: critical, kind: a }, annotations: { summary: '{{ $labels.target }} {{ $value }}', runbook_url: docs/runbooks/One.md, dashboard_url: '/d/x?a=b' } }\n      \
-                 - { alert: Two, expr: 'x > 2', labels: { severity: warning } }\n";
-    write(&chart, "files/rules/x.rules.yaml", rules);
-    let dashboard = "{\n  \"title\": \"{{instance}} {{ .Values }} $__rate_interval\"\n}\n";
-    write(&chart, "files/dashboards/check_drill-down.json", dashboard);
-    let values = with(
-        "prometheusRule: { enabled: true, disabled: [Two], alertLabels: { team: chat }, \
-         runbooks: 'https://wiki/runbooks/', grafana: 'https://grafana', \
-         overrides: { One: { severity: info, for: 1h, annotations: { more: text } } }, \
-         additionalGroups: [{ name: mine, rules: [] }] }\ndashboards: { enabled: true, grafanaOperator: { enabled: true } }",
-    );
-    let objects = render_chart(&chart, &values).expect("rendered");
-    let groups = &one(&objects, "PrometheusRule")["spec"]["groups"];
-    let one_changed = json!({
-        "alert": "One", "expr": "x > 1", "for": "1h",
-        "labels": { "severity": "info", "kind": "a", "team": "chat" },
-        "annotations": {
-            "summary": "{{ $labels.target }} {{ $value }}", "more": "text",
-            "runbook_url": "https://wiki/runbooks/One.md", "dashboard_url": "https://grafana/d/x?a=b",
-        },
-    });
-    let recorded = json!({ "record": "a:b:c", "expr": "sum(x)" });
-    assert_eq!(groups[0], json!({ "name": "g", "interval": "1m", "rules": [recorded, one_changed] }));
-    assert_eq!(groups[1]["name"], "mine");
-    let map = all(&objects, "ConfigMap").into_iter().find(|map| map["metadata"]["labels"]["grafana_dashboard"] == "1");
-    let map = map.expect("a dashboard");
-    assert_eq!(map["metadata"]["name"], "probe-gateprobe-dashboard-check-drill-down");
-    assert_eq!(map["data"]["check_drill-down.json"], dashboard);
-    let reference = &one(&objects, "GrafanaDashboard")["spec"]["configMapRef"];
-    assert_eq!(*reference, json!({ "name": map["metadata"]["name"], "key": "check_drill-down.json" }));
-}
-
 #[test]
 fn the_chart_is_of_the_programs_version_and_its_schema_knows_its_values() {
     let read = |file: &str| std::fs::read_to_string(chart().join(file)).expect("a file");
@@ -278,7 +250,8 @@ fn missing(fields: &Value, values: &Value, schema: &Value) -> Vec<String> {
         match values.get(name) {
             None if helms_own.contains(&name.as_str()) => {}
             None => found.push(name.clone()),
-            Some(value) => found.extend(missing(&field["properties"], value, schema).iter().map(|f| format!("{name}.{f}"))),
+            Some(value) => found
+                .extend(missing(&field["properties"], value, schema).iter().map(|f| format!("{name}.{f}"))),
         }
     }
     found

@@ -1,6 +1,7 @@
-{{- /* What the agent's pods and the pods of `helm test` have in common: who they run as and what they can read. */}}
+{{- /* What the agent's pods and the pods of `helm test` have in common: who they run as, where, and what they
+       can reach and read. */}}
 
-{{- define "gateprobe.podIdentity" -}}
+{{- define "gateprobe.pod" -}}
 serviceAccountName: {{ include "gateprobe.serviceAccountName" . }}
 automountServiceAccountToken: false
 enableServiceLinks: false
@@ -10,6 +11,31 @@ imagePullSecrets:
 {{- end }}
 securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if .Values.hostNetwork }}
+hostNetwork: true
+{{- end }}
+{{- with .Values.dnsPolicy | default (ternary "ClusterFirstWithHostNet" "" .Values.hostNetwork) }}
+dnsPolicy: {{ . }}
+{{- end }}
+{{- with .Values.dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.hostAliases }}
+hostAliases:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "gateprobe.container" -}}
