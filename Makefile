@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection chart image image-test sbom demo clean-tools
+.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection chart image image-test sizing sbom demo clean-tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ image: ## the image, from a static program: takes minutes (IMAGE_BUILDER=buildah
 image-test: tools ## build an image of the tests' own program by buildah, run it by podman; needs root
 	tests/tools/install podman
 	cargo test --locked --test it -- --ignored --nocapture image::
+
+sizing: image ## measure what the agent needs for so many targets; writes the table of docs/install.md
+	python3 deploy/sizing.py target/image/gateprobe
 
 sbom: ## what the program is made of, as CycloneDX, into target/sbom
 	deploy/sbom
