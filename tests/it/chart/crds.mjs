@@ -27,7 +27,7 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 
 // The validators let unknown fields pass, as an API server would drop them in silence. The packages' type declarations
-// have them all: one file an object, generated, a line a field.
+// have them all: one file an object, generated; a field begins a line.
 function unknownFields(value, file, path) {
   const fields = fieldsOf(file);
   if (!fields) return [];
@@ -55,7 +55,7 @@ function fieldsOf(file) {
     if (!inherited) return null;
     inherited.forEach((type, name) => fields.set(name, type));
   }
-  for (const [, name, type] of head[2].matchAll(/^ {4}"([^"]+)"\??: (.*);$/gm))
-    fields.set(name, { file: imports.get(type.replace(/^Array<(\w+)>$/, "$1")) });
+  for (const [, name, type] of head[2].matchAll(/^ {4}"([^"]+)"\??: (.*)$/gm))
+    fields.set(name, { file: imports.get(type.replace(/^(?:Array<)?(\w+)>?;$/, "$1")) });
   return fields;
 }
