@@ -129,6 +129,10 @@ fn what_contradicts_itself_is_refused_with_a_reason() {
     let minutes = "config: { shutdown: { drain_grace: 1m30s }, targets: { chat: { url: 'wss://h/' } } }\n";
     assert!(refused(&format!("{minutes}terminationGracePeriodSeconds: 90")).contains("1m30s must be less"));
     render(&format!("{minutes}terminationGracePeriodSeconds: 91"));
+    // Null is "not set".
+    let nulls = "http: null, resolver: null, control: null, shutdown: { drain_grace: null }, modules: null";
+    let values = format!("config: {{ {nulls}, targets: {{ chat: {{ url: 'wss://h/', labels: null }} }} }}");
+    render(&format!("{values}\nnetworkPolicy: {{ enabled: true }}"));
 }
 
 #[test]

@@ -92,10 +92,10 @@ annotations:
 {{- if and (not .Values.existingConfigMap) (not $config.targets) (not $config.modules) }}
 {{- fail "config.targets: nothing to watch; name a gateway (--set config.targets.chat.url=wss://chat.example.com/socket), or a module for /probe in config.modules" }}
 {{- end }}
-{{- if dig "http" "listen" "" $config }}
+{{- if ($config.http | default dict).listen }}
 {{- fail "config.http.listen: the Service and the probes need to know it; write listen.address and listen.port instead" }}
 {{- end }}
-{{- with dig "shutdown" "drain_grace" "25s" $config }}
+{{- with ($config.shutdown | default dict).drain_grace | default "25s" }}
 {{- if ge (include "gateprobe.seconds" . | float64) ($.Values.terminationGracePeriodSeconds | float64) }}
 {{- fail (printf "config.shutdown.drain_grace: %s must be less than terminationGracePeriodSeconds (%v s), or the kubelet kills the agent before it has drained" . $.Values.terminationGracePeriodSeconds) }}
 {{- end }}
