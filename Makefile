@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection chart image image-test sizing sbom demo clean-tools
+.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection dashboards pictures chart image image-test sizing sbom demo clean-tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,7 +48,16 @@ soak: ## every check against a healthy gateway, 100,000 runs (RUNS=, MINUTES= at
 detection: ## measure how long each fault takes to be found; writes docs/detection.md
 	cargo test --locked --test it -- --ignored --nocapture matrix::detection::
 
-chart: tools ## write what the chart copies from elsewhere, its README, and the plain manifests made of it
+dashboards: ## write dashboards/*.json from dashboards/source
+	python3 dashboards/generate.py
+
+pictures: tools ## draw docs/img: half an hour with npm packages, Chromium and a demo run of 12 minutes (MINUTES=)
+	cargo build --release --locked
+	cd docs/img/draw && npm ci --ignore-scripts --legacy-peer-deps --no-audit --no-fund
+	python3 docs/img/draw/record.py --minutes $(or $(MINUTES),12) --out .tools/pictures/answers.json
+	node docs/img/draw/draw.mjs .tools/pictures/answers.json docs/img
+
+chart: tools dashboards ## write what the chart copies from elsewhere, its README, and the plain manifests made of it
 	.tools/python/bin/python deploy/helm/generate.py
 
 image: ## the image, from a static program: takes minutes (IMAGE_BUILDER=buildah, podman or docker)

@@ -9,6 +9,7 @@ pub mod model;
 
 pub mod auth;
 pub mod dialect;
+pub mod rules;
 pub mod wire;
 
 pub mod session;
@@ -18,6 +19,7 @@ pub mod checks;
 pub mod config;
 pub mod runner;
 
+pub mod export;
 pub mod schedule;
 pub mod store;
 

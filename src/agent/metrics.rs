@@ -1,7 +1,7 @@
 //! The agent's own metrics, and the catalogue of all.
 
 use crate::metrics::{Descriptor, Kind, Scope, Unit};
-use crate::{checks, http, runner};
+use crate::{checks, export, http, runner};
 
 /// Failed runs in a row.
 pub static CONSECUTIVE_FAILURES: Descriptor = Descriptor {
@@ -10,6 +10,46 @@ pub static CONSECUTIVE_FAILURES: Descriptor = Descriptor {
     scope: Scope::Job,
     kind: Kind::Gauge,
     unit: Unit::None,
+    labels: &[],
+};
+
+/// Inconclusive runs in a row.
+pub static CONSECUTIVE_INCONCLUSIVE: Descriptor = Descriptor {
+    name: "gateprobe_check_consecutive_inconclusive",
+    help: "Inconclusive runs in a row; any other outcome ends it.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &[],
+};
+
+/// When a check is due again.
+pub static NEXT_RUN: Descriptor = Descriptor {
+    name: "gateprobe_check_next_run_timestamp_seconds",
+    help: "When the check is due next, whether it will run then or be skipped; long past where nothing drives it any more.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::TimestampSeconds,
+    labels: &[],
+};
+
+/// The share of runs that must pass.
+pub static SLO_OBJECTIVE: Descriptor = Descriptor {
+    name: "gateprobe_slo_objective_ratio",
+    help: "The share of conclusive runs that must pass, by the config; absent where there is no objective.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::Ratio,
+    labels: &[],
+};
+
+/// The time over which the objective holds.
+pub static SLO_PERIOD: Descriptor = Descriptor {
+    name: "gateprobe_slo_period_seconds",
+    help: "The rolling time over which the objective holds, by the config; absent where there is no objective.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::Seconds,
     labels: &[],
 };
 
@@ -103,9 +143,23 @@ pub static RUNNING: Descriptor = Descriptor {
     labels: &[],
 };
 
+/// Connections to gateways.
+pub static OPEN_CONNECTIONS: Descriptor = Descriptor {
+    name: "gateprobe_agent_open_connections",
+    help: "Connections to gateways that are open or being opened now, held ones too.",
+    scope: Scope::Agent,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &[],
+};
+
 static METRICS: &[&Descriptor] = &[
     &CONSECUTIVE_FAILURES,
+    &CONSECUTIVE_INCONCLUSIVE,
     &INTERVAL,
+    &NEXT_RUN,
+    &SLO_OBJECTIVE,
+    &SLO_PERIOD,
     &PAUSED,
     &SKIPPED,
     &SCHEDULER_LAG,
@@ -114,9 +168,18 @@ static METRICS: &[&Descriptor] = &[
     &RELOAD_TIME,
     &JOBS,
     &RUNNING,
+    &OPEN_CONNECTIONS,
 ];
+
+/// Every metric by what emits it, in words; those of the process are not among them.
+pub fn emitters() -> Vec<(&'static str, &'static [&'static Descriptor])> {
+    let checks = checks::metrics_by_kind();
+    let each = [("each run", runner::metrics::METRICS), ("schedule and reload", METRICS)];
+    let agent = [("HTTP server", http::METRICS), ("OTLP export", export::metrics::METRICS)];
+    each.into_iter().chain(checks).chain(agent).chain([("recorder", crate::metrics::METRICS)]).collect()
+}
 
 /// Every metric that the agent exports, but the recorder's own.
 pub fn catalogue() -> Vec<&'static Descriptor> {
-    [METRICS, runner::metrics::METRICS, &checks::metrics(), http::METRICS].concat()
+    [METRICS, runner::metrics::METRICS, &checks::metrics(), http::METRICS, export::metrics::METRICS].concat()
 }

@@ -1,5 +1,6 @@
 //! The one place where the parts meet: start, reload, drain.
 
+mod exports;
 mod handle;
 mod jobs;
 pub mod metrics;
@@ -12,15 +13,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::settings::AgentSettings;
 use crate::config::{Loaded, Plan};
+use crate::export::ExportError;
 use crate::http::{ReloadError, ReloadSummary};
-use crate::metrics::{Recorder, RecorderError, Sample, Settings};
+use crate::metrics::{Reading, Recorder, RecorderError, Sample, Settings};
 use crate::runner::Throttle;
 use crate::schedule::Clock;
+use crate::session::OpenConnections;
 use crate::store::{Bounds, History};
 use crate::wire::{ResolverError, TlsSetupError};
 
@@ -28,6 +32,11 @@ pub use handle::Handle;
 use jobs::Jobs;
 pub use setup::Setup;
 pub use sinks::Sinks;
+
+/// How long runs that were cut short may take to make their reports.
+const LAST_REPORTS: Duration = Duration::from_secs(1);
+/// How long the last exports may take, where the runs have used up the grace.
+const LAST_EXPORTS: Duration = Duration::from_secs(1);
 
 /// How a plan is made anew for a reload.
 pub type Loader = Box<dyn Fn() -> Loaded + Send + Sync>;
@@ -38,6 +47,9 @@ pub enum AgentError {
     /// The metrics contradict each other.
     #[error(transparent)]
     Metrics(#[from] RecorderError),
+    /// Nothing can be exported.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// Names can't be resolved.
     #[error(transparent)]
     Resolver(#[from] ResolverError),
@@ -76,17 +88,19 @@ impl Agent {
     /// When the plan can't be set up.
     pub fn start(plan: Plan, loader: Loader, replica: String) -> Result<Arc<Self>, AgentError> {
         let settings = Settings { location: plan.agent.location.clone(), ..Settings::default() };
-        let recorder = Recorder::new(&metrics::catalogue(), settings)?;
+        let open = OpenConnections::default();
+        let recorder = Arc::new(Recorder::with_readings(&metrics::catalogue(), readings(&open), settings)?);
+        let exports = exports::start(&plan, &recorder, &replica)?;
         let bounds = Bounds { runs_per_job: plan.agent.history.runs as usize, ..Bounds::default() };
         let throttle = Throttle::default();
         let setup = Setup::new(plan, throttle.clone())?;
         let agent = Arc::new(Self {
             loader,
             started_with: setup.plan.agent.clone(),
-            sinks: Arc::new(Sinks::new(recorder, History::new(bounds))),
+            sinks: Arc::new(Sinks::new(recorder, History::new(bounds), exports)),
             setup: ArcSwap::from_pointee(setup),
             throttle: throttle.clone(),
-            jobs: Mutex::default(),
+            jobs: Mutex::new(Jobs::counted_in(open)),
             reloading: Mutex::default(),
             problem: Mutex::default(),
             stop: CancellationToken::new(),
@@ -122,15 +136,18 @@ impl Agent {
     }
 
     /// Starts no more runs, lets those in progress finish for at most `grace`, then cuts them short: they
-    /// end as inconclusive.
+    /// end as inconclusive. What is left of that time, and a second at least, is for the last exports.
     pub async fn drain(&self, grace: Duration) {
+        let by = Instant::now() + grace;
         self.stop.cancel();
         self.tasks.close();
         if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
             self.cut.cancel();
             // A cut run has only its report left to make.
-            let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
+            let _ = tokio::time::timeout(LAST_REPORTS, self.tasks.wait()).await;
         }
+        let left = by.saturating_duration_since(Instant::now());
+        self.sinks.finish_exports(left.max(LAST_EXPORTS)).await;
     }
 
     /// The sinks of every report.
@@ -170,10 +187,17 @@ impl Agent {
         let setup = self.setup.load_full();
         // Before new jobs create their series, or these would be removed again.
         self.sinks.keep_only(&setup.plan);
+        self.sinks.show_objectives(&setup.plan);
         let summary = lock(&self.jobs).become_those_of(&setup, |ready| self.spawn(ready));
         self.sinks.recorder.record_agent(&Sample::new(&metrics::JOBS, setup.plan.jobs.len() as f64));
         summary
     }
+}
+
+/// The gauges that are read when somebody looks.
+fn readings(open: &OpenConnections) -> Vec<Reading> {
+    let open = open.clone();
+    vec![(&metrics::OPEN_CONNECTIONS, Arc::new(move || open.count() as f64))]
 }
 
 /// What a reload can't change: sockets that are bound, labels that series carry.
@@ -183,6 +207,7 @@ fn needs_restart(old: &AgentSettings, new: &AgentSettings) -> Vec<String> {
         ("http", old.http != new.http),
         ("log", old.log != new.log),
         ("history", old.history != new.history),
+        ("otlp", old.otlp != new.otlp),
     ];
     let changed = changed.into_iter().filter(|(_, changed)| *changed);
     changed

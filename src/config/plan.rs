@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sha1::{Digest, Sha1};
 
+use super::otlp::Otlp;
 use super::pause::Pause;
 use super::route::{Route, resolver};
 use super::settings::{AgentSettings, Allow, TargetSettings};
 use crate::checks::{CheckSpec, Checks};
 use crate::dialect::Dialect;
-use crate::model::JobKey;
+use crate::model::{JobKey, Span};
 use crate::wire::{Endpoint, ResolverSettings};
 
 /// The validated config: merged, with all defaults, nothing left to check.
@@ -26,6 +27,8 @@ pub struct Plan {
     pub jobs: Vec<Job>,
     /// The modules of `/probe`, by name.
     pub modules: BTreeMap<Arc<str>, Arc<Module>>,
+    /// Where metrics and traces are pushed to, by the file and the environment.
+    pub otlp: Option<Otlp>,
 }
 
 /// A gateway to watch.
@@ -57,6 +60,17 @@ pub struct Job {
     pub target: Arc<Target>,
     /// The check.
     pub check: CheckSpec,
+    /// What share of its runs must pass. No part of the key: another objective disturbs no job.
+    pub slo: Option<Slo>,
+}
+
+/// An objective.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slo {
+    /// The share of conclusive runs that must pass, above 0 and below 1.
+    pub objective: f64,
+    /// The rolling time over which it holds.
+    pub period: Span,
 }
 
 /// A named check for `/probe`.
@@ -78,7 +92,7 @@ pub struct Module {
 
 impl Plan {
     pub(super) fn new(agent: AgentSettings) -> Self {
-        Self { agent, targets: Vec::new(), jobs: Vec::new(), modules: BTreeMap::new() }
+        Self { agent, targets: Vec::new(), jobs: Vec::new(), modules: BTreeMap::new(), otlp: None }
     }
 
     /// Whether there is nothing to watch.
@@ -121,13 +135,18 @@ fn ends_with(host: &str, suffix: &str) -> bool {
 }
 
 impl Job {
-    pub(super) fn new(agent: &AgentSettings, target: &Arc<Target>, check: CheckSpec) -> Self {
+    pub(super) fn new(
+        agent: &AgentSettings,
+        target: &Arc<Target>,
+        check: CheckSpec,
+        slo: Option<Slo>,
+    ) -> Self {
         // What of the agent's settings reaches the wire belongs to each job.
         let agent_part = (agent.user_agent(), &agent.resolver);
-        let target_part = TargetSettings { checks: Checks::default(), ..target.settings.clone() };
+        let target_part = TargetSettings { checks: Checks::default(), slo: None, ..target.settings.clone() };
         let config_hash = hash(&(agent_part, &*target.name, target_part, &target.fingerprint, &check));
         let key = JobKey { target: target.name.clone(), check: check.kind(), config_hash };
-        Self { key, target: target.clone(), check }
+        Self { key, target: target.clone(), check, slo }
     }
 }
 

@@ -13,6 +13,9 @@ use crate::support::{folder, write};
 /// The most series that a target may have (docs: cardinality).
 const SERIES_PER_TARGET: usize = 250;
 
+/// The most lines that a target with every check may have before its first run; each bucket of a histogram is one.
+const SERIES_AT_THE_START: usize = 1_500;
+
 /// One line of the text format.
 #[derive(Debug)]
 struct Series {
@@ -73,9 +76,9 @@ fn counters_and_histograms_exist_before_the_first_run_and_gauges_do_not() {
         // Paused, so that no run can be the first one.
         "http: { listen: '127.0.0.1:0' }\n\
          log: { format: json }\n\
-         targets: { chat: { url: 'wss://gateway.test/', dialect: json, pause: [{ until: '2999-01-01T00:00:00Z' }], \
+         targets: { chat: { url: 'wss://gateway.test/', dialect: json, auth: { token: { env: TOKEN } }, pause: [{ until: '2999-01-01T00:00:00Z' }], \
          checks: { handshake: {}, heartbeat: {}, zombie: {}, flapping: {}, malformed: {}, \
-         network_switch: {}, hold: {} } } }\n",
+         network_switch: {}, token_refresh: {}, hold: {} } } }\n",
     );
     let (agent, _log) = Agent::start(&config);
     let (_, text) = agent.get("/metrics");
@@ -86,7 +89,14 @@ fn counters_and_histograms_exist_before_the_first_run_and_gauges_do_not() {
         own.collect::<Vec<_>>()
     };
     // What the config alone tells of.
-    let known = ["gateprobe_check_interval_seconds", "gateprobe_target_paused", "gateprobe_target_info"];
+    let known = [
+        "gateprobe_check_interval_seconds",
+        "gateprobe_check_next_run_timestamp_seconds",
+        "gateprobe_slo_objective_ratio",
+        "gateprobe_slo_period_seconds",
+        "gateprobe_target_paused",
+        "gateprobe_target_info",
+    ];
     // One series for each thing that a gateway may do to each vector would be thousands.
     let unforeseen = ["gateprobe_malformed_vectors_total"];
     for metric in all_metrics().into_values().filter(|metric| metric.scope != Scope::Agent) {
@@ -105,6 +115,9 @@ fn counters_and_histograms_exist_before_the_first_run_and_gauges_do_not() {
             }
         }
     }
+    let of_target = found.iter().filter(|series| series.labels.contains_key("target")).count();
+    println!("{of_target} series of a target with every check, before its first run");
+    assert!(of_target <= SERIES_AT_THE_START, "{of_target} series");
     let values = |metric: &Descriptor, label: &str| {
         of(metric).iter().map(|series| series.labels[label].clone()).collect::<BTreeSet<String>>()
     };

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Auth, Cookies, HeaderValue, MaskedUrl, Network, Observe, Proxy, Redirects, Resolve, SecretSource, Tls,
+    Auth, Cookies, HeaderValue, MaskedUrl, Network, Observe, Proxy, Redirects, Resolve, SecretSource,
+    SloSettings, Tls, Trace,
 };
 use crate::checks::Checks;
 use crate::dialect::DEFAULT_PRESET;
@@ -44,10 +45,14 @@ pub struct TargetSettings {
     pub network: Network,
     /// Which of the resolved addresses are probed.
     pub resolve: Resolve,
+    /// Whether the gateway is told of a run's trace.
+    pub trace: Trace,
     /// When no check runs: once until a time, or in recurring windows.
     pub pause: Vec<PauseSettings>,
     /// The gateway's own metrics endpoint, where it has one that we may read.
     pub observe: Option<Observe>,
+    /// The objective of each check that has none of its own; without one, a check has no error budget.
+    pub slo: Option<SloSettings>,
     /// The checks, by kind. `handshake` with its defaults when none is given.
     pub checks: Checks,
 }
@@ -146,8 +151,10 @@ impl Default for TargetSettings {
             redirects: Redirects::default(),
             network: Network::default(),
             resolve: Resolve::default(),
+            trace: Trace::default(),
             pause: Vec::new(),
             observe: None,
+            slo: None,
             checks: Checks::default(),
         }
     }
