@@ -2,13 +2,14 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection dashboards pictures demo clean-tools
+.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection dashboards pictures chart image image-test sizing sbom demo clean-tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: tools lint doc gateways ## all that CI runs: install what the tests need, lint, doc, every test
 	cargo test --locked
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) image-test; else echo "left out, since it needs root: make image-test"; fi
 
 tools: ## install what the tests run against into .tools (quick when all is there)
 	tests/tools/install
@@ -16,9 +17,10 @@ tools: ## install what the tests run against into .tools (quick when all is ther
 fmt: ## format the code
 	cargo fmt
 
-lint: tools ## format, clippy, spelling: check without changing anything
+lint: tools ## format, clippy, spelling, Dockerfile: check without changing anything
 	cargo fmt --check
 	.tools/bin/typos
+	.tools/bin/hadolint Dockerfile
 	cargo clippy --locked --all-targets -- -D warnings
 
 doc: ## build the documentation; a warning is an error
@@ -54,6 +56,22 @@ pictures: tools ## draw docs/img: half an hour with npm packages, Chromium and a
 	cd docs/img/draw && npm ci --ignore-scripts --legacy-peer-deps --no-audit --no-fund
 	python3 docs/img/draw/record.py --minutes $(or $(MINUTES),12) --out .tools/pictures/answers.json
 	node docs/img/draw/draw.mjs .tools/pictures/answers.json docs/img
+
+chart: tools dashboards ## write what the chart copies from elsewhere, its README, and the plain manifests made of it
+	.tools/python/bin/python deploy/helm/generate.py
+
+image: ## the image, from a static program: takes minutes (IMAGE_BUILDER=buildah, podman or docker)
+	deploy/image
+
+image-test: tools ## build an image of the tests' own program by buildah, run it by podman; needs root
+	tests/tools/install podman
+	cargo test --locked --test it -- --ignored --nocapture image::
+
+sizing: image ## measure what the agent needs for so many targets; writes the table of docs/install.md
+	python3 deploy/sizing.py target/image/gateprobe
+
+sbom: ## what the program is made of, as CycloneDX, into target/sbom
+	deploy/sbom
 
 demo: ## the agent beside a gateway that breaks after a while and heals
 	cargo run --release --locked -- demo

@@ -7,6 +7,7 @@ mod dialect;
 mod gateway;
 mod gateway_jwt;
 mod logging;
+mod ready;
 mod render;
 mod rules;
 mod run;
@@ -78,6 +79,8 @@ enum Command {
     Run(run::Args),
     /// Run checks once, against a target of the config or a bare URL
     Check(check::Args),
+    /// Ask a running agent whether it is ready
+    Ready(ready::Args),
     /// Check, describe or show a config
     Config(config::ConfigArgs),
     /// Check a dialect, print a preset as a start for one's own, or the schema
@@ -114,6 +117,7 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Run(args) => run::run(args).await,
             Command::Check(args) => check::run(args).await,
+            Command::Ready(args) => ready::run(args).await,
             Command::Config(args) => Exit::from_code(config::run(&args)),
             Command::Dialect(args) => dialect::run(&args).await,
             Command::Vectors(args) => vectors::run(&args),

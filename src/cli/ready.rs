@@ -1,0 +1,90 @@
+//! `gateprobe ready`: asks a running agent whether it is ready. For places where nothing else can: an image from
+//! scratch has no curl.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use super::Exit;
+use crate::model::{End, Evidence, Span};
+use crate::wire::{Dialer, Endpoint, Offer, Request, ResolverSettings, TlsClient, TlsSettings};
+
+/// The largest answer that is read, in bytes.
+const LARGEST: usize = 64 << 10;
+
+/// Arguments of `gateprobe ready`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Prints what /readyz?verbose says.\n\n\
+    Exit codes: 0 ready, 1 not ready or out of reach, 2 usage")]
+pub struct Args {
+    /// Where the agent serves HTTP
+    #[arg(value_name = "URL", default_value = "http://127.0.0.1:9464")]
+    agent: Url,
+    /// How long it may take to answer
+    #[arg(long, value_name = "SPAN", default_value = "5s")]
+    timeout: Span,
+}
+
+/// Asks once.
+pub async fn run(args: Args) -> Exit {
+    let Some(url) = page(args.agent) else {
+        eprintln!("gateprobe ready: the URL must be that of an agent, such as http://gateprobe:9464");
+        return Exit::Usage;
+    };
+    match tokio::time::timeout(args.timeout.get(), ask(url)).await {
+        Ok(Ok((status, text))) => {
+            print!("{text}");
+            if status == 200 { Exit::Pass } else { Exit::Fail }
+        }
+        Ok(Err(why)) => {
+            eprintln!("gateprobe ready: {why}");
+            Exit::Fail
+        }
+        Err(_) => {
+            eprintln!("gateprobe ready: no answer within {}", args.timeout);
+            Exit::Fail
+        }
+    }
+}
+
+/// The page to ask for; `ws` stands for http in [`Endpoint`].
+fn page(mut agent: Url) -> Option<Url> {
+    let scheme = match agent.scheme() {
+        "http" => "ws",
+        "https" => "wss",
+        _ => return None,
+    };
+    agent.set_scheme(scheme).ok()?;
+    agent.set_path("/readyz");
+    agent.set_query(Some("verbose"));
+    Some(agent)
+}
+
+async fn ask(url: Url) -> Result<(u16, String), String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let tls = TlsClient::new(TlsSettings::default()).map_err(|error| text(&error))?;
+    let endpoint = Endpoint::new(url, Arc::new(tls)).map_err(|error| text(&error))?;
+    let target = ("GET", "/readyz?verbose".to_owned().into());
+    let request = Request::plain(&endpoint, &Offer::default(), target, Vec::new(), None);
+    let request = request.map_err(|error| text(&error))?;
+    let dialer = Dialer::new(&ResolverSettings::default()).map_err(|error| text(&error))?;
+    let connected = dialer.connect(&endpoint, &Evidence::new()).await;
+    let mut connected = connected.map_err(|failure| text(&failure.error))?;
+    let response = connected.inquire(&request).await.map_err(|error| text(&error))?;
+    let content = connected.content(&response, LARGEST).await.map_err(|error| text(&error))?;
+    connected.sever(End::Fin);
+    Ok((response.status, String::from_utf8_lossy(&content).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_path_leads_to_readyz() {
+        let asked = |url: &str| page(url.parse().unwrap()).map(|url| url.to_string());
+        assert_eq!(asked("http://gateprobe:9464").as_deref(), Some("ws://gateprobe:9464/readyz?verbose"));
+        assert_eq!(asked("https://[::1]/x?y").as_deref(), Some("wss://[::1]/readyz?verbose"));
+        assert_eq!(asked("ftp://gateprobe"), None);
+    }
+}
