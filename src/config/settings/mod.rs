@@ -11,7 +11,7 @@ mod secret;
 mod target;
 
 pub use agent::{AgentSettings, Control, History, Http, Log, LogFormat, LogLevel, Resolver, Shutdown};
-pub use auth::{Auth, TokenSource};
+pub use auth::{Auth, AuthMethod, OAuth2, TokenSource};
 pub use connection::{Ca, Cookies, Family, Network, Proxy, Redirects, Resolve, Tls};
 pub use observe::Observe;
 pub use secret::{HeaderValue, MaskedUrl, SecretSource, mask_url};
