@@ -20,6 +20,7 @@ mod malformed;
 mod matrix;
 mod metrics;
 mod namespaces;
+mod oauth2;
 mod performance;
 mod prometheus;
 mod relay;

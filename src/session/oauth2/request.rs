@@ -35,9 +35,10 @@ fn body(grant: &ClientGrant, secret: &str) -> String {
     form.finish()
 }
 
-/// Encoded as a form before it is Basic (RFC 6749, section 2.3.1): a colon in the id is none between the two.
+/// Encoded as a form before it is Basic (RFC 6749, section 2.3.1): a colon in the id is none between the two. A blank
+/// is `%20`, which all decode that decode at all; not all know `+`.
 fn basic(client: &str, secret: &str) -> SecretString {
-    let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+    let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
     format!("Basic {}", STANDARD.encode(format!("{}:{}", encoded(client), encoded(secret)))).into()
 }
 
@@ -63,7 +64,7 @@ mod tests {
             head.starts_with("POST /oauth2/token?tenant=t1 HTTP/1.1\r\nHost: id.example.com\r\n"),
             "{head}"
         );
-        let basic = STANDARD.encode("my%3Aclient:p%3Ass+w%C3%B6rd%26%3D");
+        let basic = STANDARD.encode("my%3Aclient:p%3Ass%20w%C3%B6rd%26%3D");
         assert!(head.contains(&format!("\r\nAuthorization: Basic {basic}\r\n")), "{head}");
         assert!(head.contains(&format!("\r\nContent-Length: {}", body.len())), "{head}");
         assert_eq!(body, "grant_type=client_credentials&scope=chat%3Aread+chat%3Awrite");
