@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 
 use super::token::MAX_TOKEN;
 use super::{AuthError, Forgery, Issuer, Mint, Token};
+use crate::model::Span;
 
 /// Where a token comes from; read or made anew for each connection, since something else may rotate it, unless an
 /// issuer says how long it is good.
@@ -55,6 +56,35 @@ impl Source {
         match self {
             Self::Issued(issuer) => issuer.token(now, true).await,
             _ => self.fetch(now).await,
+        }
+    }
+
+    /// Whether each token that is asked for can be a new one.
+    pub fn makes_new(&self) -> bool {
+        !matches!(self, Self::File(_) | Self::Env(_))
+    }
+
+    /// A source of such tokens that live for so long; none where that is not in our hands.
+    pub fn lasting(&self, lifetime: Span) -> Option<Self> {
+        match self {
+            Self::Mint(mint) => Some(Self::Mint(Arc::new(Mint { lifetime, ..Mint::clone(mint) }))),
+            _ => None,
+        }
+    }
+
+    /// How long its tokens live, where that is in our hands.
+    pub fn lifetime(&self) -> Option<Span> {
+        match self {
+            Self::Mint(mint) => Some(mint.lifetime),
+            _ => None,
+        }
+    }
+
+    /// Whose tokens they are, where we say so.
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Mint(mint) => mint.subject.as_deref(),
+            _ => None,
         }
     }
 

@@ -26,6 +26,9 @@ pub struct JwtArgs {
     /// How long after its end a token is still taken, in whole seconds, an hour at most
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration_or_zero, requires = "jwt_key")]
     jwt_leeway: Duration,
+    /// How long a session outlives its token, beside that, before it is closed with 4401
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration_or_zero, requires = "jwt_key")]
+    pub(super) expiry_grace: Duration,
 }
 
 impl JwtArgs {

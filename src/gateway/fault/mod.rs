@@ -11,6 +11,7 @@ mod table;
 use std::fmt;
 use std::str::FromStr;
 
+use super::jwt::TokenRefusal;
 use super::offence::{Offence, OffenceGroup};
 pub use effect::lacks;
 pub use error::FaultError;
@@ -23,7 +24,7 @@ const COLUMN: usize = 36;
 /// No line of the catalogue is longer.
 const WIDTH: usize = 100;
 
-/// All faults under headings, a line each: `name=VALUE  what it does`; and what a KIND can be.
+/// All faults under headings, a line each: `name=VALUE  what it does`; and what a KIND or a FLAW can be.
 pub fn catalogue() -> String {
     let mut text = String::new();
     let mut group = "";
@@ -38,6 +39,8 @@ pub fn catalogue() -> String {
     }
     text.push('\n');
     text.push_str(&kinds());
+    text.push_str("\n\nFLAW: any, or one thing that is wrong with a token:\n ");
+    TokenRefusal::all_takeable().for_each(|refusal| text.extend([" ", refusal.name()]));
     text
 }
 
@@ -104,6 +107,7 @@ mod tests {
             Some("URL") => "ws://example.com/other?a=b",
             Some("STATUS") => "503",
             Some("KIND") => "framing",
+            Some("FLAW") => "forged",
             _ => "4001",
         });
         kind.with_value(value).unwrap()
@@ -154,6 +158,8 @@ mod tests {
             "close_after_upgrade=70000",
             "malformed_accepted",
             "malformed_hang=everything",
+            "refresh_takes",
+            "refresh_takes=malformed",
         ] {
             assert!(bad.parse::<Fault>().is_err(), "{bad}");
         }

@@ -123,7 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
     }
 
     /// Answers with the id of what is answered.
-    fn reply(&mut self, mut reply: Value, to: &Map<String, Value>) {
+    pub(super) fn reply(&mut self, mut reply: Value, to: &Map<String, Value>) {
         if let (Some(reply), Some(id)) = (reply.as_object_mut(), to.get("id")) {
             reply.insert("id".to_owned(), id.clone());
         }
