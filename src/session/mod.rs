@@ -46,7 +46,7 @@ pub use offer::Ask;
 pub use opened::{Heard, Opened};
 pub use pings::{Pings, Tally};
 pub use recall::Recall;
-pub use shelf::{By, End, EndClass, Glance, Shelf, Standing, Terms};
+pub use shelf::{By, End, EndClass, Glance, Invitation, Shelf, Standing, Terms};
 pub use stream::Stream;
 pub use talk::Talk;
 pub use target::Target;

@@ -8,6 +8,7 @@ use gateprobe::model::RunReport;
 
 use crate::support::certificate::Certificate;
 use crate::support::program::{ClosedPort, Program};
+use crate::support::session::{AMPLE, samples};
 use crate::support::{Bench, folder, words, write};
 use crate::tokens::keys::Keys;
 
@@ -30,7 +31,7 @@ impl House {
         let rules = JwtRules::read(Algorithm::RS256.into(), &keys.public).expect("a key");
         let rules =
             rules.with_issuer(Some("https://id.example.com".into())).with_audience(Some("chat".into()));
-        let gateway = gateway::start(Settings { jwt: Some(rules), ..Settings::default() }).await;
+        let gateway = gateway::start(Settings { jwt: Some(rules), json: true, ..Settings::default() }).await;
         let sign = keys.private.to_str().expect("UTF-8");
         let own = ["--sign", sign, "--client-id", CLIENT, "--client-secret", SECRET];
         let server = Program::python("oauth2_server.py", &[&own, options].concat());
@@ -193,4 +194,24 @@ async fn the_endpoint_is_trusted_as_the_target_says() {
     let report = run(&bench, "stranger").await;
     expect(&report, "inconclusive credential", "the certificate is not issued by a trusted authority");
     assert!(report.detail.contains("/token?***: "), "{}", report.detail);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_renewed_by_issued_tokens_and_lives_on() {
+    let house = House::build(&["--lifetime", "6"]).await;
+    let target = house.target("chat", &house.url("token"), "");
+    let check = "token_refresh: { cases: [renew, rapid, together], leeway: 0s, tolerance: 1s, every: 30ms }";
+    let target = target.replacen(
+        "checks: { handshake:",
+        &format!("dialect: json, {AMPLE}, checks: {{ {check}, handshake:"),
+        1,
+    );
+    let bench = house.bench(&[target]);
+    let report = bench.run_check("chat", "token_refresh").await.remove(0);
+    expect(&report, "pass", "6 of 6 refreshes accepted");
+    let [mean] = samples(&report, "gateprobe_last_token_refresh_duration_seconds", &[])[..] else {
+        panic!("no mean: {report:#?}")
+    };
+    assert!(mean > 0.0 && mean < 0.5, "{mean}");
+    assert!(house.requests() >= 7, "each refresh has a token of its own");
 }
