@@ -159,11 +159,12 @@ impl Shared {
 
     /// Lets a connection go.
     pub fn leave(&self, peer: &Peer, reset: bool) {
-        lock(&self.peers).remove(&peer.id);
-        self.metrics.open(-1);
+        // Before the connection is gone: who sees none left also sees what their sessions left behind.
         if peer.phase() == Phase::Open {
             self.end_session();
         }
+        lock(&self.peers).remove(&peer.id);
+        self.metrics.open(-1);
         peer.log(EventKind::TcpClosed { reset });
     }
 

@@ -208,7 +208,9 @@ async fn a_session_is_renewed_by_issued_tokens_and_lives_on() {
     );
     let bench = house.bench(&[target]);
     let report = bench.run_check("chat", "token_refresh").await.remove(0);
-    expect(&report, "pass", "6 of 6 refreshes accepted");
+    expect(&report, "pass", "6 refreshes accepted within ");
+    assert!(report.detail.contains("served after the old token's expiry"), "{}", report.detail);
+    assert!(report.detail.contains("none lost"), "{}", report.detail);
     let [mean] = samples(&report, "gateprobe_last_token_refresh_duration_seconds", &[])[..] else {
         panic!("no mean: {report:#?}")
     };

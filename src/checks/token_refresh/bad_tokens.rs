@@ -1,12 +1,10 @@
 //! Refreshes by tokens that must be refused, and whether a session gets over them.
 
-use std::time::Instant as StdInstant;
-
 use super::Scene;
 use super::bad_token::BadToken;
 use super::client::{Client, Stop};
 use super::config::Case;
-use super::renew::{Fate, Proof, Session, fate};
+use super::renew::{Proof, end};
 use crate::auth::Token;
 use crate::checks::capability;
 use crate::dialect::{Answer, Part};
@@ -30,8 +28,10 @@ pub(super) enum Reception {
 /// # Errors
 /// The verdict, when something else is wrong.
 pub(super) async fn try_all(scene: &Scene<'_>) -> Result<(), Verdict> {
-    // What has been used must have been, and a gateway that takes no token at all is not praised for taking no bad one.
-    scene.renewed.cancelled().await;
+    if scene.tokens.are_new() {
+        // One of the bad ones is what the other session was refreshed by.
+        scene.renewed.cancelled().await;
+    }
     let mut client: Option<Client<'_>> = None;
     let mut recovers = scene.check.looks_at(Case::Recovery) && scene.tokens.are_new();
     for bad in scene.check.bad_tokens() {
@@ -118,18 +118,11 @@ async fn recover(scene: &Scene<'_>, client: &mut Client<'_>) -> Result<bool, Ver
         client.renew(Case::Recovery, &token).await?;
         client.serve().await
     };
-    let fate = match steps.await {
-        Ok(()) => Fate::Lives(Proof::Nothing),
-        Err(Stop::Unserved) => Fate::Unserved,
-        Err(Stop::Ended(ended)) => fate(client, ended)?,
-        Err(Stop::Verdict(verdict)) => return Err(verdict),
-    };
-    let lives = matches!(fate, Fate::Lives(_));
-    let refreshes = std::mem::take(&mut client.refreshes);
+    let result = steps.await.map(|()| Proof::Nothing);
+    let lives = result.is_ok();
+    end(scene, Case::Recovery, client, result)?;
     // What is tried from now on is no matter of this refresh.
     client.accepted = None;
     client.first = client.current.0.clone();
-    client.current.1 = StdInstant::now();
-    scene.seen().sessions.push(Session { case: Case::Recovery, refreshes, fate });
     Ok(lives)
 }

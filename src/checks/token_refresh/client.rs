@@ -146,6 +146,12 @@ impl<'a> Client<'a> {
         Ok(matches!(answer, Some((Answer::Accepted, _))))
     }
 
+    /// Whether the gateway answered each refresh: after one that it did not, nobody knows which token is the current
+    /// one.
+    pub(super) fn was_answered(&self) -> bool {
+        self.refreshes.iter().all(|refresh| refresh.answer.is_some())
+    }
+
     /// Refreshes by two good tokens, without waiting between them.
     ///
     /// # Errors

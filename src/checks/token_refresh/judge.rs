@@ -77,6 +77,14 @@ impl Seen {
         self.sessions.iter().flat_map(|session| &session.refreshes)
     }
 
+    /// The end of a session by a token that had expired, which is no fault of the gateway's.
+    fn own_token(&self) -> Option<&Verdict> {
+        self.sessions.iter().find_map(|session| match &session.fate {
+            Fate::Expired(verdict) => Some(verdict),
+            _ => None,
+        })
+    }
+
     fn proof(&self) -> Option<&Proof> {
         let proofs = || {
             self.sessions.iter().filter_map(|session| match &session.fate {
@@ -110,6 +118,9 @@ pub(super) fn verdict(scene: &Scene<'_>, course: Result<(), Verdict>) -> Result<
         return Ok(verdict);
     }
     course?;
+    if let Some(ended) = seen.own_token() {
+        return Err(super::own_token(ended));
+    }
     capability(scene.visit, Capability::RefreshProof, seen.proof() == Some(&Proof::Shown));
     if let Some(expired) = &seen.expired {
         let survives = matches!(expired, Expired::Survived { .. });
@@ -154,7 +165,9 @@ fn findings(scene: &Scene<'_>, seen: &Seen) -> Vec<(Assertion, Verdict)> {
         let detail = format!("a session was closed {early} before its token's expiry: {}", verdict.detail);
         fail(Assertion::NotClosed, Failure::SessionClosed, detail);
     }
-    for session in &seen.sessions {
+    let mut sessions: Vec<&Session> = seen.sessions.iter().collect();
+    sessions.sort_by_key(|session| session.case);
+    for session in sessions {
         found.extend(fate(session));
         found.extend(answers(scene, session));
     }
@@ -179,7 +192,7 @@ fn findings(scene: &Scene<'_>, seen: &Seen) -> Vec<(Assertion, Verdict)> {
 fn fate(session: &Session) -> Option<(Assertion, Verdict)> {
     let case = session.case.word();
     let (assertion, failure, detail) = match &session.fate {
-        Fate::Lives(_) => return None,
+        Fate::Lives(_) | Fate::Expired(_) | Fate::Unknown => return None,
         Fate::Dropped(end) => {
             let detail = format!("{case}: {}, right after a refresh or in place of its answer", end.detail);
             (Assertion::Kept, Failure::SessionDroppedByRefresh, detail)
@@ -329,4 +342,53 @@ fn describe(scene: &Scene<'_>, seen: &Seen) -> String {
         parts.push("near_expiry was left out: no token expires in time".to_owned());
     }
     if parts.is_empty() { "nothing could be looked at".to_owned() } else { parts.join("; ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn session(case: Case, answers: &[Option<(Answer, Duration)>], fate: Fate) -> Session {
+        let refresh =
+            |answer: &Option<(Answer, Duration)>| Refresh { case, sent: Instant::now(), answer: *answer };
+        Session { case, refreshes: answers.iter().map(refresh).collect(), fate }
+    }
+
+    #[test]
+    fn what_is_late_is_told_by_what_was_usual() {
+        assert_eq!(limit(&mut [ms(5), ms(6)]), None, "too little is known");
+        assert_eq!(limit(&mut [ms(9), ms(5), ms(7)]), Some(ms(1_007)), "the median and a second");
+        let mut slow: Vec<Duration> = (1..=20).map(|n| ms(100 * n)).collect();
+        assert_eq!(limit(&mut slow), Some(ms(5_700)), "three times the p95");
+    }
+
+    #[test]
+    fn the_mean_is_of_what_was_accepted() {
+        let answers = [
+            Some((Answer::Accepted, ms(10))),
+            Some((Answer::Refused, ms(90))),
+            Some((Answer::Accepted, ms(30))),
+            None,
+        ];
+        let mut seen = Seen::default();
+        assert_eq!(mean(&seen), None);
+        seen.sessions.push(session(Case::Renew, &answers, Fate::Unknown));
+        assert_eq!(mean(&seen), Some(ms(20)));
+    }
+
+    #[test]
+    fn one_session_that_lived_on_is_proof_enough() {
+        let lives = |proof| session(Case::Renew, &[], Fate::Lives(proof));
+        let missing = Proof::Missing("too late".into());
+        let mut seen = Seen { sessions: vec![lives(Proof::Nothing)], ..Seen::default() };
+        assert_eq!(seen.proof(), None);
+        seen.sessions.push(lives(missing.clone()));
+        assert_eq!(seen.proof(), Some(&missing));
+        seen.sessions.push(lives(Proof::Shown));
+        assert_eq!(seen.proof(), Some(&Proof::Shown));
+    }
 }

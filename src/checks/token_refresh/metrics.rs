@@ -131,7 +131,9 @@ fn results(session: &Session) -> Vec<&'static str> {
     let fate = match session.fate {
         Fate::Dropped(_) => "dropped",
         Fate::NotApplied(_) => "not_applied",
-        Fate::Lives(_) | Fate::Closed(_) | Fate::Unserved => return results,
+        Fate::Lives(_) | Fate::Closed(_) | Fate::Unserved | Fate::Expired(_) | Fate::Unknown => {
+            return results;
+        }
     };
     match results.iter_mut().rev().find(|result| **result == "accepted") {
         Some(result) => *result = fate,

@@ -37,6 +37,10 @@ pub(super) enum Fate {
     Closed(Verdict),
     /// It is open, and not served.
     Unserved,
+    /// It was ended when the token may have expired that it went by.
+    Expired(Verdict),
+    /// The run could not look on.
+    Unknown,
 }
 
 /// Whether it was seen that the refresh took.
@@ -60,6 +64,7 @@ pub(super) async fn in_the_middle(scene: &Scene<'_>) -> Result<(), Verdict> {
     if let Some(stream) = &scene.stream {
         stream.end();
     }
+    scene.subscribed.cancel();
     scene.renewed.cancel();
     conclude(scene, Case::Renew, client, result).await
 }
@@ -80,37 +85,48 @@ async fn conclude(
     mut client: Client<'_>,
     result: Result<Proof, Stop>,
 ) -> Result<(), Verdict> {
-    let fate = match result {
-        Ok(proof) => Fate::Lives(proof),
-        Err(Stop::Unserved) => Fate::Unserved,
-        Err(Stop::Ended(ended)) => fate(&client, ended)?,
-        Err(Stop::Verdict(verdict)) => return Err(verdict),
-    };
-    let refreshes = std::mem::take(&mut client.refreshes);
-    let lives = matches!(fate, Fate::Lives(_));
-    scene.seen().sessions.push(Session { case, refreshes, fate });
-    if lives {
+    let goes_on = matches!(result, Ok(_) | Err(Stop::Unserved));
+    end(scene, case, &mut client, result)?;
+    if goes_on {
         client.leave().await;
     }
     Ok(())
 }
 
-/// What an end means.
+/// Writes down what became of a session and its refreshes.
 ///
 /// # Errors
-/// Inconclusive, where it was our own token's end.
-pub(super) fn fate(client: &Client<'_>, ended: Ended) -> Result<Fate, Verdict> {
+/// What went wrong, where that is something else.
+pub(super) fn end(
+    scene: &Scene<'_>,
+    case: Case,
+    client: &mut Client<'_>,
+    result: Result<Proof, Stop>,
+) -> Result<(), Verdict> {
+    let (fate, otherwise) = match result {
+        Ok(proof) => (Fate::Lives(proof), Ok(())),
+        Err(Stop::Unserved) => (Fate::Unserved, Ok(())),
+        Err(Stop::Ended(ended)) => (fate(client, ended), Ok(())),
+        // What was answered until then counts all the same.
+        Err(Stop::Verdict(verdict)) => (Fate::Unknown, Err(verdict)),
+    };
+    let refreshes = std::mem::take(&mut client.refreshes);
+    scene.seen().sessions.push(Session { case, refreshes, fate });
+    otherwise
+}
+
+/// What an end means.
+fn fate(client: &Client<'_>, ended: Ended) -> Fate {
     let Ended { at, verdict, .. } = ended;
     let soon = client.accepted.is_some_and(|accepted| at.saturating_duration_since(accepted) < SOON);
-    if client.asking || soon {
-        return Ok(Fate::Dropped(verdict));
-    }
-    if client.may_have_expired(at) {
-        return Err(super::own_token(&verdict));
-    }
     let old = client.expiry(&client.first);
     let over = client.accepted.is_some() && old.is_some_and(|old| old.earliest <= at);
-    Ok(if over { Fate::NotApplied(verdict) } else { Fate::Closed(verdict) })
+    match () {
+        () if client.asking || soon => Fate::Dropped(verdict),
+        () if client.may_have_expired(at) => Fate::Expired(verdict),
+        () if over => Fate::NotApplied(verdict),
+        () => Fate::Closed(verdict),
+    }
 }
 
 async fn course(scene: &Scene<'_>, client: &mut Client<'_>) -> Result<Proof, Stop> {
@@ -130,14 +146,14 @@ async fn course(scene: &Scene<'_>, client: &mut Client<'_>) -> Result<Proof, Sto
         let accepted = client.renew(Case::Renew, &token).await?;
         if accepted {
             scene.use_up(token);
-        } else if client.refreshes.iter().all(|refresh| refresh.answer.is_some()) {
+        } else if client.was_answered() {
             // Whether the session gets over it.
             client.renew(Case::Renew, &scene.tokens.long().await.map_err(Stop::Verdict)?).await?;
         }
         client.listen_for(AFTERMATH).await?;
     }
     scene.renewed.cancel();
-    if scene.tokens.are_new() && client.refreshes.iter().all(|refresh| refresh.answer.is_some()) {
+    if scene.tokens.are_new() && client.was_answered() {
         again(scene, client).await?;
     }
     client.settle().await?;
@@ -155,12 +171,15 @@ async fn again(scene: &Scene<'_>, client: &mut Client<'_>) -> Result<(), Stop> {
     if scene.check.looks_at(Case::Rapid) {
         scene.visit.evidence.remark("renews it three times in a row");
         for _ in 0..RAPID {
+            if !client.was_answered() {
+                return Ok(());
+            }
             let next = StdInstant::now() + RAPID_GAP;
             client.renew(Case::Rapid, &new().await?).await?;
             client.listen_until(next).await?;
         }
     }
-    if scene.check.looks_at(Case::Together) {
+    if scene.check.looks_at(Case::Together) && client.was_answered() {
         scene.visit.evidence.remark("renews it twice at once");
         client.renew_together(Case::Together, [&new().await?, &new().await?]).await?;
         client.listen_for(AFTERMATH).await?;

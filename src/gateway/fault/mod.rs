@@ -39,8 +39,8 @@ pub fn catalogue() -> String {
     }
     text.push('\n');
     text.push_str(&kinds());
-    text.push_str("\n\nFLAW: any, or one thing that is wrong with a token:\n ");
-    TokenRefusal::all_takeable().for_each(|refusal| text.extend([" ", refusal.name()]));
+    text.push_str("\n\nFLAW: any, or one thing that is wrong with a token:");
+    text.push_str(&wrapped("", TokenRefusal::all_takeable().map(TokenRefusal::name)));
     text
 }
 
@@ -48,17 +48,24 @@ pub fn catalogue() -> String {
 fn kinds() -> String {
     let mut text = "KIND: any, a group, or one thing that a client does wrong:".to_owned();
     for group in OffenceGroup::ALL {
-        let mut line = format!("  {:<14}", group.name());
-        for offence in Offence::ALL.iter().filter(|offence| offence.group() == *group) {
-            if line.len() + offence.name().len() > WIDTH {
-                text.push_str(&format!("\n{}", line.trim_end()));
-                line = " ".repeat(16);
-            }
-            line.push_str(&format!("{offence} "));
-        }
-        text.push_str(&format!("\n{}", line.trim_end()));
+        let offences = Offence::ALL.iter().filter(|offence| offence.group() == *group);
+        text.push_str(&wrapped(group.name(), offences.map(|offence| offence.name())));
     }
     text
+}
+
+/// Lines of names behind a heading.
+fn wrapped(heading: &str, names: impl Iterator<Item = &'static str>) -> String {
+    let mut text = String::new();
+    let mut line = format!("  {heading:<14}");
+    for name in names {
+        if line.len() + name.len() > WIDTH {
+            text.push_str(&format!("\n{}", line.trim_end()));
+            line = " ".repeat(16);
+        }
+        line.push_str(&format!("{name} "));
+    }
+    text + "\n" + line.trim_end()
 }
 
 impl fmt::Display for FaultKind {

@@ -48,7 +48,7 @@ faults! {
         BytesAfterUpgrade = "bytes_after_upgrade", "sends the first frame in the same segment as the 101 (legal)";
     }
     "Clock" {
-        ClockSkew(Duration as DURATION) = "clock_skew", "runs ahead by this: the Date of its answers, exp and nbf of tokens";
+        ClockSkew(Duration as DURATION) = "clock_skew", "has a clock that runs ahead: for Date, and for exp and nbf";
     }
     "Locked doors" {
         NoAuth = "no_auth", "accepts a missing or wrong token";

@@ -33,7 +33,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         self.login = Some(Login { credential, opened_by, ends });
     }
 
-    /// Makes the session show another token, and leaves its end where it is.
+    /// Makes the session show another token, and leaves its end where it is, as a fault does.
     pub(super) fn log_in_for_show(&mut self, credential: Credential) {
         let before = self.login.take();
         let opened_by = before.as_ref().map_or(credential.id, |login| login.opened_by);

@@ -1,7 +1,8 @@
 //! A session after the 101: echo, heartbeats, Close, and the faults of that stage.
 //!
 //! The faults of frames, the Close, heartbeats, pongs, zombies, streams, tokens in a session and malformed
-//! input follow the switch at once, also on sessions that are open already; all others are fixed when the connection is accepted.
+//! input follow the switch at once, also on sessions that are open already; all others are fixed when the
+//! connection is accepted.
 
 mod application;
 mod closing;
@@ -179,9 +180,7 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
                 _ = self.switches.changed() => {}
                 // It holds the sender of its own inbox, so that this never ends.
                 text = self.stream.inbox.recv(), if self.is_delivering() => {
-                    if let Some(text) = text && !self.refreshes.loses(&self.faults, Instant::now()) {
-                        self.deliver(&text);
-                    }
+                    text.iter().for_each(|text| self.pass_on(text));
                 }
                 () = sleep_until(due) => if let Some(end) = self.tick() { return end },
                 turn = self.link.turn(read_limit) => match turn {
@@ -198,10 +197,6 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
     fn follow_switches(&mut self) {
         self.faults = self.switches.borrow_and_update().clone();
         self.vigil.follow(&self.faults, Instant::now());
-    }
-
-    fn is_delivering(&self) -> bool {
-        self.state == State::Open && !self.refreshes.stalls(&self.faults, Instant::now())
     }
 
     fn read_limit(&self) -> usize {
@@ -291,11 +286,9 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
         self.send_pongs(now);
         self.tick_stream(now);
         self.tick_refreshes(now);
-        if let Some(end) = self.expire() {
-            return Some(end);
-        }
-        if self.state != State::Open {
-            return None;
+        let expired = self.expire();
+        if expired.is_some() || self.state != State::Open {
+            return expired;
         }
         if self.session_end().is_some_and(|end| now >= end) {
             self.dismiss();

@@ -20,7 +20,7 @@ pub fn grant() -> ClientGrant {
     ClientGrant {
         client: "probe".into(),
         // A variable that is always there stands for the secret.
-        secret: Source::Env("CARGO_PKG_NAME".into()),
+        secret: Source::Env("PATH".into()),
         by: ClientAuth::Basic,
         scope: None,
         audience: None,

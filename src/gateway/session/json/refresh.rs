@@ -92,9 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
                 return self.reply(reply, message);
             }
         };
-        let (id, expires) = (credential.id, credential.expires);
-        let leeway = self.peer.shared.settings.jwt.as_ref().map(|rules| rules.leeway()).unwrap_or_default();
-        self.peer.shared.used_tokens().insert(id, expires.saturating_add(leeway), now);
+        let expires = credential.expires;
         match self.faults.has(FaultKind::RefreshNotApplied) {
             true => self.log_in_for_show(credential),
             false => self.log_in(credential),
@@ -107,6 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         }
     }
 
+    /// Judges a refresh, and uses its token up where it is good.
     fn judge_refresh(
         &mut self,
         message: &Map<String, Value>,
@@ -123,8 +122,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         let rules = shared.settings.jwt.as_ref().ok_or(TokenRefusal::Unavailable)?;
         let credential = rules.judge(text("new_token"), now, &taken)?;
         let id = credential.id;
+        // Under one lock with its use: no two sessions get the same token.
+        let mut used = shared.used_tokens();
         let other = login.is_some_and(|login| login.credential.subject != credential.subject);
-        let replayed = login.is_some_and(|login| login.opened_by == id) || shared.used_tokens().contains(id);
+        let replayed = login.is_some_and(|login| login.opened_by == id) || used.contains(id);
         let old = login.is_some_and(|login| login.credential.token.matches(text("old_token")));
         let wrong = [
             (other, TokenRefusal::OtherSubject),
@@ -133,7 +134,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         ];
         match wrong.into_iter().find(|(wrong, refusal)| *wrong && !taken(*refusal)) {
             Some((_, refusal)) => Err(refusal),
-            None => Ok(credential),
+            None => {
+                used.insert(id, credential.expires.saturating_add(rules.leeway()), now);
+                Ok(credential)
+            }
         }
     }
 
