@@ -50,7 +50,7 @@ impl Agent {
         }
         let url = url.map_err(ProbeError::Refused)?;
         permitted(module, &url).map_err(ProbeError::Refused)?;
-        let stranger = module.visited(url).map_err(|error| ProbeError::Refused(error.to_string()))?;
+        let stranger = setup.stranger(module, url).map_err(|error| ProbeError::Refused(error.to_string()))?;
         if let Some(address) = literal(&stranger.endpoint.url)
             && !stranger.endpoint.guard.permits(address)
         {

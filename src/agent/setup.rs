@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio_util::sync::{CancellationToken, DropGuard};
+use url::Url;
 
 use super::AgentError;
 use crate::config::{self, Plan};
 use crate::runner::{Job, Runner, Throttle};
 use crate::session::{Budget, Control, Shelf, Target};
-use crate::wire::Dialer;
+use crate::wire::{Dialer, EndpointError};
 
 /// A plan made ready to run.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub struct Setup {
     pub plan: Plan,
     /// Runs its jobs.
     pub runner: Runner,
+    dialer: Dialer,
     targets: HashMap<Arc<str>, Arc<Target>>,
 }
 
@@ -27,12 +29,13 @@ impl Setup {
     /// # Errors
     /// When one of them can't be used.
     pub fn new(plan: Plan, throttle: Throttle) -> Result<Self, AgentError> {
-        let visited = |target: &Arc<config::Target>| (Arc::clone(&target.name), Arc::new(target.visited()));
-        let targets = plan.targets.iter().map(visited).collect();
         let dialer = Dialer::new(&plan.resolver())?;
+        let visited =
+            |target: &Arc<config::Target>| (Arc::clone(&target.name), Arc::new(target.visited(&dialer)));
+        let targets = plan.targets.iter().map(visited).collect();
         let control = plan.control()?.map(|(endpoint, timeout)| Control::new(endpoint, timeout));
-        let runner = Runner::new(dialer, control, throttle, plan.agent.lag_bound.get());
-        Ok(Self { plan, runner, targets })
+        let runner = Runner::new(dialer.clone(), control, throttle, plan.agent.lag_bound.get());
+        Ok(Self { plan, runner, dialer, targets })
     }
 
     /// The same for a single command, with a watch on throttling that ends with the guard. Must be called
@@ -56,6 +59,14 @@ impl Setup {
             budget: Arc::clone(budget),
             shelf: Shelf::default(),
         })
+    }
+
+    /// Whom a probe by a module visits.
+    ///
+    /// # Errors
+    /// When the URL is no WebSocket URL (RFC 6455, section 3).
+    pub fn stranger(&self, module: &config::Module, url: Url) -> Result<Target, EndpointError> {
+        module.visited(url, &self.dialer)
     }
 
     /// A target of the plan.

@@ -16,15 +16,15 @@ pub enum AuthError {
         kind: ErrorKind,
     },
     /// No file can be opened at all: `EMFILE` or `ENFILE`. Nothing is known of the token.
-    #[error("no file descriptor is left to read {path}")]
+    #[error("no file descriptor is left to get it from {path}")]
     NoDescriptors {
-        /// The configured path.
+        /// The configured path, or the issuer's URL.
         path: String,
     },
-    /// The file or variable holds nothing.
-    #[error("the token in {from} is empty")]
+    /// The file or variable holds nothing, or the issuer gave it.
+    #[error("the token from {from} is empty")]
     Empty {
-        /// File or variable.
+        /// File, variable or issuer.
         from: String,
     },
     /// The variable is not set.
@@ -34,15 +34,15 @@ pub enum AuthError {
         name: String,
     },
     /// The text could not stand in a request.
-    #[error("the token in {from} is longer than 16 KiB or has a character that no request can carry")]
+    #[error("the token from {from} is longer than 16 KiB or has a character that no request can carry")]
     Unusable {
-        /// File or variable.
+        /// File, variable or issuer.
         from: String,
     },
     /// The token's own `exp` claim has passed.
-    #[error("the token in {from} expired {ago} s ago")]
+    #[error("the token from {from} expired {ago} s ago")]
     Expired {
-        /// File or variable.
+        /// File, variable or issuer.
         from: String,
         /// Whole seconds since its `exp`.
         ago: u64,
@@ -61,6 +61,17 @@ pub enum AuthError {
     /// The machine's clock shows no time that a token can hold.
     #[error("no token can be minted at the time that this machine's clock shows")]
     Clock,
+    /// The issuer gave none.
+    #[error("no token from {from}: {why}")]
+    NotIssued {
+        /// The issuer's URL, without its query.
+        from: String,
+        /// What it did, or what came in between.
+        why: String,
+    },
+    /// The secret that we show to the issuer is unusable.
+    #[error("the client's secret: {0}")]
+    ClientSecret(Box<AuthError>),
     /// The agent is going down.
     #[error("the agent ended before the token was made")]
     Interrupted,

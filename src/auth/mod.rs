@@ -3,13 +3,15 @@
 //!
 //! | what | by |
 //! |---|---|
-//! | a token from a file or a variable | [`Source::fetch`] |
+//! | a token from a file, a variable or an issuer | [`Source::fetch`] |
+//! | the same, but none that was used before | [`Source::fetch_new`] |
 //! | a token that gateprobe signs itself | [`Mint`] |
 //! | a token that a gateway must refuse | [`Source::forge`] |
 
 mod algorithm;
 mod error;
 mod forgery;
+mod issuer;
 mod jwt;
 mod key;
 mod mint;
@@ -20,6 +22,7 @@ mod token;
 pub use algorithm::Algorithm;
 pub use error::{AuthError, KeyFault};
 pub use forgery::Forgery;
+pub use issuer::Issuer;
 pub use key::KeyEncoding;
 pub use mint::{Claims, Mint};
 pub use place::Place;

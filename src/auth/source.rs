@@ -8,11 +8,12 @@ use tokio::io::AsyncReadExt;
 use tokio::task::spawn_blocking;
 
 use super::token::MAX_TOKEN;
-use super::{AuthError, Forgery, Mint, Token};
+use super::{AuthError, Forgery, Issuer, Mint, Token};
 use crate::model::Span;
 
-/// Where a token comes from; read or made anew for each connection, since something else may rotate it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where a token comes from; read or made anew for each connection, since something else may rotate it, unless an
+/// issuer says how long it is good.
+#[derive(Debug, Clone)]
 pub enum Source {
     /// The content of a file, without white space around it.
     File(PathBuf),
@@ -20,6 +21,8 @@ pub enum Source {
     Env(String),
     /// Signed here.
     Mint(Arc<Mint>),
+    /// Issued from afar.
+    Issued(Arc<dyn Issuer>),
 }
 
 impl Source {
@@ -27,7 +30,7 @@ impl Source {
     ///
     /// # Errors
     /// When it is missing, unreadable, unusable, or a JWT whose `exp` (RFC 7519, section 4.1.4) has passed at `now`;
-    /// when the key to sign it with is missing or wrong.
+    /// when the key to sign it with is missing or wrong; when the issuer gives none.
     pub async fn fetch(&self, now: SystemTime) -> Result<Token, AuthError> {
         let (from, raw) = match self {
             Self::File(path) => (path.display().to_string(), read(path).await?),
@@ -39,28 +42,21 @@ impl Source {
                 let mint = Arc::clone(mint);
                 return aside(move || mint.mint(now)).await;
             }
+            Self::Issued(issuer) => return issuer.token(now, false).await,
         };
-        let text = raw.trim();
-        if text.is_empty() {
-            return Err(AuthError::Empty { from });
-        }
-        if text.len() > MAX_TOKEN || !text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
-            return Err(AuthError::Unusable { from });
-        }
-        let token = Token::new(text);
-        if let Some(Ok(ago)) = token.expires_at().map(|at| now.duration_since(at)) {
-            return Err(AuthError::Expired { from, ago: ago.as_secs() });
-        }
-        Ok(token)
+        Token::read(&raw, &from, now)
     }
 
-    /// The same, but one that differs from all before, as far as that is in our hands: what a file or variable holds
-    /// is still what it holds.
+    /// The same, but never a token that an issuer had issued before: for those who need one that differs from the
+    /// last. What a file or variable holds is still what it holds.
     ///
     /// # Errors
     /// As [`Source::fetch`].
     pub async fn fetch_new(&self, now: SystemTime) -> Result<Token, AuthError> {
-        self.fetch(now).await
+        match self {
+            Self::Issued(issuer) => issuer.token(now, true).await,
+            _ => self.fetch(now).await,
+        }
     }
 
     /// Whether each token that is asked for can be a new one.

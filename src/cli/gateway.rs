@@ -93,6 +93,9 @@ pub struct Args {
     /// How long a session of --json is kept that has lost its connection
     #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = duration, requires = "json")]
     session_retention: Duration,
+    /// Ask each client of --json to come back after so long, in whole seconds, when the gateway shuts down
+    #[arg(long, value_name = "DURATION", value_parser = duration_or_zero, requires = "json")]
+    reconnect_delay: Option<Duration>,
     /// Print what the gateway does as JSON lines
     #[arg(long)]
     print_log: bool,
@@ -149,6 +152,7 @@ impl Args {
                 .application_heartbeat
                 .map(|interval| ApplicationHeartbeat { interval, timeout: self.application_timeout }),
             idle_timeout: self.idle_timeout,
+            reconnect_delay: self.reconnect_delay,
             message_limit: self.message_limit,
             json: self.json,
             session_retention: self.session_retention,

@@ -77,7 +77,7 @@ impl Assembler<'_, '_> {
             return None;
         }
         let route = self.routes.route(self.report, &path, &settings, &dialect, AddressGuard::any())?;
-        let observed = route.observed().cloned();
+        let (observed, issuer) = (route.observed().cloned(), route.issuer().cloned());
         // The validator has passed the URL.
         let endpoint = route.endpoint(parsed.url?).ok()?;
         let target = Target {
@@ -87,6 +87,7 @@ impl Assembler<'_, '_> {
             settings,
             pauses: parsed.pauses,
             observed,
+            issuer,
             fingerprint: format!("{} {fingerprint}", route.fingerprint),
         };
         Some((target, checks))

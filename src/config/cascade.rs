@@ -63,7 +63,10 @@ fn is_choice(path: &Path) -> bool {
     let parent = path.parent().and_then(|parent| parent.last()).unwrap_or_default();
     matches!(
         (parent.as_str(), last.as_str()),
-        ("auth", "token" | "place") | ("proxy", "password") | ("observe", "token")
+        ("auth", "token" | "place")
+            | ("proxy", "password")
+            | ("observe", "token")
+            | ("oauth2", "client_secret")
     ) || parent == "headers"
 }
 

@@ -9,26 +9,27 @@ use super::plan::{Module, Plan, Target};
 use super::settings::{self, HeaderValue, SecretSource, TargetSettings, TokenSource};
 use crate::auth::{Credential, Place, Source};
 use crate::dialect::{Dialect, TokenPlace};
-use crate::session::{self, Cookies, Jar, Limits, Observe, Propagate};
-use crate::wire::{Endpoint, EndpointError, TlsClient, TlsSettings, TlsSetupError};
+use crate::session::{self, Cookies, Jar, Limits, Observe, Propagate, TokenEndpoint};
+use crate::wire::{Dialer, Endpoint, EndpointError, TlsClient, TlsSettings, TlsSetupError};
 
 impl Target {
-    /// Whom the target's checks visit.
-    pub fn visited(&self) -> session::Target {
-        let observed = self.observed.as_ref();
-        visited(Arc::clone(&self.name), self.endpoint.clone(), observed, &self.settings, &self.dialect)
+    /// Whom the target's checks visit; the dialer goes to what issues its tokens.
+    pub fn visited(&self, dialer: &Dialer) -> session::Target {
+        let beside = Beside { observed: self.observed.as_ref(), issuer: self.issuer.as_ref(), dialer };
+        visited(Arc::clone(&self.name), self.endpoint.clone(), beside, &self.settings, &self.dialect)
     }
 }
 
 impl Module {
-    /// Whom a probe by this module visits. The guard holds each address against the module's classes.
+    /// Whom a probe by this module visits. The guard holds each address against the module's classes; the dialer
+    /// goes to what issues its tokens.
     ///
     /// # Errors
     /// When the URL is no WebSocket URL (RFC 6455, section 3).
-    pub fn visited(&self, url: Url) -> Result<session::Target, EndpointError> {
+    pub fn visited(&self, url: Url, dialer: &Dialer) -> Result<session::Target, EndpointError> {
         let name = url.host_str().unwrap_or_default().into();
-        let observed = self.route.observed();
-        Ok(visited(name, self.route.endpoint(url)?, observed, &self.settings, &self.dialect))
+        let beside = Beside { observed: self.route.observed(), issuer: self.route.issuer(), dialer };
+        Ok(visited(name, self.route.endpoint(url)?, beside, &self.settings, &self.dialect))
     }
 }
 
@@ -57,10 +58,17 @@ impl From<&settings::Budget> for Limits {
     }
 }
 
+/// What is reached beside the gateway.
+struct Beside<'a> {
+    observed: Option<&'a Endpoint>,
+    issuer: Option<&'a Arc<TokenEndpoint>>,
+    dialer: &'a Dialer,
+}
+
 fn visited(
     name: Arc<str>,
     endpoint: Endpoint,
-    observed: Option<&Endpoint>,
+    beside: Beside<'_>,
     settings: &TargetSettings,
     dialect: &Arc<Dialect>,
 ) -> session::Target {
@@ -68,14 +76,15 @@ fn visited(
         HeaderValue::Secret(secret) => Some((name.clone(), source(secret))),
         HeaderValue::Plain(_) => None,
     });
+    let issued = beside.issuer.map(|issuer| issuer.by(beside.dialer));
     session::Target {
         name,
         endpoint,
         dialect: Arc::clone(dialect),
-        credential: settings.auth.as_ref().map(|auth| credential(auth, dialect)),
+        credential: settings.auth.as_ref().map(|auth| credential(auth, issued, dialect)),
         secret_headers: secret_headers.collect(),
         resolve_all: settings.resolve == settings::Resolve::All,
-        observe: settings.observe.as_ref().zip(observed).map(|(settings, at)| observe(settings, at)),
+        observe: settings.observe.as_ref().zip(beside.observed).map(|(settings, at)| observe(settings, at)),
         propagate: settings.trace.propagate.then_some(Propagate { sampled: settings.trace.sampled }),
         cookies: match settings.cookies {
             settings::Cookies::Off => Cookies::Off,
@@ -99,7 +108,8 @@ fn observe(settings: &settings::Observe, endpoint: &Endpoint) -> Observe {
     }
 }
 
-fn source(secret: &SecretSource) -> Source {
+/// Where a secret comes from.
+pub(super) fn source(secret: &SecretSource) -> Source {
     match (&secret.file, &secret.env) {
         (Some(file), _) => Source::File(file.clone()),
         (None, name) => Source::Env(name.clone().unwrap_or_default()),
@@ -108,13 +118,13 @@ fn source(secret: &SecretSource) -> Source {
 
 /// The token goes where the target says, else where the dialect says, else where the dialect's own messages
 /// have it, else into the usual header.
-fn credential(auth: &settings::Auth, dialect: &Dialect) -> Credential {
+fn credential(auth: &settings::Auth, issued: Option<Source>, dialect: &Dialect) -> Credential {
     let place = match auth.place.as_ref().or(dialect.credential()) {
         Some(place) => self::place(place),
         None if dialect.sends_to_open("token") => Place::Dialect,
         None => self::place(&TokenPlace::default()),
     };
-    Credential { source: token_source(&auth.token), place }
+    Credential { source: issued.unwrap_or_else(|| token_source(&auth.token)), place }
 }
 
 fn token_source(token: &TokenSource) -> Source {

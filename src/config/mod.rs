@@ -13,6 +13,7 @@ mod dialects;
 mod endpoint;
 mod environment;
 mod files;
+mod issuers;
 mod layers;
 mod load;
 mod locate;

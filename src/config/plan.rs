@@ -14,6 +14,7 @@ use super::settings::{AgentSettings, Allow, TargetSettings};
 use crate::checks::{CheckSpec, Checks};
 use crate::dialect::Dialect;
 use crate::model::{JobKey, Span};
+use crate::session::TokenEndpoint;
 use crate::wire::{Endpoint, ResolverSettings};
 
 /// The validated config: merged, with all defaults, nothing left to check.
@@ -47,6 +48,8 @@ pub struct Target {
     pub pauses: Vec<Pause>,
     /// Where the gateway tells of itself; `ws` stands for http.
     pub observed: Option<Endpoint>,
+    /// What issues its tokens.
+    pub issuer: Option<Arc<TokenEndpoint>>,
     /// Changes with the content of files that were read for `endpoint` and `dialect`.
     pub(super) fingerprint: String,
 }

@@ -9,6 +9,7 @@ use sha1::{Digest, Sha1};
 use url::Url;
 
 use super::files;
+use super::issuers::Issuers;
 use super::place::Path;
 use super::settings::{
     AddressClass, Ca, Family, HeaderValue, Proxy, Resolver, SecretSource, TargetSettings, Tls,
@@ -16,6 +17,7 @@ use super::settings::{
 use super::sources::Use;
 use super::validate::Report;
 use crate::dialect::Dialect;
+use crate::session::TokenEndpoint;
 use crate::wire::{
     self, AddressGuard, AddressKind, Endpoint, EndpointError, Header, NoProxy, Redirects, ResolverSettings,
     TlsClient, TlsSettings, TlsSetupError,
@@ -38,6 +40,8 @@ pub struct Route {
     guard: AddressGuard,
     /// Where the gateway tells of itself.
     observed: Option<Endpoint>,
+    /// What issues tokens.
+    issuer: Option<Arc<TokenEndpoint>>,
     /// Tells apart what the same settings meant before and after a file changed.
     pub(super) fingerprint: String,
 }
@@ -68,6 +72,11 @@ impl Route {
     pub fn observed(&self) -> Option<&Endpoint> {
         self.observed.as_ref()
     }
+
+    /// What issues tokens.
+    pub fn issuer(&self) -> Option<&Arc<TokenEndpoint>> {
+        self.issuer.as_ref()
+    }
 }
 
 impl fmt::Debug for Route {
@@ -86,12 +95,13 @@ impl fmt::Debug for Route {
 pub struct Routes {
     user_agent: String,
     clients: Vec<(TlsSettings, Arc<TlsClient>)>,
+    issuers: Issuers,
 }
 
 impl Routes {
     /// For requests by this `User-Agent`.
     pub fn new(user_agent: String) -> Self {
-        Self { user_agent, clients: Vec::new() }
+        Self { user_agent, clients: Vec::new(), issuers: Issuers::default() }
     }
 
     /// The route of the target or module at `path`. What is wrong with its files is reported.
@@ -107,6 +117,7 @@ impl Routes {
         let tls = self.client(report, &path.key("tls"), tls_settings(&settings.tls));
         let (proxy_for_ws, proxy_for_wss) = self.proxies(report, path, settings);
         let observed = self.observed(report, path, settings);
+        let issuer = self.issuer(report, path, settings, (&proxy_for_ws, &proxy_for_wss));
         let name = path.last().filter(|_| settings.identify);
         let route = Route {
             user_agent: self.user_agent.clone(),
@@ -122,6 +133,7 @@ impl Routes {
             redirects: redirects(settings),
             guard,
             observed,
+            issuer,
             fingerprint: fingerprint(settings),
         };
         (report.problems.len() == before).then_some(route)
@@ -168,20 +180,33 @@ impl Routes {
         let mut url: Url = settings.observe.as_ref()?.url.as_ref()?.0.parse().ok()?;
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
         url.set_scheme(scheme).ok()?;
-        // To it we are nobody in particular, and it has a name of its own.
-        let tls =
-            TlsSettings { client: None, server_name: None, resumption: false, ..tls_settings(&settings.tls) };
-        let tls = self.client(report, &path.key("tls"), tls)?;
+        let tls = self.client(report, &path.key("tls"), stranger(&settings.tls))?;
         Some(Endpoint { user_agent: self.user_agent.clone(), ..Endpoint::new(url, tls).ok()? })
+    }
+
+    /// The token endpoint, which the validator has passed.
+    fn issuer(
+        &mut self,
+        report: &mut Report<'_>,
+        path: &Path,
+        settings: &TargetSettings,
+        (for_http, for_https): (&Option<Arc<wire::Proxy>>, &Option<Arc<wire::Proxy>>),
+    ) -> Option<Arc<TokenEndpoint>> {
+        let oauth2 = settings.auth.as_ref()?.token.oauth2.as_ref()?;
+        let tls = self.client(report, &path.key("tls"), stranger(&settings.tls))?;
+        let make = |url: Url| {
+            let proxy = if url.scheme() == "wss" { for_https } else { for_http };
+            let user_agent = self.user_agent.clone();
+            Some(Endpoint { user_agent, proxy: proxy.clone(), ..Endpoint::new(url, tls).ok()? })
+        };
+        self.issuers.get_or_make(oauth2, settings, make)
     }
 
     /// The proxies for ws and for wss.
     fn proxies(&mut self, report: &mut Report<'_>, path: &Path, settings: &TargetSettings) -> ProxyPair {
         let proxy = &settings.proxy;
         let tls_path = path.key("tls");
-        // To the proxy itself we are nobody in particular, and it has a name of its own.
-        let tls =
-            TlsSettings { client: None, server_name: None, resumption: false, ..tls_settings(&settings.tls) };
+        let tls = stranger(&settings.tls);
         if let Some(url) = &proxy.url {
             let tls = if url.0.starts_with("https:") { self.client(report, &tls_path, tls) } else { None };
             let made = url.0.parse().ok().and_then(|url| self::proxy(report, proxy, url, tls)).map(Arc::new);
@@ -245,6 +270,11 @@ pub(super) fn tls_settings(tls: &Tls) -> TlsSettings {
         server_name: tls.server_name.clone(),
         resumption: tls.resumption,
     }
+}
+
+/// For another host than the gateway: nobody in particular, who asks for its own name.
+fn stranger(tls: &Tls) -> TlsSettings {
+    TlsSettings { client: None, server_name: None, resumption: false, ..tls_settings(tls) }
 }
 
 fn headers(settings: &TargetSettings, name: Option<String>) -> Vec<Header> {

@@ -45,7 +45,7 @@ fn json_of(settings: &impl serde::Serialize) -> Value {
 
 fn settings(settings: &TargetSettings) -> Value {
     let mut shown = json_of(settings);
-    for pointer in ["/url", "/proxy/url", "/observe/url"] {
+    for pointer in ["/url", "/proxy/url", "/observe/url", "/auth/token/oauth2/token_url"] {
         if let Some(Value::String(url)) = shown.pointer_mut(pointer) {
             *url = mask_url(url);
         }

@@ -7,7 +7,7 @@ use super::Variables;
 use super::before::Before;
 use super::meaning::Answer;
 use super::names::{SEQUENCE, Scope};
-use super::parts::{Beat, Delivery, Exchange, Reply, Sending, Step};
+use super::parts::{Beat, Delivery, Exchange, Reconnect, Reply, Sending, Step};
 use super::pattern::Pattern;
 use super::promise::{CloseClass, Window, ZombiePromise, resolve};
 use super::spec::{ExpirySpec, IntervalSpec, ReactionSpec, TokenPlace};
@@ -71,6 +71,7 @@ pub struct Dialect {
     pub(super) delivery: Option<Delivery>,
     pub(super) retention: Option<IntervalSpec>,
     pub(super) expiry: Option<ExpirySpec>,
+    pub(super) reconnect: Option<Reconnect>,
     pub(super) error: Option<Pattern>,
     pub(super) teardown: Vec<Sending>,
     pub(super) closes: Vec<(u16, u16, CloseClass)>,
@@ -262,6 +263,7 @@ impl Dialect {
             (has(Part::Resume), Part::Resume.word(), "takes up a session again".into()),
             (has(Part::Refresh), Part::Refresh.word(), "renews the token".into()),
             (self.expiry.is_some(), "expiry", self.describe_expiry()),
+            (self.reconnect.is_some(), "reconnect", "the gateway asks its clients to come back".into()),
             (!self.teardown.is_empty(), "teardown", teardown),
             (self.error.is_some(), "error", "an error reply".into()),
             (!self.closes.is_empty(), "closes", codes),

@@ -10,6 +10,7 @@ use super::meaning::{Answer, Asked, Await, Meaning};
 use super::names::{LAST_SEQUENCE, NONCE, OLD_TOKEN, SEQUENCE, Scope, TOKEN};
 use super::parts::{Exchange, Reply, Sending, Step};
 use super::pattern::Pattern;
+use super::promise::resolve;
 use super::{Message, Variables};
 
 /// One connection's conversation: messages in, messages and their meaning out. The caller keeps the time.
@@ -76,7 +77,7 @@ impl Dialogue {
     ///
     /// A message that fits several patterns is, in this order: what the open step awaits; an answer that says
     /// which exchange it answers; the gateway's heartbeat; the answer to the oldest exchange of its part; an
-    /// answer's repetition; a delivery; an error; the shape of an answer.
+    /// answer's repetition; a delivery; a wish to come back; an error; the shape of an answer.
     pub fn hear(&mut self, message: &Message) -> Meaning {
         let mut heard = Heard::new(message);
         if self.meets_step(&mut heard) {
@@ -97,6 +98,9 @@ impl Dialogue {
         }
         if let Some(delivery) = self.delivery(&mut heard) {
             return delivery;
+        }
+        if let Some(reconnect) = self.reconnect(&mut heard) {
+            return reconnect;
         }
         let error = self.dialect.error.as_ref();
         if error.is_some_and(|error| error.matches(&mut heard, Scope::of(&self.variables))) {
@@ -225,6 +229,19 @@ impl Dialogue {
         let captured = captured.unwrap_or_default();
         let reply = beat.reply.as_ref().map(|reply| reply.fill(scope.within(&captured)));
         Some(Meaning::Beat { reply })
+    }
+
+    /// What a wish to come back says belongs to it alone, and is not kept.
+    fn reconnect(&self, heard: &mut Heard<'_>) -> Option<Meaning> {
+        let reconnect = self.dialect.reconnect.as_ref()?;
+        let scope = Scope::of(&self.variables);
+        if !reconnect.pattern.matches(heard, scope) {
+            return None;
+        }
+        let captured = reconnect.pattern.json(heard, scope).map(|json| reconnect.capture.some(json));
+        let mut told = self.variables.clone();
+        told.extend(captured.unwrap_or_default());
+        Some(Meaning::Reconnect { delay: reconnect.delay.as_ref().and_then(|delay| resolve(delay, &told)) })
     }
 
     /// A message that looks like an answer to something that is not outstanding.

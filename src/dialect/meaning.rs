@@ -51,6 +51,11 @@ pub enum Meaning {
         /// Its number in the stream.
         sequence: Option<u64>,
     },
+    /// The gateway's wish that its clients come back on a new connection.
+    Reconnect {
+        /// How long they are to stay away; none where it does not say.
+        delay: Option<Duration>,
+    },
     /// An error reply.
     Error,
     /// Nothing that the dialect knows.

@@ -95,6 +95,17 @@ pub struct Delivery {
     pub capture: Capture,
 }
 
+/// The gateway's wish that its clients come back.
+#[derive(Debug, Clone)]
+pub struct Reconnect {
+    /// What it looks like.
+    pub pattern: Pattern,
+    /// What the delay needs of it.
+    pub capture: Capture,
+    /// How long they are to stay away.
+    pub delay: Option<IntervalSpec>,
+}
+
 impl Step {
     /// Whether its message is JSON.
     pub fn is_json(&self) -> bool {

@@ -49,6 +49,9 @@ pub struct Settings {
     pub idle_timeout: Option<Duration>,
     /// How long a session of the dialect `json` is kept that has lost its connection.
     pub session_retention: Duration,
+    /// When the gateway shuts down, each client of the dialect `json` is asked to come back after so long,
+    /// in whole seconds, by `{"type":"reconnect","delay":N}` before the Close.
+    pub reconnect_delay: Option<Duration>,
     /// How long the gateway waits for the answer to its own Close before it ends TCP.
     pub close_timeout: Duration,
     /// How long a client may take for its TLS handshake, and again for its upgrade request.
@@ -86,6 +89,7 @@ impl Default for Settings {
             application_heartbeat: None,
             idle_timeout: None,
             session_retention: Duration::from_secs(20),
+            reconnect_delay: None,
             close_timeout: Duration::from_secs(2),
             handshake_timeout: Duration::from_secs(10),
             message_limit: MESSAGE_LIMIT,

@@ -180,6 +180,7 @@ impl Talk {
                 }
                 Meaning::Stray { part, repeated } => Word::Stray { part, repeated, at },
                 Meaning::Delivery { sequence } => Word::Delivery { sequence, at },
+                Meaning::Reconnect { delay } => Word::Reconnect { delay, at },
                 Meaning::Step => Word::Step,
                 Meaning::WrongStep => Word::WrongStep,
                 Meaning::Error => Word::Error { at },

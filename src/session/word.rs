@@ -1,6 +1,6 @@
 //! What a gateway says in a conversation, and what an end that should not have come means.
 
-use std::time::Instant as StdInstant;
+use std::time::{Duration, Instant as StdInstant};
 
 use bytes::Bytes;
 
@@ -57,6 +57,13 @@ pub enum Word {
     Step,
     /// While opening: a message that the dialect does not know of.
     WrongStep,
+    /// The gateway wants us to come back on a new connection.
+    Reconnect {
+        /// How long we are to stay away; none where it does not say.
+        delay: Option<Duration>,
+        /// When it had been read.
+        at: StdInstant,
+    },
     /// An error reply of the dialect.
     Error {
         /// When it had been read.

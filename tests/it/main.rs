@@ -24,6 +24,7 @@ mod matrix;
 mod metrics;
 mod metrics_page;
 mod namespaces;
+mod oauth2;
 mod otlp;
 mod performance;
 mod prometheus;

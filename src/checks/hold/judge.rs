@@ -95,11 +95,16 @@ fn away<'a>(check: &Hold, event: &'a [End], now: Instant, found: &mut Vec<Findin
     let within = check.back_within;
     for end in event {
         let away = end.back.unwrap_or(now.saturating_duration_since(end.at));
-        let in_time = away <= within.get();
+        let asked = end.asked_away();
+        let in_time = away <= asked + within.get();
         let (outcome, why) = match (&end.refusal, end.back) {
             (_, Some(_)) if in_time => continue,
             // Nobody refused: it was our own back-off that took so long.
             (None, Some(_)) => continue,
+            (None, None) if away < asked => {
+                let detail = format!("the gateway asked us to stay away for {}", whole(asked));
+                (Outcome::Inconclusive(Cause::Restarting), detail)
+            }
             (None, None) if end.class == EndClass::Drained => {
                 (Outcome::Inconclusive(Cause::Restarting), "it was not tried yet".to_owned())
             }
@@ -148,6 +153,12 @@ fn stands<'a>(check: &Hold, standing: &Standing, now: Instant) -> Option<Finding
         }
         Standing::Down { unread: true, .. } => return None,
         Standing::Down { refusal: Some(refusal), .. } => refusal.clone(),
+        Standing::Down { since, asked_away, refusal: None, .. }
+            if now.saturating_duration_since(*since) < *asked_away =>
+        {
+            let detail = format!("the gateway asked us to stay away for {}", whole(*asked_away));
+            Verdict::new(Outcome::Inconclusive(Cause::Restarting), detail)
+        }
         Standing::Down { since, refusal: None, .. } => {
             let away = whole(now.saturating_duration_since(*since));
             let detail =
@@ -193,7 +204,22 @@ pub fn describe(check: &Hold, glance: &Glance, event: &[End]) -> String {
         Some(back) => format!("back after {}", whole(back)),
         None => "not back yet".to_owned(),
     };
-    format!("{what}{many} of {all} {} at {at}{spread}, up to {age} old{lived}, {back}", kinds.join(" and "))
+    let asked = asked(event);
+    let kinds = kinds.join(" and ");
+    format!("{what}{many} of {all} {kinds} at {at}{spread}, up to {age} old{lived}{asked}, {back}")
+}
+
+/// How many had been asked to come back, and after how long.
+fn asked(event: &[End]) -> String {
+    let invitations: Vec<_> = event.iter().filter_map(|end| end.invitation).collect();
+    let longest = invitations.iter().map(|invitation| invitation.delay).max();
+    let Some(longest) = longest else { return String::new() };
+    let some =
+        if invitations.len() == event.len() { String::new() } else { format!("{} ", invitations.len()) };
+    match longest.is_zero() {
+        true => format!(", {some}asked to come back at once"),
+        false => format!(", {some}asked to come back in {}", whole(longest)),
+    }
 }
 
 /// For people: milliseconds are as much as anybody wants to read.

@@ -64,7 +64,9 @@ impl Hold {
             Standing::Up { since, answered, starved } => {
                 answered.or(starved.then_some(*since)).map(|_| *since)
             }
-            Standing::Down { since, unread: true, .. } => Some(*since + self.back_within.get()),
+            Standing::Down { since, asked_away, unread: true, .. } => {
+                Some(*since + *asked_away + self.back_within.get())
+            }
             Standing::Down { since, refusal, .. } => refusal.as_ref().map(|_| *since),
             Standing::Abandoned => Some(StdInstant::now()),
         }

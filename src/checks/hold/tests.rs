@@ -3,7 +3,7 @@ use std::time::{Duration, Instant as StdInstant, SystemTime};
 use super::judge::findings;
 use super::*;
 use crate::model::{Cause, Failure, Span};
-use crate::session::EndClass;
+use crate::session::{EndClass, Invitation};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -24,6 +24,7 @@ fn end(now: StdInstant, slot: usize, class: EndClass, before: Duration) -> End {
         age: Duration::from_secs(7_200),
         at: now - before,
         wall: SystemTime::UNIX_EPOCH,
+        invitation: None,
         late: Duration::ZERO,
         control: None,
         back: Some(Duration::from_secs(1)),
@@ -95,6 +96,29 @@ fn a_drained_one_that_is_not_let_in_again_in_time_accuses() {
 }
 
 #[test]
+fn who_was_asked_to_stay_away_is_awaited_from_then_on() {
+    let (check, now) = (Hold::default(), StdInstant::now());
+    let refusal = Some(Verdict::new(Outcome::Inconclusive(Cause::Precondition), "could not connect"));
+    let asked = |seconds| {
+        let delay = Duration::from_secs(seconds);
+        Some(Invitation { at: now - MINUTE, delay })
+    };
+    let drained = end(now, 0, EndClass::Drained, MINUTE);
+    let late = End { back: Some(Duration::from_secs(36)), refusal: refusal.clone(), ..drained.clone() };
+    let in_time = End { invitation: asked(10), ..late.clone() };
+    assert_eq!(outcomes(&check, &glance(now, vec![in_time]), now), []);
+    let too_late = End { invitation: asked(5), ..late };
+    let failed = Outcome::Fail(Failure::ReconnectFailed);
+    assert_eq!(outcomes(&check, &glance(now, vec![too_late]), now), [failed]);
+    let away = End { back: None, invitation: asked(90), ..drained };
+    let glance = glance(now, vec![away]);
+    let found = findings(&check, &glance, now);
+    assert_eq!(found[0].verdict.outcome, Outcome::Inconclusive(Cause::Restarting));
+    assert!(found[0].verdict.detail.contains("the gateway asked us to stay away for 1m30s"), "{found:?}");
+    assert!(describe(&check, &glance, &glance.ends).contains(", asked to come back in 1m30s, not back yet"));
+}
+
+#[test]
 fn as_old_as_the_gateway_lets_them_become_is_old_enough() {
     let now = StdInstant::now();
     let ends = vec![end(now, 0, EndClass::Fin, MINUTE)];
@@ -117,7 +141,8 @@ fn who_is_not_served_is_no_pass() {
     assert_eq!(standing(up(None, false)), inconclusive(Cause::Budget));
     assert_eq!(standing(up(Some(now - 2 * MINUTE), true)), inconclusive(Cause::Budget));
     assert_eq!(standing(up(Some(now), true)), []);
-    let down = |refusal, unread| Standing::Down { since: now - MINUTE, refusal, unread };
+    let down =
+        |refusal, unread| Standing::Down { since: now - MINUTE, asked_away: Duration::ZERO, refusal, unread };
     assert_eq!(standing(down(None, false)), inconclusive(Cause::Budget));
     let refusal = Verdict::new(Outcome::Inconclusive(Cause::Precondition), "refused");
     assert_eq!(standing(down(Some(refusal), false)), inconclusive(Cause::Precondition));

@@ -13,7 +13,7 @@ mod slo;
 mod target;
 
 pub use agent::{AgentSettings, Control, History, Http, Log, LogFormat, LogLevel, Resolver, Shutdown};
-pub use auth::{Auth, TokenSource};
+pub use auth::{Auth, AuthMethod, OAuth2, TokenSource};
 pub use connection::{Ca, Cookies, Family, Network, Proxy, Redirects, Resolve, Tls, Trace};
 pub use observe::Observe;
 pub use otlp::{Compression, Otlp, OtlpProtocol, Temporality};

@@ -6,6 +6,7 @@ use super::{lines, now, plan};
 use crate::auth::Place;
 use crate::config::{Loader, Plan, dialect_json_schema, read_dialect};
 use crate::dialect::{Part, presets};
+use crate::wire::{Dialer, ResolverSettings};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/dialects")
@@ -115,6 +116,10 @@ fn config_beside(dialect: &str) -> (tempfile::TempDir, PathBuf) {
     (folder, config)
 }
 
+fn dialer() -> Dialer {
+    Dialer::new(&ResolverSettings::System).unwrap()
+}
+
 fn load(config: &PathBuf) -> Plan {
     let loaded = Loader::new(std::iter::empty(), now()).files(std::slice::from_ref(config)).load();
     loaded.unwrap_or_else(|problems| panic!("{problems}")).0
@@ -124,7 +129,7 @@ fn load(config: &PathBuf) -> Plan {
 fn a_file_is_sought_beside_the_config_and_its_content_is_part_of_the_job() {
     let (folder, config) = config_beside("dialect: 1\nname: own\nsubprotocols: [chat.v1]\n");
     let first = load(&config);
-    let target = first.targets[0].visited();
+    let target = first.targets[0].visited(&dialer());
     assert_eq!((target.dialect.name(), &*target.endpoint.subprotocols[0]), ("own", "chat.v1"));
     assert_eq!(first.jobs[0].key, load(&config).jobs[0].key);
     std::fs::write(folder.path().join("dialects/own.yaml"), "dialect: 1\nname: own\nerror: {text: x}\n")
@@ -160,7 +165,7 @@ fn the_token_goes_where_the_target_says_or_else_the_dialect() {
         let auth = format!("auth: {{token: {{env: T}}{auth}}}");
         std::fs::write(&config, text.replace("{url: wss://a}", &format!("{{url: wss://a, {auth}}}")))
             .unwrap();
-        load(&config).targets[0].visited().credential.unwrap().place
+        load(&config).targets[0].visited(&dialer()).credential.unwrap().place
     };
     let query = |name: &str| Place::Query { name: name.into() };
     let bearer = Place::Header { name: "Authorization".into(), prefix: "Bearer ".into() };

@@ -1,6 +1,7 @@
 //! Rules for credentials.
 
 use super::headers::complaint_about_name;
+use super::oauth2::oauth2;
 use super::text::{is_header_text, is_token};
 use super::{Path, Report};
 use crate::auth::Mint;
@@ -34,17 +35,23 @@ pub fn auth(report: &mut Report<'_>, target: &Path, settings: &TargetSettings, d
 
 /// Checks that the token comes from exactly one place.
 fn token_source(report: &mut Report<'_>, path: &Path, source: &TokenSource) {
-    let TokenSource { file, env, mint } = source;
-    let places = [("file", file.is_some()), ("env", env.is_some()), ("mint", mint.is_some())];
+    let TokenSource { file, env, mint, oauth2: issued } = source;
+    let places = [
+        ("file", file.is_some()),
+        ("env", env.is_some()),
+        ("mint", mint.is_some()),
+        ("oauth2", issued.is_some()),
+    ];
     let given: Vec<&str> = places.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
-    match (given.as_slice(), mint) {
-        ([], _) => report.problem(path, "needs {file: PATH}, {env: NAME} or {mint: {...}}"),
-        ([_], Some(mint)) => self::mint(report, &path.key("mint"), mint),
-        ([_], None) => {
+    match (given.as_slice(), mint, issued) {
+        ([], ..) => report.problem(path, "needs {file: PATH}, {env: NAME}, {mint: {...}} or {oauth2: {...}}"),
+        ([_], Some(mint), _) => self::mint(report, &path.key("mint"), mint),
+        ([_], _, Some(issued)) => oauth2(report, &path.key("oauth2"), issued),
+        ([_], None, None) => {
             let secret = SecretSource { file: file.clone(), env: env.clone() };
             secret_source(report, path, &secret, Missing::Later);
         }
-        (several, _) => report.problem(path, format!("has {}; keep one", several.join(" and "))),
+        (several, ..) => report.problem(path, format!("has {}; keep one", several.join(" and "))),
     }
 }
 

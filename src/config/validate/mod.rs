@@ -8,6 +8,7 @@ mod dialect;
 mod headers;
 mod module;
 mod names;
+mod oauth2;
 mod observe;
 mod otlp;
 mod slo;

@@ -70,13 +70,21 @@ pub fn connection_settings(
     if url.is_some_and(|url| url.scheme() == "ws") {
         let tls = path.key("tls");
         // What `defaults` says of TLS is meant for the other targets.
-        if settings.tls != Tls::default() && report.is_targets_own(&tls) {
+        if settings.tls != Tls::default() && report.is_targets_own(&tls) && !speaks_tls_elsewhere(settings) {
             report.problem(&tls, "has no effect on a ws:// URL; write wss://, or remove it");
         }
         if settings.auth.is_some() {
             report.warning(&path.key("auth"), "the token goes over the network in clear text (ws://)");
         }
     }
+}
+
+/// Whether something other than the gateway is reached by TLS, with the same authorities.
+fn speaks_tls_elsewhere(settings: &TargetSettings) -> bool {
+    let issuer = settings.auth.as_ref().and_then(|auth| auth.token.oauth2.as_ref());
+    let observed = settings.observe.as_ref().and_then(|observe| observe.url.as_ref());
+    let urls = issuer.map(|issuer| &issuer.token_url).into_iter().chain(observed);
+    urls.into_iter().any(|url| url.0.starts_with("https:"))
 }
 
 fn websocket_url(report: &mut Report<'_>, path: &Path, text: &str) -> Option<Url> {

@@ -3,8 +3,8 @@
 use super::pieces::Compiler;
 use crate::dialect::before::Before;
 use crate::dialect::names::{Known, SEQUENCE};
-use crate::dialect::parts::{Beat, Delivery, Sending, Step};
-use crate::dialect::spec::{BeatSpec, BeforeSpec, DeliverySpec, MessageSpec, Spec, StepSpec};
+use crate::dialect::parts::{Beat, Delivery, Reconnect, Sending, Step};
+use crate::dialect::spec::{BeatSpec, BeforeSpec, DeliverySpec, MessageSpec, ReconnectSpec, Spec, StepSpec};
 use crate::dialect::template::escaped;
 
 impl Compiler {
@@ -110,6 +110,17 @@ impl Compiler {
         self.capture_needs_json(&spec.capture, "/delivery/capture", &[&spec.message]);
         let capture = self.capture(&spec.capture, "/delivery/capture", Some(SEQUENCE));
         Some(Delivery { pattern: pattern?, capture })
+    }
+
+    /// The gateway's wish that its clients come back.
+    pub fn reconnect(&mut self, spec: Option<&ReconnectSpec>, known: &Known) -> Option<Reconnect> {
+        let spec = spec?;
+        let pattern = self.pattern(&spec.message, "/reconnect/message", known);
+        self.capture_needs_json(&spec.capture, "/reconnect/capture", &[&spec.message]);
+        let capture = self.capture(&spec.capture, "/reconnect/capture", None);
+        let known = known.and(capture.names());
+        let delay = self.interval(spec.delay.as_ref(), "/reconnect/delay", &known);
+        Some(Reconnect { pattern: pattern?, capture, delay })
     }
 
     /// What is sent before the end.

@@ -55,6 +55,7 @@ impl Dialect {
         let exchanges = compiler.exchanges(spec, &known);
         let beat = compiler.beat(spec.heartbeat.server.as_ref(), &known);
         let delivery = compiler.delivery(spec.delivery.as_ref(), &known);
+        let reconnect = compiler.reconnect(spec.reconnect.as_ref(), &known);
         let error = spec.error.as_ref().and_then(|error| compiler.pattern(error, "/error", &known));
         let teardown = compiler.teardown(&spec.teardown, &known);
         let pings = spec.heartbeat.pings.as_ref().map(|pings| &pings.interval);
@@ -68,6 +69,7 @@ impl Dialect {
         let patterns = [beat.as_ref().map(|beat| &beat.pattern), error.as_ref()];
         let speaks_json = patterns.into_iter().flatten().any(Pattern::is_json)
             || delivery.as_ref().is_some_and(|delivery| delivery.pattern.is_json())
+            || reconnect.as_ref().is_some_and(|reconnect| reconnect.pattern.is_json())
             || open.iter().any(Step::is_json)
             || exchanges.iter().any(Exchange::is_json)
             || teardown.iter().any(Sending::is_json);
@@ -88,6 +90,7 @@ impl Dialect {
             delivery,
             retention,
             expiry: spec.expiry,
+            reconnect,
             error,
             teardown,
             closes,

@@ -168,6 +168,20 @@ pub struct RefreshSpec {
     pub capture: CaptureSpec,
 }
 
+/// The gateway's wish that its clients come back on a new connection, since this one is about to end.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReconnectSpec {
+    /// What it looks like.
+    pub message: PatternSpec,
+    /// What is taken out of it, for `delay`.
+    #[serde(default)]
+    pub capture: CaptureSpec,
+    /// How long clients are to stay away, counted from the message; at once where it is not told.
+    #[serde(default)]
+    pub delay: Option<IntervalSpec>,
+}
+
 impl BeforeSpec {
     fn ok() -> u16 {
         200

@@ -12,8 +12,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use conversation::{
-    BeatSpec, BeforeSpec, DeliverySpec, ExchangeSpec, HeartbeatSpec, Method, OneWaySpec, RefreshSpec,
-    ResumeSpec, StepSpec,
+    BeatSpec, BeforeSpec, DeliverySpec, ExchangeSpec, HeartbeatSpec, Method, OneWaySpec, ReconnectSpec,
+    RefreshSpec, ResumeSpec, StepSpec,
 };
 pub use credential::{CookiePlace, FirstMessagePlace, HeaderPlace, QueryPlace, SubprotocolPlace, TokenPlace};
 pub use message::{MessageSpec, PatternSpec};
@@ -82,6 +82,9 @@ pub struct Spec {
     /// What becomes of a session whose token expires.
     #[serde(default)]
     pub expiry: Option<ExpirySpec>,
+    /// The gateway's wish that its clients come back on a new connection.
+    #[serde(default)]
+    pub reconnect: Option<ReconnectSpec>,
     /// What is sent before the end, to clean up what the synthetic user made.
     #[serde(default)]
     #[schemars(length(max = 50))]

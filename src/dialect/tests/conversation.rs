@@ -237,3 +237,29 @@ fn a_flood_of_exchanges_is_bounded() {
     let late = hear(&mut dialogue, json!({"type": "pong", "id": first}));
     assert_eq!(late, Meaning::Stray { part: Part::Heartbeat, repeated: false });
 }
+
+#[test]
+fn a_wish_to_come_back_says_when() {
+    let mut dialogue = dialogue(
+        json!({
+            "dialect": 1, "name": "t",
+            "error": {"json": {"type": "${any}"}},
+            "reconnect": {"message": {"json": {"type": "reconnect"}}, "capture": {"delay": "/delay"},
+                "delay": {"captured": "delay", "unit": "s"}},
+        }),
+        Variables::new(),
+    );
+    for (delay, told) in
+        [(json!(5), Some(5.0)), (json!("2.5"), Some(2.5)), (json!(0), None), (json!("soon"), None)]
+    {
+        let wish = json!({"type": "reconnect", "delay": delay});
+        let delay = told.map(Duration::from_secs_f64);
+        assert_eq!(hear(&mut dialogue, wish), Meaning::Reconnect { delay });
+    }
+    assert_eq!(
+        hear(&mut dialogue, json!({"type": "reconnect"})),
+        Meaning::Reconnect { delay: None },
+        "none is kept"
+    );
+    assert_eq!(hear(&mut dialogue, json!({"type": "other"})), Meaning::Error);
+}

@@ -44,6 +44,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         self.draining = true;
         self.link.set_pace(None);
         if self.state == State::Open {
+            self.ask_back();
             self.close(1001);
         }
         let until = Instant::now() + DRAIN_TIMEOUT;
@@ -51,6 +52,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
             State::Closing { until: set } | State::Ending { until: set } => *set = until.min(*set),
             State::Answering { at, .. } => *at = Instant::now(),
             State::Open | State::Stuck => {}
+        }
+    }
+
+    /// Tells the client when to come back.
+    fn ask_back(&mut self) {
+        let settings = &self.peer.shared.settings;
+        if let Some(delay) = settings.reconnect_delay.filter(|_| settings.json) {
+            let seconds = delay.as_secs();
+            self.queue(Opcode::Text, format!(r#"{{"type":"reconnect","delay":{seconds}}}"#).as_bytes());
         }
     }
 

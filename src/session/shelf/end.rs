@@ -96,6 +96,15 @@ impl EndClass {
     }
 }
 
+/// The gateway's wish that we come back on a new connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Invitation {
+    /// When it had been read.
+    pub at: Instant,
+    /// How long we are to stay away; zero where it does not say.
+    pub delay: Duration,
+}
+
 /// How a held connection ended.
 #[derive(Debug, Clone)]
 pub struct End {
@@ -113,6 +122,8 @@ pub struct End {
     pub at: Instant,
     /// The same by the wall clock.
     pub wall: SystemTime,
+    /// How the gateway had asked us to come back, where it had.
+    pub invitation: Option<Invitation>,
     /// How late the agent was in the last minute before.
     pub late: Duration,
     /// Whether the control endpoint answered right after, where it was asked.
@@ -137,6 +148,19 @@ impl End {
         Self::new(slot, opened, (class, code), verdict, at)
     }
 
+    /// The same, after the gateway had asked us to come back: whatever code it then closes with, it goes away.
+    pub(super) fn after(self, invitation: Option<Invitation>) -> Self {
+        let announced = invitation.is_some() && self.class == EndClass::Closed;
+        let class = if announced { EndClass::Drained } else { self.class };
+        Self { class, invitation, ..self }
+    }
+
+    /// How long after the end the gateway wanted us to stay away.
+    pub fn asked_away(&self) -> Duration {
+        let until = self.invitation.and_then(|invitation| invitation.at.checked_add(invitation.delay));
+        until.map(|until| until.saturating_duration_since(self.at)).unwrap_or_default()
+    }
+
     /// A ping was not answered within a time.
     pub(super) fn pong_lost(slot: usize, opened: Instant, detail: String) -> Self {
         let verdict = Verdict::new(Outcome::Fail(Failure::PongLost), detail);
@@ -159,6 +183,7 @@ impl End {
             age: at.saturating_duration_since(opened),
             at,
             wall: wall.checked_sub(at.elapsed()).unwrap_or(wall),
+            invitation: None,
             late: Duration::ZERO,
             control: None,
             back: None,
@@ -207,6 +232,19 @@ mod tests {
         assert_eq!((thrown_out.class, thrown_out.age), (EndClass::Closed, Duration::from_secs(5)));
         assert_eq!(thrown_out.verdict.outcome, Outcome::Fail(Failure::SessionClosed));
         assert_eq!(close(1013, None, false).verdict.outcome, Outcome::Fail(Failure::Unavailable));
+    }
+
+    #[test]
+    fn a_close_that_was_announced_is_no_throwing_out() {
+        let invitation = |end: &End| {
+            Some(Invitation { at: end.at - Duration::from_secs(1), delay: Duration::from_secs(5) })
+        };
+        let end = close(1000, None, false);
+        let asked = invitation(&end);
+        let end = end.after(asked);
+        assert_eq!((end.class, end.asked_away()), (EndClass::Drained, Duration::from_secs(4)));
+        let end = close(1000, None, false).after(None);
+        assert_eq!((end.class, end.asked_away()), (EndClass::Closed, Duration::ZERO));
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Terms;
 use super::backoff::Backoff;
-use super::end::End;
+use super::end::{End, Invitation};
 use super::lateness::Lateness;
 use super::ledger::Ledger;
 use crate::dialect::{Part, Variables};
@@ -25,6 +25,8 @@ use crate::wire::Record;
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a try may take, with its wait for the budget: what takes longer is tried anew.
 const TRY: Duration = Duration::from_secs(120);
+/// How long we stay away at most because the gateway asked us to.
+const LONGEST_AWAY: Duration = Duration::from_secs(3_600);
 /// Events of a connection that are kept, from its beginning and from its end.
 const ROOM: usize = 8;
 
@@ -71,10 +73,12 @@ impl Keeper {
     pub async fn keep(self) {
         let _watchman = Watchman(&self);
         let (mut backoff, mut wait) = (Backoff::default(), Duration::ZERO);
+        // Not to come back before the gateway wants us to.
+        let mut not_before = Instant::now();
         let mut lateness = Lateness::new(Instant::now());
         loop {
             let opened = self.stop.run_until_cancelled(async {
-                sleep(wait).await;
+                sleep_until(not_before.max(Instant::now() + wait)).await;
                 Box::pin(self.open()).await
             });
             match opened.await {
@@ -86,6 +90,7 @@ impl Keeper {
                 Some(Ok((visit, talk))) => {
                     let Some(end) = Box::pin(self.hold(&visit, talk, &mut lateness)).await else { return };
                     backoff.ended(end.age);
+                    not_before = Instant::from_std(end.at) + end.asked_away();
                     self.ledger.ended(end);
                 }
             }
@@ -114,6 +119,7 @@ impl Keeper {
         let opened = talk.opened.upgraded_at;
         self.ledger.opened(self.slot, opened);
         let mut pulses = self.pulses(&talk);
+        let mut invitation = None;
         let mut end = loop {
             talk.grant(Instant::now() + self.terms.pong_timeout);
             if let Err(word) = self.ping(&mut talk, &mut pulses).await {
@@ -136,6 +142,10 @@ impl Keeper {
                 }
                 Some(Word::Answer { exchange, part: Part::Heartbeat, at, .. }) => {
                     self.answered(&mut pulses, Level::Application, Some(exchange), at);
+                }
+                Some(Word::Reconnect { delay, at }) => {
+                    let delay = delay.unwrap_or_default().min(LONGEST_AWAY);
+                    invitation = Some(Invitation { at, delay });
                 }
                 Some(word @ Word::Over(..)) => {
                     let ended = talk.opened.credential_may_have_ended();
@@ -166,6 +176,7 @@ impl Keeper {
                 Some(_) => {}
             }
         };
+        end = end.after(invitation);
         end.late = lateness.worst(Instant::now());
         end.control = self.ask_control(&end).await;
         Some(end)

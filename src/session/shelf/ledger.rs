@@ -29,6 +29,8 @@ pub enum Standing {
     Down {
         /// Since when.
         since: Instant,
+        /// How long after that the gateway wanted us to stay away.
+        asked_away: Duration,
         /// Why the last try failed, if one did since then.
         refusal: Option<Verdict>,
         /// It was open before, and no run has read yet how that ended.
@@ -80,7 +82,12 @@ struct Slot {
 impl Ledger {
     pub(super) fn new(slots: usize) -> Self {
         let slot = || Slot {
-            standing: Standing::Down { since: Instant::now(), refusal: None, unread: false },
+            standing: Standing::Down {
+                since: Instant::now(),
+                asked_away: Duration::ZERO,
+                refusal: None,
+                unread: false,
+            },
             end: None,
             ended: None,
         };
@@ -172,7 +179,8 @@ impl Ledger {
         let mut inner = self.lock();
         let slot = end.slot;
         let of = &mut inner.slots[slot];
-        of.standing = Standing::Down { since: end.at, refusal: None, unread: true };
+        of.standing =
+            Standing::Down { since: end.at, asked_away: end.asked_away(), refusal: None, unread: true };
         of.ended = Some(end.at);
         let before = of.end.replace(end);
         if let Some(before) = before {

@@ -105,6 +105,36 @@ async fn a_rolling_restart_that_drains_is_told_from_one_that_cuts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_asked_to_come_back_later_does_so() {
+    let json = |delay| Settings { json: true, reconnect_delay: delay, ..Settings::default() };
+    for (seconds, told) in
+        [(2, ", asked to come back in 2s, back after "), (0, ", asked to come back at once, back after ")]
+    {
+        let delay = Duration::from_secs(seconds);
+        let first = gateway::start(json(Some(delay))).await.expect("a gateway");
+        let second = gateway::start(json(None)).await.expect("a gateway");
+        let relay = Relay::start(first.address(), 0..=1).await;
+        let checks = format!("checks: {{ hold: {{ {HOLD}, back_within: 2s }} }}");
+        let target = format!("{{ url: 'ws://{}/', dialect: json, {AMPLE}, {checks} }}", relay.address);
+        let bench = Bench::new(&format!("lag_bound: 10s\ntargets: {{ chat: {target} }}"));
+        assert_eq!(words(&run(&bench).await), "pass");
+        relay.send_to(&[second.address()]);
+        let mut log = first.log_reader();
+        first.shutdown().await;
+        let report = run(&bench).await;
+        assert_eq!(words(&report), "pass", "{}", report.detail);
+        assert!(report.detail.contains("a restart: 4 of 4 drained (Close 1001) at "), "{}", report.detail);
+        assert!(report.detail.contains(told), "{}", report.detail);
+        let asked = log.rest().into_iter().find(|event| event.kind == EventKind::Draining).expect("drained");
+        let back =
+            second.events(0).into_iter().find(|event| event.kind == EventKind::Accepted).expect("back");
+        let away = Duration::from_nanos(back.monotonic_ns - asked.monotonic_ns);
+        assert!(away >= delay, "back after {away:?}, asked for {delay:?}");
+        assert_eq!(count(&report, "gateprobe_hold_ends_total", &["gateway", "drained"]), 4.0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_resets_is_told_from_one_that_ends() {
     let [first, second] = [start().await, start().await];
     // No relay: a reset must arrive as one. Both gateways listen on one port, one after the other.

@@ -9,6 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
+use super::ISSUED;
+
 /// What it does, by the path of the request.
 pub const MODES: [&str; 15] = [
     "status",
@@ -131,6 +133,10 @@ fn answer(mode: &str, head: &str, tells: &str) -> String {
             format!("HTTP/1.1 302 Found\r\nLocation: ftp://me:{tells}@x.example/{tells}\r\n{echo}{body}")
         }
         "cookie" => format!("HTTP/1.1 200 {tells}\r\n{echo}{body}"),
+        "token" => {
+            let issued = format!(r#"{{"access_token":"{ISSUED}","token_type":"Bearer","scope":"{tells}"}}"#);
+            format!("HTTP/1.1 200 {tells}\r\n{echo}Content-Length: {}\r\n\r\n{issued}", issued.len())
+        }
         "garbage" => format!("{tells}\r\n{head}"),
         "bad-accept" => format!("{upgrade}Sec-WebSocket-Accept: {tells}\r\n\r\n"),
         "subprotocol" => format!("{upgrade}{accept}Sec-WebSocket-Protocol: {tells}\r\n\r\n"),

@@ -8,7 +8,7 @@ use crate::support::binary::{finish, gateprobe};
 use crate::support::{folder, write};
 
 /// Configs with a secret where none must be. Each is refused, without repeating it.
-const MISTAKES: [&str; 25] = [
+const MISTAKES: [&str; 30] = [
     "targets: {chat: {url: 'wss://x.example/', auth: {token: ZqXMistake7x}}}",
     "targets: {chat: {url: 'wss://x.example/', auth: ZqXMistake7x}}",
     "targets: {chat: {url: 'wss://x.example/', auth: {token: {file: /t, value: ZqXMistake7x}}}}",
@@ -18,6 +18,11 @@ const MISTAKES: [&str; 25] = [
     "targets: {chat: {url: 'wss://x.example/', auth: {token: {mint: {algorithm: HS256, key: ZqXMistake7x}}}}}",
     "targets: {chat: {url: 'wss://x.example/', auth: {token: {mint: {algorithm: HS256, key_file: /k, claims: ZqXMistake7x}}}}}",
     "targets: {chat: {url: 'wss://x.example/', auth: {token: {mint: {algorithm: HS256, key_file: /k, claims: {t: Bearer ZqXMistake7x}}}}}}",
+    "targets: {chat: {url: 'wss://x.example/', auth: {token: {oauth2: ZqXMistake7x}}}}",
+    "targets: {chat: {url: 'wss://x.example/', auth: {token: {oauth2: {token_url: 'https://i/', client_id: a, client_secret: ZqXMistake7x}}}}}",
+    "targets: {chat: {url: 'wss://x.example/', auth: {token: {oauth2: {token_url: 'https://me:ZqXMistake7x@i/', client_id: a, client_secret: {file: /t}}}}}}",
+    "targets: {chat: {url: 'wss://x.example/', auth: {token: {oauth2: {token_url: 'http://i/?k=ZqXMistake7x', client_id: a, client_secret: {file: /t}}}}}}",
+    "targets: {chat: {url: 'wss://x.example/', auth: {token: {oauth2: {token_url: 'https://i/', client_id: Bearer ZqXMistake7x, client_secret: {file: /t}}}}}}",
     "targets: {chat: {url: 'wss://x.example/', headers: {Authorization: Bearer ZqXMistake7x}}}",
     "targets: {chat: {url: 'wss://x.example/', headers: {X-Note: \"ZqXMistake7x\\n\"}}}",
     "targets: {chat: {url: 'wss://x.example/', headers: {X-Note: [ZqXMistake7x]}}}",

@@ -23,7 +23,7 @@ use mirror::{MODES, Mirror};
 
 /// What goes to the gateway or the proxy: a token by each way, a header, a plain header's value, the URL's
 /// query, a password.
-const SENT: [&str; 11] = [
+const SENT: [&str; 14] = [
     BY_HEADER,
     BY_QUERY,
     BY_PROTOCOL,
@@ -35,6 +35,9 @@ const SENT: [&str; 11] = [
     PASSWORD,
     OBSERVER,
     OBSERVED,
+    CLIENT,
+    ISSUER,
+    ISSUED,
 ];
 const BY_HEADER: &str = "Zq1Header7x";
 const BY_QUERY: &str = "Zq2Query7x";
@@ -47,6 +50,10 @@ const QUERY: &str = "Zq8Room7x";
 const PASSWORD: &str = "Zq9Pass7x";
 const OBSERVER: &str = "ZqAObserver7x";
 const OBSERVED: &str = "ZqBObserved7x";
+/// A client's secret, in the query of a token endpoint, and the token that it issues.
+const CLIENT: &str = "ZqDClient7x";
+const ISSUER: &str = "ZqEIssuer7x";
+const ISSUED: &str = "ZqFIssued7x";
 const RELOAD: &str = "Zq0Reload7x";
 /// In the secret that signs tokens, and in a claim of theirs.
 const SIGNING: &str = "ZqSSigning7x";
@@ -94,6 +101,7 @@ impl House {
             ("header", HEADER),
             ("password", PASSWORD),
             ("observer", OBSERVER),
+            ("client", CLIENT),
             ("reload", RELOAD),
             ("signing", &SIGNING.repeat(6)),
             ("signing.pem", &signing.serialize_pem()),
@@ -178,6 +186,23 @@ impl House {
         ] {
             text += &format!("  {name}: {{url: '{}?room={QUERY}', {token}}}\n", self.mirror.url(mode));
         }
+        // The mirror issues a token too, and refuses one with all that it knows.
+        let oauth2 = |mode: &str, method: &str| {
+            format!(
+                "auth: {{token: {{oauth2: {{token_url: 'http://{}/{mode}?key={ISSUER}', client_id: probe, \
+                 client_secret: {}, auth_method: {method}}}}}}}",
+                self.mirror.address,
+                self.file("client")
+            )
+        };
+        for (name, mode, token) in [
+            ("issued-status", "status", oauth2("token", "basic")),
+            ("issued-message", "message", oauth2("token", "post")),
+            ("issued-by-nobody", "close", oauth2("unauthorized", "basic")),
+            ("issued-garbage", "close", oauth2("garbage", "post")),
+        ] {
+            text += &format!("  {name}: {{url: '{}?room={QUERY}', {token}}}\n", self.mirror.url(mode));
+        }
         text += &format!("  healthy: {{url: '{}?room={QUERY}', {token}}}\n", self.healthy.url());
         // Its metrics endpoint is the mirror, which tells nothing but secrets.
         text += &format!(
@@ -222,7 +247,7 @@ impl House {
 }
 
 /// How many targets the config has.
-const TARGETS: usize = MODES.len() * 6 + 10;
+const TARGETS: usize = MODES.len() * 6 + 14;
 
 #[test]
 fn the_agent_tells_no_secret() {

@@ -1,6 +1,6 @@
 //! Minted and forged tokens, held against the reference gateway and against PyJWT, with which they share no code.
 
-mod keys;
+pub mod keys;
 mod refresh;
 
 use std::io::{Read, Write};
@@ -135,6 +135,34 @@ async fn checks_mint_their_tokens_and_a_bad_key_accuses_nobody() {
     let other = Keys::new(folder.path(), Algorithm::EdDSA);
     assert_eq!(other.private, keys.private);
     assert_eq!(words(&bench.run("header").await[0]), "fail unauthorized");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_something_else_rotates_counts_from_the_next_connection_on() {
+    let folder = folder();
+    let keys = Keys::new(folder.path(), Algorithm::ES256);
+    let gateway = gateway::start(settings(Algorithm::ES256, &keys)).await.expect("a gateway");
+    let source = Source::Mint(mint(Algorithm::ES256, &keys).into());
+    let token = async |at| source.fetch(at).await.expect("a token").expose().to_owned();
+    let first = token(SystemTime::now()).await;
+    let file = write(folder.path(), "token", &first);
+    let bench = Bench::new(&format!(
+        "lag_bound: 10s\ntargets:\n  chat: {{ url: '{}', auth: {{ token: {{ file: {file:?} }} }} }}\n",
+        gateway.url()
+    ));
+    assert_eq!(words(&bench.run("chat").await[0]), "pass");
+    // As a sidecar does it: another file in its place.
+    let stale = token(SystemTime::now() - Duration::from_secs(600)).await;
+    for (content, expected) in [
+        (stale.as_str(), "inconclusive credential"),
+        (&token(SystemTime::now()).await, "pass"),
+        ("not-a-token", "fail unauthorized"),
+        (&first, "pass"),
+    ] {
+        std::fs::rename(write(folder.path(), "new", content), &file).expect("rotated");
+        let report = &bench.run("chat").await[0];
+        assert_eq!(words(report), expected, "{}", report.detail);
+    }
 }
 
 /// PyJWT's answers to questions.
