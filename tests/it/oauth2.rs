@@ -66,7 +66,7 @@ impl House {
 
     /// How many clients the gateway has let in.
     fn let_in(&self) -> usize {
-        self.gateway.events(0).iter().filter(|event| matches!(event.kind, EventKind::Upgraded { .. })).count()
+        self.gateway.events(0).iter().filter(|event| matches!(event.kind, EventKind::Upgraded)).count()
     }
 }
 
