@@ -145,7 +145,9 @@ impl Sinks {
                 Sample::new(&metrics::SLO_OBJECTIVE, slo.objective),
                 Sample::new(&metrics::SLO_PERIOD, slo.period.as_secs_f64()),
             ];
-            samples.iter().for_each(|sample| self.recorder.record_job(&job.key.target, job.key.check, sample));
+            samples
+                .iter()
+                .for_each(|sample| self.recorder.record_job(&job.key.target, job.key.check, sample));
         }
     }
 

@@ -110,7 +110,10 @@ impl Assembler<'_, '_> {
         let allow: Allow = read(self.report, &path.key("allow"), allow)?;
         for kind in self.objectives(&path, &mut value).keys() {
             let path = path.key("checks").key(kind).key("slo");
-            self.report.problem_of_key(&path, "a module runs when it is asked to, so that it has no objective; remove it");
+            self.report.problem_of_key(
+                &path,
+                "a module runs when it is asked to, so that it has no objective; remove it",
+            );
         }
         let settings: TargetSettings = read(self.report, &path, value)?;
         let before = self.report.problems.len();

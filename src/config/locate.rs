@@ -79,7 +79,12 @@ impl<'a> Locator<'a> {
     /// a target has from `defaults`.
     fn exact(&self, path: &Path) -> Option<(&'a Mark, Path)> {
         let in_target = in_target(path);
-        let sources = [Some(path.clone()), in_defaults(path), in_target.clone(), in_target.as_ref().and_then(in_defaults)];
+        let sources = [
+            Some(path.clone()),
+            in_defaults(path),
+            in_target.clone(),
+            in_target.as_ref().and_then(in_defaults),
+        ];
         sources.into_iter().flatten().find_map(|source| self.marks.get(&source).map(|mark| (mark, source)))
     }
 }

@@ -16,7 +16,8 @@ pub fn in_force(plan: &Plan) -> Value {
     let mut targets: Map<String, Value> = targets.collect();
     for job in &plan.jobs {
         let Some(Slo { objective, period }) = job.slo else { continue };
-        let check = targets.get_mut(&*job.key.target).and_then(|target| target["checks"].get_mut(job.key.check));
+        let check =
+            targets.get_mut(&*job.key.target).and_then(|target| target["checks"].get_mut(job.key.check));
         if let Some(check) = check {
             check["slo"] = json!({ "objective": objective, "period": period });
         }
@@ -24,7 +25,8 @@ pub fn in_force(plan: &Plan) -> Value {
     let modules = plan.modules.iter().map(|(name, module)| {
         let mut shown = json!({ "allow": json_of(&module.allow) });
         if let (Value::Object(shown), Value::Object(rest)) = (&mut shown, settings(&module.settings)) {
-            let inapplicable = |field: &String| matches!(field.as_str(), "labels" | "resolve" | "pause" | "slo");
+            let inapplicable =
+                |field: &String| matches!(field.as_str(), "labels" | "resolve" | "pause" | "slo");
             shown.extend(rest.into_iter().filter(|(field, _)| !inapplicable(field)));
         }
         (name.to_string(), shown)

@@ -51,7 +51,10 @@ fn spent() -> String {
           )
         )",
     )
-    .replace("PLANNED", "sum by (target, check) (gateprobe_slo_period_seconds%/speed% / gateprobe_check_interval_seconds)")
+    .replace(
+        "PLANNED",
+        "sum by (target, check) (gateprobe_slo_period_seconds%/speed% / gateprobe_check_interval_seconds)",
+    )
     .replace("FAILED", FAILED)
     .replace("JUDGED", JUDGED)
 }
@@ -69,9 +72,10 @@ fn nearly_spent() -> Rule {
         keep: None,
         label: None,
         summary: "The error budget of {{ $labels.check }} of {{ $labels.target }} is nearly spent",
-        description: "{{ $value | humanizePercentage }} of the failed runs that the objective of {{ $labels.check }} \
+        description:
+            "{{ $value | humanizePercentage }} of the failed runs that the objective of {{ $labels.check }} \
                       against {{ $labels.target }} allows in its period are spent."
-            .into(),
+                .into(),
         dashboard: OF_SLO,
     })
 }

@@ -45,9 +45,7 @@ fn windows(window: &str) -> [Rule; 6] {
         )
     };
     let over_all = |runs: &str| format!("sum by (target, check) (target_check_location:{runs}{window})");
-    let ratio = |level: &str| {
-        format!("{level}:{FAILED}{window}\n/\n({level}:{JUDGED}{window} > 0)")
-    };
+    let ratio = |level: &str| format!("{level}:{FAILED}{window}\n/\n({level}:{JUDGED}{window} > 0)");
     [
         record(format!("target_check_location:{FAILED}{window}"), runs("=\"fail\"")),
         record(format!("target_check_location:{JUDGED}{window}"), runs("=~\"pass|fail\"")),

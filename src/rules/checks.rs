@@ -71,9 +71,10 @@ fn failing_in_one_location() -> Rule {
         keep: None,
         label: None,
         summary: "{{ $labels.check }} of {{ $labels.target }} fails from {{ $labels.location }} only",
-        description: "The last {{ $value }} conclusive runs of {{ $labels.check }} against {{ $labels.target }} from \
+        description:
+            "The last {{ $value }} conclusive runs of {{ $labels.check }} against {{ $labels.target }} from \
                       {{ $labels.location }} failed; no other location sees it."
-            .into(),
+                .into(),
         dashboard: OF_CHECK,
     })
 }

@@ -7,7 +7,13 @@ pub(super) fn expression(text: &str, speed: u32) -> String {
     let parts = text.split('%').enumerate();
     // What stands between two percent signs has an odd number.
     let written_out = |(index, part): (usize, &str)| match part {
-        "/speed" if index % 2 == 1 => if speed == 1 { String::new() } else { format!(" / {speed}") },
+        "/speed" if index % 2 == 1 => {
+            if speed == 1 {
+                String::new()
+            } else {
+                format!(" / {speed}")
+            }
+        }
         part if index % 2 == 1 => span(part, speed),
         part => part.to_owned(),
     };

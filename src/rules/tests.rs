@@ -68,7 +68,8 @@ fn an_alert_is_left_out_by_its_name() {
 fn further_labels_and_addresses_are_those_of_the_site() {
     let (runbooks, dashboards) = ("https://wiki/rb/".into(), "https://grafana".into());
     let labels = vec![("team".into(), "o'ps".into())];
-    let text = file(&Options { runbooks, dashboards, labels, ..Options::default() }).expect("nothing is unknown");
+    let text =
+        file(&Options { runbooks, dashboards, labels, ..Options::default() }).expect("nothing is unknown");
     assert!(text.contains("          team: 'o''ps'\n"), "{text}");
     assert!(text.contains("runbook_url: 'https://wiki/rb/GateprobeDown.md'\n"), "{text}");
     assert!(text.contains("dashboard_url: 'https://grafana/d/gateprobe-agent'\n"), "{text}");

@@ -105,10 +105,25 @@ mod tests {
 
     #[test]
     fn an_objective_is_a_share_in_either_form() {
-        for (text, ratio) in [("99.9%", 0.999), ("0.999", 0.999), (".5", 0.5), ("99.95%", 0.9995), ("1%", 0.01)] {
+        for (text, ratio) in
+            [("99.9%", 0.999), ("0.999", 0.999), (".5", 0.5), ("99.95%", 0.9995), ("1%", 0.01)]
+        {
             assert_eq!(text.parse::<Objective>().map(Objective::ratio), Ok(ratio), "{text}");
         }
-        for text in ["", "%", "0%", "100%", "1", "0", "-5%", "99,9%", "99.9", "NaN", "inf", "99.99999999999999999999%"] {
+        for text in [
+            "",
+            "%",
+            "0%",
+            "100%",
+            "1",
+            "0",
+            "-5%",
+            "99,9%",
+            "99.9",
+            "NaN",
+            "inf",
+            "99.99999999999999999999%",
+        ] {
             assert_eq!(text.parse::<Objective>(), Err(ObjectiveError), "{text}");
         }
     }

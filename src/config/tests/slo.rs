@@ -28,7 +28,8 @@ fn a_checks_own_word_wins_field_by_field_and_null_unsets() {
         ("hold".to_owned(), None),
     ];
     assert_eq!(objectives(text), expected);
-    let text = "defaults: {slo: {objective: 99%}}\ntargets: {a: {url: wss://a}, b: {url: wss://b, slo: null}}";
+    let text =
+        "defaults: {slo: {objective: 99%}}\ntargets: {a: {url: wss://a}, b: {url: wss://b, slo: null}}";
     let expected = [("handshake".to_owned(), Some((0.99, 30))), ("handshake".to_owned(), None)];
     assert_eq!(objectives(text), expected);
     assert_eq!(objectives("targets: {a: {url: wss://a}}"), [("handshake".to_owned(), None)]);

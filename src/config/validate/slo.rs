@@ -25,7 +25,8 @@ pub fn slo(report: &mut Report<'_>, path: &Path, settings: &SloSettings, check: 
         return None;
     }
     let Some(objective) = settings.objective else {
-        report.problem(&path.key("objective"), "is missing; write one, such as 99.9%, or unset slo with null");
+        report
+            .problem(&path.key("objective"), "is missing; write one, such as 99.9%, or unset slo with null");
         return None;
     };
     let slo = Slo { objective: objective.ratio(), period };
@@ -56,7 +57,8 @@ fn warn_of_a_small_budget(
         return;
     }
     // Rounded so that whoever follows the advice is not warned again.
-    let interval_that_fits = Span::secs(((1.0 - slo.objective) * period / LEAST_BUDGET + 1e-6).floor() as u64);
+    let interval_that_fits =
+        Span::secs(((1.0 - slo.objective) * period / LEAST_BUDGET + 1e-6).floor() as u64);
     let percent = (100.0 * (1.0 - LEAST_BUDGET * every / period) * 1_000.0).floor() / 1_000.0;
     let lower = if percent > 0.0 { format!("lower the objective to {percent}%, or ") } else { String::new() };
     let message = format!(

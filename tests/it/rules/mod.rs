@@ -1,7 +1,12 @@
 //! The rules that are shipped: they are those of this version, promtool takes them, and they alert when they should.
 
+mod alertmanager;
 mod alerts;
+mod contract;
+mod objectives;
+mod promql;
 mod quiet;
+mod runbooks;
 mod story;
 mod world;
 mod worlds;
@@ -20,10 +25,13 @@ fn text(options: &Options) -> String {
 
 /// What promtool says of a file; panics where it finds a fault.
 fn check(path: &std::path::Path) -> String {
-    let output =
-        Command::new(tool("bin/promtool")).args(["check", "rules", "--lint=all", "--lint-fatal"]).arg(path).output();
+    let output = Command::new(tool("bin/promtool"))
+        .args(["check", "rules", "--lint=all", "--lint-fatal"])
+        .arg(path)
+        .output();
     let output = output.expect("promtool runs");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     said
 }

@@ -76,6 +76,11 @@ impl Job {
         Self { target: "chat", check, interval, slo: None, stuck_from: None, ends: Box::new(|_| End::Pass) }
     }
 
+    /// The same of another target.
+    pub fn of(self, target: &'static str) -> Self {
+        Self { target, ..self }
+    }
+
     pub fn slo(self, objective: f64, days: u64) -> Self {
         Self { slo: Some((objective, days)), ..self }
     }
@@ -111,6 +116,17 @@ impl Agent {
 }
 
 impl World {
+    /// Whether a job has an objective.
+    pub fn has_objectives(&self) -> bool {
+        self.agents.iter().flat_map(|agent| &agent.jobs).any(|job| job.slo.is_some())
+    }
+
+    /// Whether round-trip times are measured.
+    pub fn has_pings(&self) -> bool {
+        let mut further = self.agents.iter().flat_map(|agent| &agent.further);
+        further.any(|(name, _)| name.starts_with("gateprobe_heartbeat_rtt_seconds"))
+    }
+
     /// The series as promtool's `input_series`, indented by six.
     pub fn input_series(&self) -> String {
         let mut text = String::new();
@@ -172,7 +188,8 @@ impl World {
         add("gateprobe_build_info", "version=\"1\"", 1.0);
         add("gateprobe_agent_config_last_reload_success", "", 1.0);
         for (name, value) in &agent.further {
-            let (name, labels) = name.split_once('{').map_or((&**name, ""), |(n, l)| (n, l.trim_end_matches('}')));
+            let (name, labels) =
+                name.split_once('{').map_or((&**name, ""), |(n, l)| (n, l.trim_end_matches('}')));
             if let Some(value) = value(now, born) {
                 add(name, labels, value);
             }
@@ -255,7 +272,8 @@ impl State {
         }
         add("gateprobe_check_interval_seconds", &of, job.interval as f64);
         let due = job.stuck_from.map_or(now, |from| from.min(now));
-        let next = (due.saturating_sub(phase % job.interval) / job.interval + 1) * job.interval + phase % job.interval;
+        let next = (due.saturating_sub(phase % job.interval) / job.interval + 1) * job.interval
+            + phase % job.interval;
         add("gateprobe_check_next_run_timestamp_seconds", &of, next as f64);
         if let Some((objective, days)) = job.slo {
             add("gateprobe_slo_objective_ratio", &of, objective);
