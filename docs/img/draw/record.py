@@ -80,7 +80,7 @@ class Stage:
                                "--heartbeat-interval", "1s", "--heartbeat-timeout", "2s", *options)
             url, control = (gateway.stdout.readline().split()[1] for _ in range(2))
             self.controls[name] = control
-            config = config.replace(f"{name.upper()}_CONTROL", control).replace(name.upper(), url)
+            config = config.replace(f"{name.upper()}_CONTROL", control.rstrip("/")).replace(name.upper(), url)
         (self.folder / "gateprobe.yaml").write_text(config)
         agent = self.run("run", "--config", self.folder / "gateprobe.yaml", log=True)
         self.agent = self.wait_for(agent, lambda line: "started" in line)["address"]

@@ -58,8 +58,9 @@ impl Scene {
         let named = broken.into_iter().chain([("CHAT".to_owned(), chat)]);
         let mut gateways = Vec::new();
         for (name, gateway) in named {
-            config =
-                config.replace(&format!("{name}_CONTROL"), &gateway.control).replace(&name, &gateway.url);
+            config = config
+                .replace(&format!("{name}_CONTROL"), gateway.control.trim_end_matches('/'))
+                .replace(&name, &gateway.url);
             gateways.push(gateway);
         }
         let config: PathBuf = write(folder.path(), "gateprobe.yaml", config);
