@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 
 use super::token::MAX_TOKEN;
 use super::{AuthError, Forgery, Mint, Token};
+use crate::model::Span;
 
 /// Where a token comes from; read or made anew for each connection, since something else may rotate it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +52,44 @@ impl Source {
             return Err(AuthError::Expired { from, ago: ago.as_secs() });
         }
         Ok(token)
+    }
+
+    /// The same, but one that differs from all before, as far as that is in our hands: what a file or variable holds
+    /// is still what it holds.
+    ///
+    /// # Errors
+    /// As [`Source::fetch`].
+    pub async fn fetch_new(&self, now: SystemTime) -> Result<Token, AuthError> {
+        self.fetch(now).await
+    }
+
+    /// Whether each token that is asked for can be a new one.
+    pub fn makes_new(&self) -> bool {
+        !matches!(self, Self::File(_) | Self::Env(_))
+    }
+
+    /// A source of such tokens that live for so long; none where that is not in our hands.
+    pub fn lasting(&self, lifetime: Span) -> Option<Self> {
+        match self {
+            Self::Mint(mint) => Some(Self::Mint(Arc::new(Mint { lifetime, ..Mint::clone(mint) }))),
+            _ => None,
+        }
+    }
+
+    /// How long its tokens live, where that is in our hands.
+    pub fn lifetime(&self) -> Option<Span> {
+        match self {
+            Self::Mint(mint) => Some(mint.lifetime),
+            _ => None,
+        }
+    }
+
+    /// Whose tokens they are, where we say so.
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Mint(mint) => mint.subject.as_deref(),
+            _ => None,
+        }
     }
 
     /// Makes a token that a gateway must refuse. `None` where none can be made: those that need the key come only

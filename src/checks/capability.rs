@@ -48,6 +48,32 @@ pub enum Capability {
     Retention,
     /// Another of the addresses that the gateway's name resolves to.
     OtherAddress,
+    /// A numbered stream beside what the check does.
+    Stream,
+    /// A new token for each refresh.
+    NewTokens,
+    /// The gateway's clock, by the `Date` of its answer.
+    GatewayClock,
+    /// A refreshed session that was watched until after its old token's expiry.
+    RefreshProof,
+    /// A session that was watched until after its token's expiry.
+    Expiry,
+    /// A refresh by a token that has expired.
+    RefreshExpired,
+    /// A refresh by a token that is not valid yet.
+    RefreshNotYetValid,
+    /// A refresh by a token with a claim changed.
+    RefreshGarbled,
+    /// A refresh by a token that is not signed.
+    RefreshAlgNone,
+    /// A refresh by a token that is signed with a wrong key.
+    RefreshWrongKey,
+    /// A refresh by another subject's token.
+    RefreshOtherSubject,
+    /// A refresh by another audience's token.
+    RefreshOtherAudience,
+    /// A refresh by a token that another session was refreshed by.
+    RefreshReplayed,
 }
 
 impl Capability {
@@ -70,6 +96,19 @@ impl Capability {
             Self::Resume => "resume",
             Self::Retention => "retention",
             Self::OtherAddress => "other_address",
+            Self::Stream => "stream",
+            Self::NewTokens => "new_tokens",
+            Self::GatewayClock => "gateway_clock",
+            Self::RefreshProof => "refresh_proof",
+            Self::Expiry => "expiry",
+            Self::RefreshExpired => "refresh_expired",
+            Self::RefreshNotYetValid => "refresh_not_yet_valid",
+            Self::RefreshGarbled => "refresh_garbled",
+            Self::RefreshAlgNone => "refresh_alg_none",
+            Self::RefreshWrongKey => "refresh_wrong_key",
+            Self::RefreshOtherSubject => "refresh_other_subject",
+            Self::RefreshOtherAudience => "refresh_other_audience",
+            Self::RefreshReplayed => "refresh_replayed",
         }
     }
 }

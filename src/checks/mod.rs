@@ -1,6 +1,7 @@
 //! The checks: one module a kind. The config of a check *is* the check.
 
 mod capability;
+mod finding;
 pub mod flapping;
 pub mod handshake;
 pub mod heartbeat;
@@ -8,6 +9,7 @@ pub mod hold;
 pub mod malformed;
 pub mod network_switch;
 mod profile;
+pub mod token_refresh;
 pub mod zombie;
 
 use std::time::Duration;
@@ -17,6 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use capability::capability;
 pub use capability::{CAPABILITY, Capability};
+pub use finding::FINDING;
+use finding::{Finding, finding};
 pub use flapping::Flapping;
 pub use handshake::Handshake;
 pub use heartbeat::Heartbeat;
@@ -24,6 +28,7 @@ pub use hold::Hold;
 pub use malformed::Malformed;
 pub use network_switch::NetworkSwitch;
 pub use profile::Profile;
+pub use token_refresh::TokenRefresh;
 pub use zombie::Zombie;
 
 use crate::dialect::{Dialect, Variables};
@@ -34,13 +39,14 @@ use crate::session::{Target, Visit};
 /// Every metric of every check.
 pub fn metrics() -> Vec<&'static Descriptor> {
     [
-        &[&CAPABILITY],
+        &[&CAPABILITY, &FINDING],
         handshake::METRICS,
         heartbeat::METRICS,
         zombie::METRICS,
         flapping::METRICS,
         malformed::METRICS,
         network_switch::METRICS,
+        token_refresh::METRICS,
         hold::METRICS,
     ]
     .concat()
@@ -62,6 +68,8 @@ pub enum CheckSpec {
     Malformed(Malformed),
     /// See [`NetworkSwitch`].
     NetworkSwitch(NetworkSwitch),
+    /// See [`TokenRefresh`].
+    TokenRefresh(TokenRefresh),
     /// See [`Hold`].
     Hold(Hold),
 }
@@ -89,6 +97,9 @@ pub struct Checks {
     /// Loses its network in the middle of a stream, comes back, and accounts for every message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_switch: Option<NetworkSwitch>,
+    /// Renews its token on the open connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_refresh: Option<TokenRefresh>,
     /// Holds connections for days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
@@ -150,17 +161,29 @@ impl Checks {
         let heartbeat = self.heartbeat.filter(|check| check.enabled).map(CheckSpec::Heartbeat);
         let zombie = self.zombie.filter(|check| check.enabled).map(CheckSpec::Zombie);
         let switch = self.network_switch.filter(|check| check.enabled).map(CheckSpec::NetworkSwitch);
+        let refresh = self.token_refresh.filter(|check| check.enabled).map(CheckSpec::TokenRefresh);
         let flapping = self.flapping.filter(|check| check.enabled).map(CheckSpec::Flapping);
         let malformed = self.malformed.filter(|check| check.enabled).map(CheckSpec::Malformed);
         let hold = self.hold.filter(|check| check.enabled).map(CheckSpec::Hold);
-        [handshake, heartbeat, zombie, flapping, malformed, switch, hold].into_iter().flatten().collect()
+        [handshake, heartbeat, zombie, flapping, malformed, switch, refresh, hold]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 
 impl CheckSpec {
     /// Every kind, in the order in which they are told.
-    pub const KINDS: &'static [&'static str] =
-        &["handshake", "heartbeat", "zombie", "flapping", "malformed", "network_switch", "hold"];
+    pub const KINDS: &'static [&'static str] = &[
+        "handshake",
+        "heartbeat",
+        "zombie",
+        "flapping",
+        "malformed",
+        "network_switch",
+        "token_refresh",
+        "hold",
+    ];
 
     /// The kind: the word in the config, the file name and the metric prefix.
     pub fn kind(&self) -> &'static str {
@@ -171,6 +194,7 @@ impl CheckSpec {
             Self::Flapping(_) => "flapping",
             Self::Malformed(_) => "malformed",
             Self::NetworkSwitch(_) => "network_switch",
+            Self::TokenRefresh(_) => "token_refresh",
             Self::Hold(_) => "hold",
         }
     }
@@ -186,6 +210,7 @@ impl CheckSpec {
             Self::Flapping(check) => Self::Flapping(check.fit(around)),
             Self::Malformed(check) => Self::Malformed(check.fit(around)),
             Self::NetworkSwitch(check) => Self::NetworkSwitch(check.fit(around)),
+            Self::TokenRefresh(check) => Self::TokenRefresh(check.fit(around)),
             Self::Hold(check) => Self::Hold(check.fit(around)),
         }
     }
@@ -200,6 +225,7 @@ impl CheckSpec {
             Self::Flapping(check) => Self::Flapping(Flapping { profile, ..check }),
             Self::Malformed(check) => Self::Malformed(Malformed { profile, ..check }),
             Self::NetworkSwitch(check) => Self::NetworkSwitch(NetworkSwitch { profile, ..check }),
+            Self::TokenRefresh(check) => Self::TokenRefresh(TokenRefresh { profile, ..check }),
             Self::Hold(check) => Self::Hold(Hold { profile, ..check }),
         }
     }
@@ -213,6 +239,7 @@ impl CheckSpec {
             Self::Flapping(check) => check.run(visit).await,
             Self::Malformed(check) => check.run(visit).await,
             Self::NetworkSwitch(check) => check.run(visit).await,
+            Self::TokenRefresh(check) => check.run(visit).await,
             Self::Hold(check) => check.run(visit).await,
         }
     }
@@ -236,6 +263,7 @@ impl CheckSpec {
             Self::Flapping(check) => check.interval,
             Self::Malformed(check) => check.interval,
             Self::NetworkSwitch(check) => check.interval,
+            Self::TokenRefresh(check) => check.interval,
             Self::Hold(check) => check.interval,
         }
     }
@@ -249,6 +277,7 @@ impl CheckSpec {
             Self::Flapping(check) => check.timeout(),
             Self::Malformed(check) => check.timeout(),
             Self::NetworkSwitch(check) => check.timeout(),
+            Self::TokenRefresh(check) => check.timeout(),
             Self::Hold(check) => check.timeout(),
         }
     }
@@ -265,6 +294,7 @@ impl CheckSpec {
             Self::NetworkSwitch(check) => {
                 Self::NetworkSwitch(NetworkSwitch { timeout: Some(timeout), ..check })
             }
+            Self::TokenRefresh(check) => Self::TokenRefresh(TokenRefresh { timeout: Some(timeout), ..check }),
             Self::Hold(check) => Self::Hold(Hold { timeout: Some(timeout), ..check }),
         }
     }
@@ -284,6 +314,7 @@ impl CheckSpec {
             }
             // Nobody but the socket says when a reaction came: late is only what comes after half of the time.
             Self::Malformed(check) if failure == Failure::MalformedHang => Some(check.within.get() / 2),
+            Self::TokenRefresh(check) => check.lag_tolerance(failure),
             // Nobody ends a connection, or is late to come back, for a hiccup.
             Self::Hold(check) => Some(check.pong_timeout.get() / 2),
             _ => None,
@@ -310,13 +341,17 @@ impl CheckSpec {
             || matches!(failure, MalformedHang | MalformedCrash);
         let of_switch = matches!(failure, MessagesLost | MessagesDuplicated | MessagesReordered)
             || matches!(failure, FalselyResumed | NotResumed);
+        let of_refresh = matches!(failure, RefreshUnanswered | RefreshRefused | RefreshNotApplied)
+            || matches!(failure, RefreshDisturbs | SessionDroppedByRefresh)
+            || matches!(failure, ExpiredSessionSurvives | BadTokenAccepted);
         match self {
             Self::Handshake(_) => {
                 let of_others = of_heartbeat && failure != TooSlow
                     || of_zombie
                     || of_flapping
                     || of_malformed
-                    || of_switch;
+                    || of_switch
+                    || of_refresh;
                 !(of_others || matches!(failure, TcpNotEnded | SessionClosed))
             }
             Self::Heartbeat(_) => of_session || of_heartbeat,
@@ -324,6 +359,7 @@ impl CheckSpec {
             Self::Flapping(_) => of_session || of_flapping || failure == CollateralDamage,
             Self::Malformed(_) => of_session || of_malformed || failure == CollateralDamage,
             Self::NetworkSwitch(_) => of_session || of_switch || matches!(failure, ReconnectFailed | TooSlow),
+            Self::TokenRefresh(_) => of_session || of_refresh || failure == TooSlow,
             Self::Hold(_) => {
                 let of_opening = matches!(failure, FrameStalled | FirstMessageTimeout | DialectMismatch);
                 of_session && !of_opening || matches!(failure, PongLost | ReconnectFailed)
@@ -340,6 +376,7 @@ impl CheckSpec {
             Self::Flapping(check) => check.series_at_zero(),
             Self::Malformed(check) => check.series_at_zero(target),
             Self::NetworkSwitch(check) => check.series_at_zero(),
+            Self::TokenRefresh(check) => check.series_at_zero(),
             Self::Hold(check) => check.series_at_zero(),
         }
     }
@@ -348,7 +385,8 @@ impl CheckSpec {
     pub fn is_intrusive(&self) -> bool {
         match self {
             Self::Handshake(_) | Self::Heartbeat(_) | Self::Hold(_) => false,
-            Self::Zombie(_) | Self::Flapping(_) | Self::Malformed(_) | Self::NetworkSwitch(_) => true,
+            Self::Zombie(_) | Self::Flapping(_) | Self::Malformed(_) => true,
+            Self::NetworkSwitch(_) | Self::TokenRefresh(_) => true,
         }
     }
 
@@ -361,6 +399,7 @@ impl CheckSpec {
             Self::Flapping(check) => check.worst_case(),
             Self::Malformed(check) => check.worst_case(),
             Self::NetworkSwitch(check) => check.worst_case(),
+            Self::TokenRefresh(check) => check.worst_case(),
             Self::Hold(check) => check.worst_case(),
         }
     }
@@ -374,6 +413,7 @@ impl CheckSpec {
             Self::Flapping(check) => check.cost(),
             Self::Malformed(check) => check.cost(),
             Self::NetworkSwitch(check) => check.cost(),
+            Self::TokenRefresh(check) => check.cost(),
             Self::Hold(check) => check.cost(),
         }
     }

@@ -138,6 +138,7 @@ impl Args {
             control: self.control,
             control_token: self.control_token_file.as_deref().map(token).transpose()?,
             token: self.token_file.as_deref().map(token).transpose()?,
+            expiry_grace: self.jwt.expiry_grace,
             jwt: self.jwt.rules()?,
             origins: self.origins,
             subprotocols: self.subprotocols,

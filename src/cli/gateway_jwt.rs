@@ -26,6 +26,9 @@ pub struct JwtArgs {
     /// How long after its end a token is still taken, in whole seconds, an hour at most
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration_or_zero, requires = "jwt_key")]
     jwt_leeway: Duration,
+    /// How long a session outlives its token, beside that, before it is closed with 4401
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration_or_zero, requires = "jwt_key")]
+    pub(super) expiry_grace: Duration,
 }
 
 impl JwtArgs {
@@ -71,6 +74,9 @@ mod tests {
         for part in ["HS256", "\"me\"", "\"you\"", "leeway: 60"] {
             assert!(shown.contains(part) && !shown.contains("s3cret"), "{shown}");
         }
+        let line = format!("{line} --expiry-grace 5s");
+        let grace = Cli::try_parse_from(line.split_whitespace()).unwrap().args.jwt.expiry_grace;
+        assert_eq!(grace, std::time::Duration::from_secs(5));
         let error = rules("gateway --jwt-key /nonexistent --jwt-algorithm ES256").unwrap().unwrap_err();
         assert!(error.to_string().contains("/nonexistent"));
     }
@@ -81,6 +87,7 @@ mod tests {
             ("--jwt-key a", "--jwt-algorithm"),
             ("--jwt-algorithm HS1 --jwt-key a", "HS1"),
             ("--jwt-issuer a", "--jwt-key"),
+            ("--expiry-grace 5s", "--jwt-key"),
             ("--jwt-key a --jwt-algorithm HS256 --token-file b", "--token-file"),
         ] {
             let words = std::iter::once("gateway").chain(line.split_whitespace());

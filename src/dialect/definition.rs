@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::Variables;
 use super::before::Before;
+use super::meaning::Answer;
 use super::names::{SEQUENCE, Scope};
-use super::parts::{Beat, Delivery, Exchange, Sending, Step};
+use super::parts::{Beat, Delivery, Exchange, Reply, Sending, Step};
 use super::pattern::Pattern;
 use super::promise::{CloseClass, Window, ZombiePromise, resolve};
-use super::spec::{IntervalSpec, ReactionSpec, TokenPlace};
+use super::spec::{ExpirySpec, IntervalSpec, ReactionSpec, TokenPlace};
 
 /// An exchange that a dialect may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,6 +70,7 @@ pub struct Dialect {
     pub(super) zombie: Option<Window>,
     pub(super) delivery: Option<Delivery>,
     pub(super) retention: Option<IntervalSpec>,
+    pub(super) expiry: Option<ExpirySpec>,
     pub(super) error: Option<Pattern>,
     pub(super) teardown: Vec<Sending>,
     pub(super) closes: Vec<(u16, u16, CloseClass)>,
@@ -218,10 +220,21 @@ impl Dialect {
         self.exchange(part).is_some_and(|exchange| !exchange.answers.is_empty())
     }
 
+    /// Whether the gateway says so where it refuses what a part asks.
+    pub fn refuses(&self, part: Part) -> bool {
+        let refusal = |reply: &Reply| reply.meaning == Answer::Refused;
+        self.exchange(part).is_some_and(|exchange| exchange.answers.iter().any(refusal))
+    }
+
     /// How long the gateway promises to keep a session that has lost its connection; none where it promises nothing,
     /// or has not told yet.
     pub fn retention(&self, variables: &Variables) -> Option<Duration> {
         resolve(self.retention.as_ref()?, variables)
+    }
+
+    /// What the gateway says of sessions whose token expires.
+    pub fn expiry(&self) -> Option<ExpirySpec> {
+        self.expiry
     }
 
     /// For people: the parts that it has, in the order of the file.
@@ -248,6 +261,7 @@ impl Dialect {
             (self.delivery.is_some(), "delivery", "a message of the stream".into()),
             (has(Part::Resume), Part::Resume.word(), "takes up a session again".into()),
             (has(Part::Refresh), Part::Refresh.word(), "renews the token".into()),
+            (self.expiry.is_some(), "expiry", self.describe_expiry()),
             (!self.teardown.is_empty(), "teardown", teardown),
             (self.error.is_some(), "error", "an error reply".into()),
             (!self.closes.is_empty(), "closes", codes),
@@ -262,6 +276,12 @@ impl Dialect {
         let interval = self.beat.as_ref().and_then(|beat| beat.interval.as_ref());
         let each = interval.map(|interval| format!(", each {interval}")).unwrap_or_default();
         format!("the gateway asks, we answer{each}")
+    }
+
+    fn describe_expiry(&self) -> String {
+        let enforced = self.expiry.is_some_and(|expiry| expiry.enforced);
+        let what = if enforced { "are closed" } else { "may go on" };
+        format!("sessions whose token has expired {what}")
     }
 
     fn describe_zombie(&self) -> String {

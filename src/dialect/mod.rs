@@ -34,7 +34,7 @@ pub use message::Message;
 pub use presets::{DEFAULT_PRESET, preset, presets};
 pub use promise::{CloseClass, Origin, ZombiePromise};
 pub use spec::{
-    CookiePlace, FirstMessagePlace, HeaderPlace, IntervalSpec, QueryPlace, ReactionSpec, SizeSpec, Spec,
-    SubprotocolPlace, TokenPlace,
+    CookiePlace, ExpirySpec, FirstMessagePlace, HeaderPlace, IntervalSpec, QueryPlace, ReactionSpec,
+    SizeSpec, Spec, SubprotocolPlace, TokenPlace,
 };
 pub use variables::Variables;

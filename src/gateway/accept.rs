@@ -165,7 +165,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: S, peer: &Peer) -> End 
         () = sleep(FAULT_CAP) => Err(End::Reset),
     };
     let end = match upgraded {
-        Ok(deflate) => session::run(&mut link, peer, deflate).await,
+        Ok(upgraded) => session::run(&mut link, peer, upgraded).await,
         Err(end) => end,
     };
     if end == End::Fin {

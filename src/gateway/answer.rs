@@ -1,5 +1,7 @@
 //! What an upgrade request is answered with (RFC 6455 section 4.2), no I/O.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
@@ -7,6 +9,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use sha1::{Digest, Sha1};
 
+use super::clock;
 use super::deflate;
 use super::fault::{Fault, FaultKind, FaultSet};
 use super::http::Request;
@@ -47,10 +50,10 @@ impl Answer {
         answer
     }
 
-    /// Appends the answer as it goes over the wire.
-    pub fn write(&self, output: &mut BytesMut) {
+    /// Appends the answer as it goes over the wire, with the date by a clock that has these faults.
+    pub fn write(&self, output: &mut BytesMut, faults: &FaultSet) {
         let mut text = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
-        if let Some(date) = date(Timestamp::now()) {
+        if let Some(date) = date(clock::now(faults)) {
             text.push_str(&format!("Date: {date}\r\n"));
         }
         for (name, value) in &self.headers {
@@ -228,8 +231,10 @@ fn accept_for(key: &str) -> String {
     STANDARD.encode(Sha1::digest(format!("{key}{GUID}")))
 }
 
-/// A time as an IMF-fixdate (RFC 9110 section 5.6.7); `None` for years that have no such form.
-fn date(now: Timestamp) -> Option<String> {
+/// A time since the Unix epoch as an IMF-fixdate (RFC 9110 section 5.6.7); `None` for years that have no such
+/// form.
+fn date(now: Duration) -> Option<String> {
+    let now = Timestamp::from_second(i64::try_from(now.as_secs()).ok()?).ok()?;
     DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok()
 }
 

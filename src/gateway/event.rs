@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
 
+use super::jwt::TokenRefusal;
 use super::offence::Offence;
 
 /// Something the gateway did or saw.
@@ -51,6 +52,15 @@ pub enum EventKind {
         /// How many messages it had missed.
         missed: usize,
     },
+    /// The client has shown a good new token, to which the session belongs from now on.
+    TokenRefreshed,
+    /// The client has shown a new token that is not taken.
+    TokenRefused {
+        /// Why not.
+        why: TokenRefusal,
+    },
+    /// The session has outlived its token.
+    SessionExpired,
     /// A whole upgrade request was read.
     RequestRead,
     /// A 101 was sent.

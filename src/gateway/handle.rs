@@ -125,8 +125,8 @@ impl Handle {
     }
 
     /// Switches a fault on, or gives it another value. It concerns connections accepted from now
-    /// on; the faults of frames, the Close, heartbeats, pongs, zombies and malformed input concern open
-    /// sessions too.
+    /// on; the faults of frames, the Close, heartbeats, pongs, zombies, streams, tokens in a session and
+    /// malformed input concern open sessions too.
     ///
     /// # Errors
     /// A fault that could never show on this gateway, or whose value is out of range.

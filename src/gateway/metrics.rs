@@ -26,6 +26,9 @@ pub struct Metrics {
     bytes_sent: IntCounter,
     frames_received: IntCounter,
     messages_received: IntCounter,
+    tokens_refreshed: IntCounter,
+    tokens_refused: IntCounterVec,
+    sessions_expired: IntCounter,
     offences: IntCounterVec,
     faults: IntGaugeVec,
 }
@@ -53,6 +56,10 @@ impl Metrics {
                 .counter("frames_received_total", "Frames received, control frames and refused ones too."),
             messages_received: build
                 .counter("messages_received_total", "Text and binary messages received whole."),
+            tokens_refreshed: build.counter("tokens_refreshed_total", "Token refreshes accepted."),
+            tokens_refused: build.counters("tokens_refused_total", "Token refreshes refused.", "why"),
+            sessions_expired: build
+                .counter("sessions_expired_total", "Sessions closed because their token had expired."),
             offences: build.counters("offences_total", "Things that clients did wrong.", "offence"),
             faults: build.gauges("fault_active", "1 while the fault is on.", "fault"),
             registry,
@@ -76,6 +83,9 @@ impl Metrics {
             }
             EventKind::HeartbeatMissed { .. } => self.heartbeats_missed.inc(),
             EventKind::Idle => self.idle.inc(),
+            EventKind::TokenRefreshed => self.tokens_refreshed.inc(),
+            EventKind::TokenRefused { why } => self.tokens_refused.with_label_values(&[why.name()]).inc(),
+            EventKind::SessionExpired => self.sessions_expired.inc(),
             EventKind::Offence { offence } => {
                 self.offences.with_label_values(&[offence.name()]).inc();
             }
@@ -135,7 +145,7 @@ impl Metrics {
 fn code_label(code: Option<u16>) -> String {
     match code {
         None => "none".to_owned(),
-        Some(code @ (1000..=1015 | 4000 | 4001)) => code.to_string(),
+        Some(code @ (1000..=1015 | 4000 | 4001 | 4401)) => code.to_string(),
         Some(_) => "other".to_owned(),
     }
 }

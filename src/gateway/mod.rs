@@ -21,6 +21,7 @@
 mod accept;
 mod answer;
 mod arrival;
+mod clock;
 mod control;
 mod damage;
 mod deflate;
@@ -58,7 +59,7 @@ pub use error::Error;
 pub use event::{Event, EventKind, Level, Payload};
 pub use fault::{Fault, FaultError, FaultKind, catalogue};
 pub use handle::{Handle, LogReader, start};
-pub use jwt::JwtRules;
+pub use jwt::{JwtRules, TakenTokens, TokenRefusal};
 pub use kernel::monotonic_ns;
 pub use offence::{Offence, OffenceGroup, Scope};
 pub use settings::{ApplicationHeartbeat, MESSAGE_LIMIT, MESSAGE_LIMIT_MAX, Settings, TlsSettings, Token};

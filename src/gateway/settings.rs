@@ -30,6 +30,8 @@ pub struct Settings {
     pub token: Option<Token>,
     /// Which JSON Web Tokens let clients in, shown in the same ways.
     pub jwt: Option<JwtRules>,
+    /// How much longer than its JSON Web Token, and the leeway, a session lasts before it is closed with 4401.
+    pub expiry_grace: Duration,
     /// The values of `Origin` that are accepted; empty accepts all. A client without an `Origin`
     /// is no browser and is accepted.
     pub origins: Vec<String>,
@@ -75,6 +77,7 @@ impl Default for Settings {
             control_token: None,
             token: None,
             jwt: None,
+            expiry_grace: Duration::ZERO,
             origins: Vec::new(),
             subprotocols: Vec::new(),
             hello: None,

@@ -15,6 +15,7 @@ use super::damage::Damage;
 use super::event::EventKind;
 use super::fault::{Fault, FaultError, FaultKind, FaultSet, lacks};
 use super::hub::Hub;
+use super::jwt::UsedTokens;
 use super::kernel::monotonic_ns;
 use super::leak::Leaks;
 use super::log::Log;
@@ -34,6 +35,7 @@ pub struct Shared {
     pub metrics: Metrics,
     /// The streams, and the sessions that subscribe to them.
     hub: Mutex<Hub>,
+    used_tokens: Mutex<UsedTokens>,
     /// The certificates, where the gateway speaks TLS.
     pub identity: Option<Identity>,
     /// Cancelled when the gateway begins to shut down.
@@ -56,6 +58,7 @@ impl Shared {
             log: Log::new(settings.log_capacity),
             metrics: Metrics::new(),
             hub: Mutex::new(Hub::new(settings.session_retention)),
+            used_tokens: Mutex::default(),
             settings,
             identity,
             drain: CancellationToken::new(),
@@ -79,6 +82,11 @@ impl Shared {
     /// The streams. Never held across an await.
     pub fn hub(&self) -> MutexGuard<'_, Hub> {
         lock(&self.hub)
+    }
+
+    /// The tokens that refreshes have used. Never held across an await.
+    pub fn used_tokens(&self) -> MutexGuard<'_, UsedTokens> {
+        lock(&self.used_tokens)
     }
 
     /// The faults that are on now.
@@ -151,11 +159,12 @@ impl Shared {
 
     /// Lets a connection go.
     pub fn leave(&self, peer: &Peer, reset: bool) {
-        lock(&self.peers).remove(&peer.id);
-        self.metrics.open(-1);
+        // Before the connection is gone: who sees none left also sees what their sessions left behind.
         if peer.phase() == Phase::Open {
             self.end_session();
         }
+        lock(&self.peers).remove(&peer.id);
+        self.metrics.open(-1);
         peer.log(EventKind::TcpClosed { reset });
     }
 

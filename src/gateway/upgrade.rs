@@ -11,6 +11,7 @@ use super::ending::{End, FAULT_CAP, hold, pause};
 use super::event::EventKind;
 use super::fault::FaultKind;
 use super::http::{PARDONED_LIMIT, Request};
+use super::jwt::Credential;
 use super::link::{Link, Turn};
 use super::offence::{Conduct, Offence, conduct};
 use super::peer::Peer;
@@ -18,27 +19,36 @@ use super::peer::Peer;
 /// Where the header bomb stops by itself.
 const BOMB_SIZE: usize = 64 * 1024 * 1024;
 
-/// Upgrades a connection; `true` when its messages may be compressed. The 101 may still be in
-/// `link.output`, so that the first frame can go out together with it.
+/// What a connection was upgraded with.
+#[derive(Debug)]
+pub struct Upgraded {
+    /// Its messages may be compressed.
+    pub deflate: bool,
+    /// The JSON Web Token that the session belongs to.
+    pub credential: Option<Credential>,
+}
+
+/// Upgrades a connection. The 101 may still be in `link.output`, so that the first frame can go out together
+/// with it.
 ///
 /// # Errors
 /// How the connection must end, when it was not upgraded.
 pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     link: &mut Link<'_, S>,
     peer: &Peer,
-) -> Result<bool, End> {
+) -> Result<Upgraded, End> {
     let request = read_request(link, peer).await?;
     peer.log(EventKind::RequestRead);
     instead_of_answer(link, peer).await?;
     let answer = judge(link, peer, &request).await?;
     link.set_pace(peer.faults.duration(FaultKind::UpgradeDrip));
     if answer.status != 101 {
-        return Err(refuse(link, &answer).await);
+        return Err(refuse(link, peer, &answer).await);
     }
     if !peer.turn.delay.is_zero() {
         pause(link, peer.turn.delay).await?;
     }
-    answer.write(&mut link.output);
+    answer.write(&mut link.output, &peer.faults);
     if peer.has(FaultKind::UpgradeCut) {
         link.output.truncate(link.output.len() / 2);
         link.send().await?;
@@ -49,7 +59,11 @@ pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
         link.send().await?;
     }
     link.set_pace(None);
-    Ok(deflate_agreed(&request, &peer.shared.settings).is_some())
+    let settings = &peer.shared.settings;
+    Ok(Upgraded {
+        deflate: deflate_agreed(&request, settings).is_some(),
+        credential: settings.jwt.as_ref().and_then(|rules| rules.credential(&request)),
+    })
 }
 
 /// Reads the request, within its time.
@@ -140,14 +154,20 @@ async fn offended<S: AsyncRead + AsyncWrite + Unpin>(
             End::Reset
         }
         Conduct::Hang => hold(link, peer).await,
-        Conduct::Error => refuse(link, &Answer::refusal(500, "failed by a fault that is switched on")).await,
-        Conduct::WrongCode => refuse(link, &Answer::refusal(200, "a fault that is switched on")).await,
-        Conduct::Refuse | Conduct::Accept => refuse(link, &answer).await,
+        Conduct::Error => {
+            refuse(link, peer, &Answer::refusal(500, "failed by a fault that is switched on")).await
+        }
+        Conduct::WrongCode => refuse(link, peer, &Answer::refusal(200, "a fault that is switched on")).await,
+        Conduct::Refuse | Conduct::Accept => refuse(link, peer, &answer).await,
     }
 }
 
-async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<'_, S>, answer: &Answer) -> End {
-    answer.write(&mut link.output);
+async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
+    link: &mut Link<'_, S>,
+    peer: &Peer,
+    answer: &Answer,
+) -> End {
+    answer.write(&mut link.output, &peer.faults);
     link.mark(EventKind::Rejected { status: answer.status });
     match link.send().await {
         Ok(()) => End::Fin,

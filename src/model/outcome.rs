@@ -192,6 +192,13 @@ reasons! {
         MessagesReordered = "messages_reordered": "the gateway delivered messages in another order than they were published in",
         FalselyResumed = "falsely_resumed": "the gateway said that the session goes on, but what had happened meanwhile was missing",
         NotResumed = "not_resumed": "the gateway did not take up a session again that it promises to keep for longer",
+        RefreshUnanswered = "refresh_unanswered": "the gateway did not answer a refresh of the token in time",
+        RefreshRefused = "refresh_refused": "the gateway refused a refresh by a good new token",
+        RefreshNotApplied = "refresh_not_applied": "the gateway accepted a new token, and ended the session when the old one expired",
+        RefreshDisturbs = "refresh_disturbs": "while the token was refreshed, messages of the stream were lost or late, or the session was not served any more",
+        SessionDroppedByRefresh = "session_dropped_by_refresh": "the gateway ended a session that refreshed its token",
+        ExpiredSessionSurvives = "expired_session_survives": "the gateway did not close a session whose token had expired",
+        BadTokenAccepted = "bad_token_accepted": "the gateway accepted a token in a refresh that it must refuse",
         Unclassified = "unclassified": "the gateway failed in a way that gateprobe has no name for: please report it",
     }
 }
@@ -250,6 +257,8 @@ impl Failure {
                 | MessagesDuplicated
                 | MessagesReordered
                 | NotResumed
+                | RefreshRefused
+                | BadTokenAccepted
         )
     }
 
@@ -289,6 +298,9 @@ impl Failure {
                 | UnstableAfterFlapping
                 | MalformedHang
                 | MalformedCrash
+                | RefreshUnanswered
+                | RefreshDisturbs
+                | SessionDroppedByRefresh
         )
     }
 
@@ -306,6 +318,8 @@ impl Failure {
                 | ReconnectSlowed
                 | SessionsLeaked
                 | MemoryGrew
+                | ExpiredSessionSurvives
+                | BadTokenAccepted
         )
     }
 }
@@ -337,9 +351,10 @@ reasons! {
 reasons! {
     /// Why the target can't be asked this.
     Why {
-        NoCredential = "no_credential": "the target has no credential configured, so there is none to leave out",
+        NoCredential = "no_credential": "the target has no credential configured, so there is none to leave out or to renew",
         Extension = "extension": "the gateway needs an extension that gateprobe does not speak",
         Http2Only = "http2_only": "the gateway speaks WebSocket over HTTP/2 only (RFC 8441), which gateprobe does not",
+        SameToken = "same_token": "the target's token did not change during the run, so that there was none to renew it by",
         Promise = "promise": "neither the dialect nor the target promises what this check measures",
     }
 }

@@ -128,6 +128,14 @@ impl Ledger {
         })
     }
 
+    /// When each message was written that was delivered, and how long that took, in the order of their numbers.
+    pub fn times(&self) -> impl Iterator<Item = (Instant, Duration)> {
+        self.messages.values().filter_map(|entry| {
+            let delivered = entry.delivered?;
+            Some((entry.published, delivered.saturating_duration_since(entry.published)))
+        })
+    }
+
     /// What became of all of them.
     pub fn account(&self) -> Account {
         let mut account = Account { foreign: self.foreign, ..Account::default() };

@@ -324,6 +324,14 @@ impl Visit {
         (!proxied && opened.dialed.redirects == 0).then(|| opened.dialed.peer.ip())
     }
 
+    /// A token from this source that differs from all before, as far as that is in our hands.
+    ///
+    /// # Errors
+    /// When it is missing or unusable.
+    pub async fn new_token(&self, source: &Source) -> Result<Token, Refusal> {
+        gotten(source.fetch_new(SystemTime::now()).await)
+    }
+
     /// Waits as long as the ask allows, counted from when the budget had allowed it.
     pub(super) async fn patiently<T>(&self, ask: &Ask, what: impl Future<Output = T>) -> Result<T, Refusal> {
         match ask.within {
@@ -388,7 +396,10 @@ pub(super) fn given(ask: &Ask) -> Variables {
 }
 
 async fn fetch(source: &Source) -> Result<Token, Refusal> {
-    let token = source.fetch(SystemTime::now()).await;
+    gotten(source.fetch(SystemTime::now()).await)
+}
+
+fn gotten(token: Result<Token, AuthError>) -> Result<Token, Refusal> {
     token.map_err(|error| match error {
         AuthError::NoDescriptors { .. } => Refusal::Dial(DialError::NoDescriptors),
         error => Refusal::Credential(error.to_string()),

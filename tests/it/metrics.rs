@@ -73,9 +73,9 @@ fn counters_and_histograms_exist_before_the_first_run_and_gauges_do_not() {
         // Paused, so that no run can be the first one.
         "http: { listen: '127.0.0.1:0' }\n\
          log: { format: json }\n\
-         targets: { chat: { url: 'wss://gateway.test/', dialect: json, pause: [{ until: '2999-01-01T00:00:00Z' }], \
+         targets: { chat: { url: 'wss://gateway.test/', dialect: json, auth: { token: { env: TOKEN } }, pause: [{ until: '2999-01-01T00:00:00Z' }], \
          checks: { handshake: {}, heartbeat: {}, zombie: {}, flapping: {}, malformed: {}, \
-         network_switch: {}, hold: {} } } }\n",
+         network_switch: {}, token_refresh: {}, hold: {} } } }\n",
     );
     let (agent, _log) = Agent::start(&config);
     let (_, text) = agent.get("/metrics");

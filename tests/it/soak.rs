@@ -2,16 +2,18 @@
 //! be disturbed on a busy machine says so. `make soak` runs it long.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use gateprobe::auth::Algorithm;
 use gateprobe::checks::CheckSpec;
-use gateprobe::gateway::{self, Settings};
+use gateprobe::gateway::{self, JwtRules, Settings};
 use gateprobe::model::{Outcome, RunReport};
 
 use crate::support::relay::Relay;
 use crate::support::session::AMPLE;
-use crate::support::{Bench, words};
+use crate::support::{Bench, folder, words, write};
 
 /// Each way, in milliseconds.
 const DELAY: std::ops::RangeInclusive<u64> = 1..=10;
@@ -34,11 +36,17 @@ const SETTINGS: &[(&str, &str)] = &[
     ("flapping", "cycles: 8, hold: 20ms, gap: 30ms"),
     ("malformed", "every: 50ms, groups: [framing, encoding, application]"),
     ("network_switch", "messages: 10, every: 20ms, away: 100ms, settle: 1s, retention: 20s"),
+    (
+        "token_refresh",
+        "profile: suite, messages: 10, every: 20ms, lifetime: 3s, leeway: 0s, tolerance: 1s, settle: 1s, \
+         expiry_enforced: true",
+    ),
     ("hold", "watch: 1s, every: 200ms, pong_timeout: 2s, back_within: 5s"),
 ];
 
-fn healthy() -> Settings {
+fn healthy(key: &Path) -> Settings {
     Settings {
+        jwt: Some(JwtRules::read(Algorithm::HS256.into(), key).expect("a key")),
         heartbeat_interval: Some(Duration::from_millis(600)),
         heartbeat_timeout: Duration::from_millis(1_200),
         json: true,
@@ -47,12 +55,15 @@ fn healthy() -> Settings {
 }
 
 /// As many targets as runs at a time, a check each, so that held connections are held over many runs.
-fn config(url: &str, at_once: usize) -> String {
+fn config(url: &str, key: &Path, at_once: usize) -> String {
+    let mint = format!("{{ algorithm: HS256, key_file: {key:?}, subject: soak, lifetime: 1d }}");
     let target = |index: usize| {
         let (check, settings) = SETTINGS[index % SETTINGS.len()];
         let handshake = if check == "handshake" { "" } else { "handshake: { enabled: false }, " };
         let checks = format!("checks: {{ {handshake}{check}: {{ {settings} }} }}");
-        format!("  soak-{index}: {{ url: '{url}', dialect: json, {AMPLE}, {checks} }}\n")
+        format!(
+            "  soak-{index}: {{ url: '{url}', dialect: json, auth: {{ token: {{ mint: {mint} }} }}, {AMPLE}, {checks} }}\n"
+        )
     };
     format!("lag_bound: 100ms\ntargets:\n{}", (0..at_once).map(target).collect::<String>())
 }
@@ -90,11 +101,13 @@ async fn round(bench: &Bench, runs: usize, at_once: usize, told: &mut Told) {
 
 /// Soaks until so many runs are done, or the time is up; gives how many were.
 async fn soak(runs: usize, at_once: usize, time: Duration) -> usize {
-    let gateway = gateway::start(healthy()).await.expect("a gateway");
+    let folder = folder();
+    let key = write(folder.path(), "key", "a secret of the soak's own, long enough for HS256");
+    let gateway = gateway::start(healthy(&key)).await.expect("a gateway");
     let (began, mut told, mut done) = (Instant::now(), Told::new(), 0);
     while done < runs && began.elapsed() < time {
         let relay = Relay::start(gateway.address(), DELAY).await;
-        let bench = Bench::new(&config(&format!("ws://{}/", relay.address), at_once));
+        let bench = Bench::new(&config(&format!("ws://{}/", relay.address), &key, at_once));
         round(&bench, (ROUND * at_once).min(runs - done), at_once, &mut told).await;
         done = told.values().map(|(count, _)| count).sum();
         let summary = told.iter().map(|((check, said), (count, _))| format!("{check} {said}: {count}"));

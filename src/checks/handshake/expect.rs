@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::Step;
 use super::config::{Expectation, Handshake};
-use super::metrics::{self, Finding};
+use crate::checks::finding::{Finding, finding};
 use crate::model::{Failure, Outcome, Phase, Verdict, Why};
 use crate::session::{Ask, COURTESY, Heard, Refusal, Visit};
 use crate::wire::{DialError, Record};
@@ -58,7 +58,7 @@ impl Handshake {
         let ask = Ask { origin: Some(FOREIGN_ORIGIN.into()), ..Ask::default() };
         let reception = self.try_door(visit, &ask, "with a foreign Origin").await?;
         let let_in = matches!(reception, Reception::LetIn);
-        metrics::finding(visit, Finding::ForeignOriginAccepted, let_in);
+        finding(visit, Finding::ForeignOriginAccepted, let_in);
         match expectation {
             Expectation::Refused if let_in => {
                 let detail = format!("upgraded with `Origin: {FOREIGN_ORIGIN}`");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::metrics::{self, Finding};
+use crate::checks::finding::{Finding, finding};
 use crate::model::{Failure, Outcome, Phase, Verdict};
 use crate::session::{Heard, Opened, Visit};
 
@@ -55,7 +55,7 @@ pub(super) async fn part(visit: &Visit, mut opened: Opened, patience: Duration) 
         }
         _ => false,
     };
-    metrics::finding(visit, Finding::TcpLeftOpen, !ended);
+    finding(visit, Finding::TcpLeftOpen, !ended);
     if !ended {
         opened.evidence.remark("the gateway answered our Close, but left it to us to end the TCP connection");
     }

@@ -49,19 +49,9 @@ pub static LAST_STATUS: Descriptor = Descriptor {
     labels: &[],
 };
 
-/// Findings that do not fail a run.
-pub static FINDING: Descriptor = Descriptor {
-    name: "gateprobe_last_finding",
-    help: "1 if the last run found this, 0 if it looked and did not; a finding alone fails no run.",
-    scope: Scope::Job,
-    kind: Kind::Gauge,
-    unit: Unit::None,
-    labels: &["finding"],
-};
-
 /// Every metric of the check.
 pub static METRICS: &[&Descriptor] =
-    &[&PHASE_DURATION, &LAST_PHASE_DURATION, &CERTIFICATE_NOT_AFTER, &LAST_STATUS, &FINDING];
+    &[&PHASE_DURATION, &LAST_PHASE_DURATION, &CERTIFICATE_NOT_AFTER, &LAST_STATUS];
 
 /// The histograms that runs of the target will fill, so that they can exist at 0 from the start.
 pub(super) fn expected(target: &Target, greets: bool) -> Vec<(&'static Descriptor, Vec<LabelValue>)> {
@@ -82,29 +72,6 @@ pub(super) fn expected(target: &Target, greets: bool) -> Vec<(&'static Descripto
     ];
     let phases = phases.into_iter().filter(|(_, expected)| *expected);
     phases.map(|(phase, _)| (&PHASE_DURATION, vec![phase.label().into()])).collect()
-}
-
-/// What a run may find without failing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Finding {
-    /// A foreign Origin was let in.
-    ForeignOriginAccepted,
-    /// The gateway answered our Close, but left it to us to end the TCP connection (RFC 6455, section 7.1.1).
-    TcpLeftOpen,
-}
-
-impl Finding {
-    fn label(self) -> &'static str {
-        match self {
-            Self::ForeignOriginAccepted => "foreign_origin_accepted",
-            Self::TcpLeftOpen => "tcp_left_open",
-        }
-    }
-}
-
-/// Keeps whether a finding was made.
-pub(super) fn finding(visit: &Visit, finding: Finding, found: bool) {
-    visit.measure(Sample::labelled(&FINDING, [finding.label()], f64::from(u8::from(found))));
 }
 
 /// Keeps one phase.

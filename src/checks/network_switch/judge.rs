@@ -34,7 +34,7 @@ impl Assertion {
 
 /// The verdict of a run that came to its end.
 pub(super) fn verdict(scene: &Scene<'_>, switches: &[Switch]) -> Verdict {
-    let account = scene.ledger().account();
+    let account = scene.stream.ledger().account();
     let findings = findings(scene, switches, &account).into_iter();
     let mut findings = findings.filter(|(what, _)| Some(*what) != scene.check.without);
     if let Some((_, verdict)) = findings.next() {
@@ -63,7 +63,7 @@ fn findings(scene: &Scene<'_>, switches: &[Switch], account: &Account) -> Vec<(A
         found.push((assertion, Verdict::new(Outcome::Fail(failure), detail)));
     };
     for (number, switch) in switches.iter().enumerate().filter(|(_, s)| s.answer == Some(Answer::Resumed)) {
-        let (owed, came) = scene.ledger().between(switch.left, switch.back);
+        let (owed, came) = scene.stream.ledger().between(switch.left, switch.back);
         // One alone may be lost like any other.
         if owed > 1 && came == 0 {
             let detail = format!(
@@ -73,7 +73,7 @@ fn findings(scene: &Scene<'_>, switches: &[Switch], account: &Account) -> Vec<(A
             fail(Assertion::TrulyResumed, Failure::FalselyResumed, detail);
         }
     }
-    let all = scene.ledger().acknowledgements();
+    let all = scene.stream.ledger().acknowledgements();
     let Account { lost, duplicated, reordered, .. } = account;
     let fates = [
         (Assertion::NothingLost, Failure::MessagesLost, lost, "were acknowledged and never delivered"),

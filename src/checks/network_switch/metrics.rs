@@ -60,7 +60,7 @@ pub(super) fn expected() -> Vec<(&'static Descriptor, Vec<LabelValue>)> {
 
 /// Keeps what became of the messages, also of a run that was cut short.
 pub(super) fn messages(scene: &Scene<'_>) {
-    let account = scene.ledger().account();
+    let account = scene.stream.ledger().account();
     let counts = [
         account.delivered,
         account.lost.len() as u64,

@@ -4,13 +4,9 @@
 mod config;
 mod judge;
 mod metrics;
-mod publisher;
 mod subscriber;
 
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use tokio_util::sync::CancellationToken;
 
 pub use config::{Leave, Mode, NetworkSwitch, Thresholds, Way, WayFamily};
 pub use judge::Assertion;
@@ -20,7 +16,7 @@ use crate::checks::{Capability, capability};
 use crate::dialect::{Part, Variables};
 use crate::metrics::{Descriptor, LabelValue};
 use crate::model::Verdict;
-use crate::session::{Ask, Ledger, Talk, Visit};
+use crate::session::{Ask, Stream, Talk, Visit};
 use crate::wire::{Path, Record};
 use subscriber::Subscriber;
 
@@ -30,17 +26,14 @@ struct Scene<'a> {
     visit: &'a Visit,
     /// The address of the run's first connection.
     peer: Option<IpAddr>,
-    ledger: Mutex<Ledger>,
-    /// Cancelled when no more is to be published.
-    enough: CancellationToken,
-    /// Cancelled when the gateway has said of each message whether it has it, or was given the time to.
-    published: CancellationToken,
+    stream: Stream,
 }
 
 impl Scene<'_> {
-    /// Never held across an await.
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn publish(&self, mut talk: Talk) -> Result<(), Verdict> {
+        self.stream.publish(self.visit, &mut talk).await?;
+        talk.leave(self.visit).await;
+        Ok(())
     }
 }
 
@@ -72,13 +65,11 @@ impl NetworkSwitch {
             check: &check,
             visit,
             peer,
-            ledger: Mutex::default(),
-            enough: CancellationToken::new(),
-            published: CancellationToken::new(),
+            stream: Stream::new(check.every.get(), check.payload as usize, check.settle.get()),
         };
         let subscriber = Subscriber::new(&scene);
         subscriber.subscribe(&mut listener).await?;
-        let course = tokio::try_join!(publisher::publish(&scene, publisher), subscriber.course(listener));
+        let course = tokio::try_join!(scene.publish(publisher), subscriber.course(listener));
         metrics::messages(&scene);
         let ((), switches) = course?;
         metrics::switches(&scene, &switches);

@@ -82,7 +82,7 @@ impl<'a> Subscriber<'a> {
             talk = self.switch(talk, &check.way(check.switches() + check.rapid() + 1), absence).await?;
             self.hear_for(&mut talk, leg).await?;
         }
-        self.scene.enough.cancel();
+        self.scene.stream.end();
         self.settle(&mut talk).await?;
         for message in talk.teardown() {
             // What can't be cleaned up is not what this check is about.
@@ -127,7 +127,7 @@ impl<'a> Subscriber<'a> {
         if answer != Some(Answer::Resumed) {
             self.subscribe(&mut next).await?;
             // Whatever the old session still had is over with it.
-            scene.ledger().forgive();
+            scene.stream.ledger().forgive();
         }
         let took = dial + at.saturating_duration_since(upgraded);
         self.switches.push(Switch { left, away, answer, took, back });
@@ -222,16 +222,16 @@ impl<'a> Subscriber<'a> {
         const AFTERMATH: Duration = Duration::from_millis(200);
         let scene = self.scene;
         // The publisher takes its last answers meanwhile, for as long.
-        while !scene.published.is_cancelled() {
+        while !scene.stream.is_published() {
             self.hear_for(talk, AFTERMATH / 10).await?;
         }
         let patience = scene.visit.until(Some(scene.check.settle.get()));
-        while !scene.ledger().is_settled() && Instant::now() < patience {
+        while !scene.stream.ledger().is_settled() && Instant::now() < patience {
             if self.next(talk, patience).await?.is_none() {
                 break;
             }
         }
-        if !scene.ledger().is_settled() && self.is_over(patience) {
+        if !scene.stream.ledger().is_settled() && self.is_over(patience) {
             return Err(out_of_time());
         }
         self.hear_for(talk, AFTERMATH).await
@@ -246,7 +246,7 @@ impl<'a> Subscriber<'a> {
     async fn next(&self, talk: &mut Talk, until: Instant) -> Result<Option<Word>, Verdict> {
         match talk.next(until).await {
             Word::Delivery { sequence: Some(sequence), at } => {
-                self.scene.ledger().delivered(sequence, at);
+                self.scene.stream.ledger().delivered(sequence, at);
                 Ok(Some(Word::Delivery { sequence: Some(sequence), at }))
             }
             Word::Delivery { sequence: None, .. } => {

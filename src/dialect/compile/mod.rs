@@ -87,6 +87,7 @@ impl Dialect {
             zombie,
             delivery,
             retention,
+            expiry: spec.expiry,
             error,
             teardown,
             closes,

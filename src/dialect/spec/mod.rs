@@ -17,7 +17,9 @@ pub use conversation::{
 };
 pub use credential::{CookiePlace, FirstMessagePlace, HeaderPlace, QueryPlace, SubprotocolPlace, TokenPlace};
 pub use message::{MessageSpec, PatternSpec};
-pub use promise::{ClosesSpec, CodeSpec, IntervalSpec, IntervalUnit, LimitsSpec, SizeSpec, ZombieSpec};
+pub use promise::{
+    ClosesSpec, CodeSpec, ExpirySpec, IntervalSpec, IntervalUnit, LimitsSpec, SizeSpec, ZombieSpec,
+};
 pub use reaction::ReactionSpec;
 
 const NAME: &str = "can't be a name; write a lower-case letter, then lower-case letters, digits and -";
@@ -77,6 +79,9 @@ pub struct Spec {
     /// How the token is renewed on the open connection.
     #[serde(default)]
     pub refresh: Option<RefreshSpec>,
+    /// What becomes of a session whose token expires.
+    #[serde(default)]
+    pub expiry: Option<ExpirySpec>,
     /// What is sent before the end, to clean up what the synthetic user made.
     #[serde(default)]
     #[schemars(length(max = 50))]

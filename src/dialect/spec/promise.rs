@@ -68,6 +68,20 @@ pub struct ZombieSpec {
     pub release: Option<IntervalSpec>,
 }
 
+/// What becomes of a session whose token expires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpirySpec {
+    /// The gateway promises to close it.
+    pub enforced: bool,
+    /// How long after `exp` a token still counts as good (RFC 7519, section 4.1.4, allows some leeway).
+    #[serde(default)]
+    pub leeway: Option<Span>,
+    /// How long the session may go on after that.
+    #[serde(default)]
+    pub grace: Option<Span>,
+}
+
 /// What the gateway means by its close codes: lists of codes and of ranges such as `"4200-4299"`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -24,9 +24,11 @@ pub fn lacks(fault: &Fault, settings: &Settings) -> Option<&'static str> {
         }
         K::HelloDelay | K::NoHello | K::WrongHello => (settings.hello.is_some(), "has no hello message"),
         K::NoAuth => (settings.token.is_some() || settings.jwt.is_some(), "asks for no token"),
-        K::JwtExpiredAccepted | K::JwtUnsignedAccepted | K::JwtForgedAccepted => {
-            (settings.jwt.is_some(), "asks for no JSON Web Token")
-        }
+        K::JwtExpiredAccepted
+        | K::JwtUnsignedAccepted
+        | K::JwtForgedAccepted
+        | K::ExpiredSessionsLive
+        | K::ExpiryLate => (settings.jwt.is_some(), "asks for no JSON Web Token"),
         K::AnyOrigin => (!settings.origins.is_empty(), "accepts any origin anyway"),
         K::NoSubprotocol => (!settings.subprotocols.is_empty(), "knows no subprotocol"),
         K::PingsMissing | K::PingsDrift | K::PingsEarly => (pings.is_some(), "sends no pings anyway"),
@@ -52,6 +54,18 @@ pub fn lacks(fault: &Fault, settings: &Settings) -> Option<&'static str> {
         | K::ResumeRefused
         | K::ResumeLies
         | K::ResumeDelay => (settings.json, "has no streams"),
+        K::RefreshDelay
+        | K::RefreshIgnored
+        | K::RefreshRefused
+        | K::RefreshRefusedOnce
+        | K::RefreshDrops
+        | K::RefreshNotApplied
+        | K::RefreshTakes
+        | K::RefreshStallsStream
+        | K::RefreshLosesMessages => (
+            settings.json && settings.jwt.is_some(),
+            "refreshes no tokens, for want of JSON Web Tokens or the dialect json",
+        ),
         K::SessionsLeaked => (settings.control.is_some(), "has no control API whose /metrics could show it"),
         _ => return None,
     };

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::gateway::duration::{format_duration, parse_duration};
+use crate::gateway::jwt::TakenTokens;
 use crate::gateway::offence::Scope;
 
 /// How a fault's value is written: a word for the list of faults, a hint for who got it wrong, a
@@ -42,6 +43,13 @@ pub const KIND: Form<Scope> = Form {
     word: "KIND",
     hint: "KIND, such as any, framing or not_utf8",
     read: Scope::parse,
+    write: ToString::to_string,
+    default: None,
+};
+pub const FLAW: Form<TakenTokens> = Form {
+    word: "FLAW",
+    hint: "FLAW, such as any, expired or forged",
+    read: TakenTokens::parse,
     write: ToString::to_string,
     default: None,
 };

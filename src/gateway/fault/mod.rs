@@ -11,6 +11,7 @@ mod table;
 use std::fmt;
 use std::str::FromStr;
 
+use super::jwt::TokenRefusal;
 use super::offence::{Offence, OffenceGroup};
 pub use effect::lacks;
 pub use error::FaultError;
@@ -23,7 +24,7 @@ const COLUMN: usize = 36;
 /// No line of the catalogue is longer.
 const WIDTH: usize = 100;
 
-/// All faults under headings, a line each: `name=VALUE  what it does`; and what a KIND can be.
+/// All faults under headings, a line each: `name=VALUE  what it does`; and what a KIND or a FLAW can be.
 pub fn catalogue() -> String {
     let mut text = String::new();
     let mut group = "";
@@ -38,6 +39,8 @@ pub fn catalogue() -> String {
     }
     text.push('\n');
     text.push_str(&kinds());
+    text.push_str("\n\nFLAW: any, or one thing that is wrong with a token:");
+    text.push_str(&wrapped("", TokenRefusal::all_takeable().map(TokenRefusal::name)));
     text
 }
 
@@ -45,17 +48,24 @@ pub fn catalogue() -> String {
 fn kinds() -> String {
     let mut text = "KIND: any, a group, or one thing that a client does wrong:".to_owned();
     for group in OffenceGroup::ALL {
-        let mut line = format!("  {:<14}", group.name());
-        for offence in Offence::ALL.iter().filter(|offence| offence.group() == *group) {
-            if line.len() + offence.name().len() > WIDTH {
-                text.push_str(&format!("\n{}", line.trim_end()));
-                line = " ".repeat(16);
-            }
-            line.push_str(&format!("{offence} "));
-        }
-        text.push_str(&format!("\n{}", line.trim_end()));
+        let offences = Offence::ALL.iter().filter(|offence| offence.group() == *group);
+        text.push_str(&wrapped(group.name(), offences.map(|offence| offence.name())));
     }
     text
+}
+
+/// Lines of names behind a heading.
+fn wrapped(heading: &str, names: impl Iterator<Item = &'static str>) -> String {
+    let mut text = String::new();
+    let mut line = format!("  {heading:<14}");
+    for name in names {
+        if line.len() + name.len() > WIDTH {
+            text.push_str(&format!("\n{}", line.trim_end()));
+            line = " ".repeat(16);
+        }
+        line.push_str(&format!("{name} "));
+    }
+    text + "\n" + line.trim_end()
 }
 
 impl fmt::Display for FaultKind {
@@ -104,6 +114,7 @@ mod tests {
             Some("URL") => "ws://example.com/other?a=b",
             Some("STATUS") => "503",
             Some("KIND") => "framing",
+            Some("FLAW") => "forged",
             _ => "4001",
         });
         kind.with_value(value).unwrap()
@@ -154,6 +165,8 @@ mod tests {
             "close_after_upgrade=70000",
             "malformed_accepted",
             "malformed_hang=everything",
+            "refresh_takes",
+            "refresh_takes=malformed",
         ] {
             assert!(bad.parse::<Fault>().is_err(), "{bad}");
         }

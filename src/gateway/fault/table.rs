@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::error::FaultError;
 use super::form;
+use crate::gateway::jwt::TakenTokens;
 use crate::gateway::offence::Scope;
 
 faults! {
@@ -45,6 +46,9 @@ faults! {
         NoSubprotocol = "no_subprotocol", "selects no subprotocol though it knows one that was offered";
         UnsolicitedExtension = "unsolicited_extension", "names an extension that was not offered";
         BytesAfterUpgrade = "bytes_after_upgrade", "sends the first frame in the same segment as the 101 (legal)";
+    }
+    "Clock" {
+        ClockSkew(Duration as DURATION) = "clock_skew", "has a clock that runs ahead: for Date, and for exp and nbf";
     }
     "Locked doors" {
         NoAuth = "no_auth", "accepts a missing or wrong token";
@@ -106,6 +110,19 @@ faults! {
         ResumeRefused = "resume_refused", "takes up no session again, but begins a new one";
         ResumeLies = "resume_lies", "says that a session goes on, and leaves out what it missed";
         ResumeDelay(Duration as DURATION) = "resume_delay", "waits before it takes up a session again";
+    }
+    "Tokens in a session" {
+        RefreshDelay(Duration as DURATION) = "refresh_delay", "waits before it answers a token refresh";
+        RefreshIgnored = "refresh_ignored", "never answers a token refresh, and changes nothing";
+        RefreshRefused = "refresh_refused", "refuses every token refresh";
+        RefreshRefusedOnce = "refresh_refused_once", "refuses the first token refresh of each session";
+        RefreshDrops = "refresh_drops", "acknowledges a token refresh, then closes the session (1011)";
+        RefreshNotApplied = "refresh_not_applied", "acknowledges a token refresh, and keeps to the old expiry";
+        RefreshTakes(TakenTokens as FLAW) = "refresh_takes", "takes a new token in spite of what is wrong with it";
+        RefreshStallsStream(Duration as DURATION) = "refresh_stalls_stream", "delivers nothing so long after a refresh begins, then all";
+        RefreshLosesMessages(Duration as PACE) = "refresh_loses_messages", "loses what it should deliver so long after a refresh begins";
+        ExpiredSessionsLive = "expired_sessions_live", "closes no session whose token has expired";
+        ExpiryLate(Duration as DURATION) = "expiry_late", "closes a session so much later than its token expires";
     }
     "Healthy sessions" {
         SessionClosedAfter(Duration as DURATION) = "session_closed_after", "closes each session (1011) so long after its start or the switch";

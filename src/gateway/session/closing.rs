@@ -34,7 +34,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
             if !self.link.input.is_empty() {
                 self.note(Offence::DataAfterClose);
             }
-            self.send_close(code);
+            self.send_close(code, "");
             self.end();
         }
     }
@@ -56,8 +56,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
 
     /// Sends the gateway's own Close.
     pub(super) fn close(&mut self, code: u16) {
+        self.close_because(code, "");
+    }
+
+    /// Sends the gateway's own Close, with a reason in words.
+    pub(super) fn close_because(&mut self, code: u16, reason: &str) {
         self.peer.vitals.leave();
-        self.send_close(Some(code));
+        self.send_close(Some(code), reason);
         let until = self.close_deadline();
         self.state = State::Closing { until };
     }
@@ -68,9 +73,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         self.state = State::Ending { until };
     }
 
-    pub(super) fn send_close(&mut self, code: Option<u16>) {
-        let body = code.map(u16::to_be_bytes);
-        self.queue(Opcode::Close, body.as_ref().map_or(&[], |body| &body[..]));
+    pub(super) fn send_close(&mut self, code: Option<u16>, reason: &str) {
+        let body = code.map(|code| [&code.to_be_bytes(), reason.as_bytes()].concat()).unwrap_or_default();
+        self.queue(Opcode::Close, &body);
         self.link.mark(EventKind::CloseSent { code });
     }
 

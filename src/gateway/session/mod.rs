@@ -1,10 +1,12 @@
 //! A session after the 101: echo, heartbeats, Close, and the faults of that stage.
 //!
-//! The faults of frames, the Close, heartbeats, pongs, zombies and malformed input follow the switch at
-//! once, also on sessions that are open already; all others are fixed when the connection is accepted.
+//! The faults of frames, the Close, heartbeats, pongs, zombies, streams, tokens in a session and malformed
+//! input follow the switch at once, also on sessions that are open already; all others are fixed when the
+//! connection is accepted.
 
 mod application;
 mod closing;
+mod expiry;
 mod heard;
 mod json;
 mod offended;
@@ -19,7 +21,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use self::json::{Errors, Stream};
+use self::expiry::Login;
+use self::json::{Errors, Refreshes, Stream};
 use self::offended::Pardons;
 use self::pongs::{PongFaults, Pongs};
 use self::vigil::Vigil;
@@ -31,19 +34,20 @@ use super::link::{Link, Turn};
 use super::message::Assembler;
 use super::offence::{Conduct, Offence, conduct};
 use super::peer::Peer;
+use super::upgrade::Upgraded;
 
 /// The longest header of a client's frame: 2 bytes, an 8-byte length and the mask.
 const HEADER_MAX: usize = 14;
 const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 
-/// Runs a session to its end; `deflate` when its messages may be compressed.
+/// Runs a session to its end.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     link: &mut Link<'_, S>,
     peer: &Peer,
-    deflate: bool,
+    upgraded: Upgraded,
 ) -> End {
     let end = match instead_of_session(link, peer).await {
-        Ok(()) => Session::new(link, peer, deflate).run().await,
+        Ok(()) => Session::new(link, peer, upgraded).run().await,
         Err(end) => end,
     };
     peer.vitals.leave();
@@ -97,6 +101,8 @@ struct Session<'s, 'l, S> {
     pardons: Pardons,
     errors: Errors,
     stream: Stream,
+    login: Option<Login>,
+    refreshes: Refreshes,
     vigil: Vigil,
     pongs: Pongs,
     application_pongs: Pongs,
@@ -112,21 +118,23 @@ struct Session<'s, 'l, S> {
 }
 
 impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
-    fn new(link: &'s mut Link<'l, S>, peer: &'s Peer, deflate: bool) -> Self {
+    fn new(link: &'s mut Link<'l, S>, peer: &'s Peer, upgraded: Upgraded) -> Self {
         let settings = &peer.shared.settings;
         let now = Instant::now();
         let hello_delay = peer.faults.duration(FaultKind::HelloDelay).unwrap_or_default();
         let hello = settings.hello.is_some() && !peer.has(FaultKind::NoHello);
         let mut switches = peer.shared.follow_faults();
         let faults = switches.borrow_and_update().clone();
-        Self {
+        let mut session = Self {
             switches,
             faults,
             assembler: Assembler::new(settings.message_limit),
-            deflate,
+            deflate: upgraded.deflate,
             pardons: Pardons::default(),
             errors: Errors::default(),
             stream: Stream::default(),
+            login: None,
+            refreshes: Refreshes::default(),
             vigil: Vigil::new(settings, now),
             pongs: Pongs::default(),
             application_pongs: Pongs::default(),
@@ -139,7 +147,9 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
             state: State::Open,
             link,
             peer,
-        }
+        };
+        upgraded.credential.into_iter().for_each(|credential| session.log_in(credential));
+        session
     }
 
     async fn run(mut self) -> End {
@@ -169,8 +179,8 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
                 // The sender lives as long as the gateway.
                 _ = self.switches.changed() => {}
                 // It holds the sender of its own inbox, so that this never ends.
-                text = self.stream.inbox.recv(), if self.state == State::Open => {
-                    text.iter().for_each(|text| self.deliver(text));
+                text = self.stream.inbox.recv(), if self.is_delivering() => {
+                    text.iter().for_each(|text| self.pass_on(text));
                 }
                 () = sleep_until(due) => if let Some(end) = self.tick() { return end },
                 turn = self.link.turn(read_limit) => match turn {
@@ -240,7 +250,11 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
         let application_pongs = self.application_pongs.due(self.pong_delay(Level::Application));
         let dues =
             [self.hello_at, self.vigil.due(&self.faults), self.session_end(), pongs, application_pongs];
-        let dues = dues.into_iter().chain([self.stream.due()]);
+        let dues = dues.into_iter().chain([
+            self.stream.due(),
+            self.refreshes.due(&self.faults, Instant::now()),
+            self.expiry_due(),
+        ]);
         let idle = || Instant::now() + FAULT_CAP;
         dues.flatten().min().unwrap_or_else(idle)
     }
@@ -257,7 +271,7 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
             }
             State::Closing { .. } => self.end(),
             State::Answering { code, .. } => {
-                self.send_close(code);
+                self.send_close(code, "");
                 self.end();
             }
             State::Ending { .. } | State::Stuck => {}
@@ -271,6 +285,11 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
         }
         self.send_pongs(now);
         self.tick_stream(now);
+        self.tick_refreshes(now);
+        let expired = self.expire();
+        if expired.is_some() || self.state != State::Open {
+            return expired;
+        }
         if self.session_end().is_some_and(|end| now >= end) {
             self.dismiss();
             return None;

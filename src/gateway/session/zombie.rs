@@ -10,7 +10,7 @@ use crate::gateway::event::EventKind;
 use crate::gateway::heartbeat::later;
 
 /// What a session is closed with that did nothing wrong.
-const UNFOUNDED: u16 = 1011;
+pub(super) const UNFOUNDED: u16 = 1011;
 /// So many times is read before a client counts as gone.
 const LOOKS: usize = 64;
 
@@ -45,7 +45,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         None
     }
 
-    fn read_what_came(&mut self) -> Option<End> {
+    /// Takes what the client has sent until now.
+    pub(super) fn read_what_came(&mut self) -> Option<End> {
         for _ in 0..LOOKS {
             let limit = self.read_limit();
             // Out of the runtime's budget, a read would say that nothing is there.

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::client::*;
 use crate::gateway::{Error, Fault, Handle, JwtRules, Settings};
 
-const SECRET: &str = "the secret of the test, and of nobody else";
+pub const SECRET: &str = "the secret of the test, and of nobody else";
 
-fn rules(algorithm: Algorithm, key: &str) -> Result<JwtRules, Error> {
+pub fn rules(algorithm: Algorithm, key: &str) -> Result<JwtRules, Error> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key");
     std::fs::write(&file, key).unwrap();
@@ -34,11 +34,11 @@ fn with(name: &str, value: impl Into<Value>) -> Value {
     claims
 }
 
-fn signed(claims: &Value, secret: &str) -> String {
+pub fn signed(claims: &Value, secret: &str) -> String {
     encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
 }
 
-fn unsigned(claims: &Value) -> String {
+pub fn unsigned(claims: &Value) -> String {
     let part = |text: String| URL_SAFE_NO_PAD.encode(text);
     format!("{}.{}.", part(json!({ "alg": "none" }).to_string()), part(claims.to_string()))
 }

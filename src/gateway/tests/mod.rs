@@ -14,6 +14,8 @@ mod malformed;
 mod malformed_faults;
 mod malformed_handshake;
 mod pong_faults;
+mod refresh;
+mod refresh_faults;
 mod session_faults;
 mod stalled;
 mod tls;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use gateprobe::gateway::{Fault, FaultKind};
 use gateprobe::model::Failure;
 
-use super::{ROWS, flapping, hold, malformed, network_switch, session};
+use super::{ROWS, flapping, hold, malformed, network_switch, session, token_refresh};
 
 /// A row of the page.
 struct Line {
@@ -53,7 +53,14 @@ fn lines() -> Vec<Line> {
         says: row.expected,
         with: ["", row.settings],
     });
-    handshake.chain(session).chain(hold).chain(flapping).chain(malformed).chain(switch).collect()
+    let refresh = token_refresh::ROWS.iter().map(|row| Line {
+        fault: row.fault,
+        check: "token_refresh",
+        says: row.expected,
+        with: ["", row.settings],
+    });
+    let rest = hold.chain(flapping).chain(malformed).chain(switch).chain(refresh);
+    handshake.chain(session).chain(rest).collect()
 }
 
 /// Whether a check finds a fault, whatever its value, with this reason.
@@ -150,6 +157,9 @@ async fn measure() {
     let switch = network_switch::Table::set(network_switch::ROWS.to_vec()).await;
     switch.switch_on();
     times.extend(switch.times().await);
+    let refresh = token_refresh::Table::set(token_refresh::ROWS.to_vec()).await;
+    refresh.switch_on();
+    times.extend(refresh.times().await);
     let lines = lines();
     assert_eq!(lines.len(), times.len(), "each table is measured, in the order of the page");
     let mut fresh = HEAD.to_owned();

@@ -9,6 +9,7 @@ mod hold;
 mod malformed;
 mod network_switch;
 mod session;
+mod token_refresh;
 mod zombie;
 
 use std::fmt::Write as _;
@@ -181,6 +182,7 @@ fn every_fault_of_the_gateway_has_a_row() {
     let faults = faults.chain(flapping::ROWS.iter().map(|row| row.fault)).chain(["memory_leaked=1024"]);
     let faults = faults.chain(of_malformed);
     let faults = faults.chain(network_switch::ROWS.iter().map(|row| row.fault));
+    let faults = faults.chain(token_refresh::ROWS.iter().map(|row| row.fault));
     let rows: Vec<FaultKind> = faults.map(|fault| fault.parse::<Fault>().expect("a fault").kind()).collect();
     let missing: Vec<&str> = FaultKind::ALL
         .iter()

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use gateprobe::agent::Setup;
+use gateprobe::auth::Algorithm;
 use gateprobe::config;
-use gateprobe::gateway::{Settings, TlsSettings, Token};
+use gateprobe::gateway::{JwtRules, Settings, TlsSettings, Token};
 use gateprobe::session::{Budget, Limits};
 use tokio_util::sync::CancellationToken;
 
@@ -64,6 +65,8 @@ struct House {
     mirror: Mirror,
     healthy: Gateway,
     secure: Gateway,
+    /// One whose tokens are signed, and can be refreshed.
+    signed: Gateway,
     closed: Closed,
     /// A line out of the middle of our private key.
     key: String,
@@ -102,8 +105,10 @@ impl House {
         }
         let line = |key: &rcgen::KeyPair| key.serialize_pem().lines().nth(2).expect("a PEM file").to_owned();
         let (key, signing_key) = (line(&key), line(&signing));
+        let rules = JwtRules::read(Algorithm::HS256.into(), &path.join("signing")).expect("a key");
+        let signed = Gateway::start(Settings { jwt: Some(rules), json: true, ..Settings::default() });
         let (mirror, closed) = (Mirror::start(&SENT), Closed::on("127.0.0.1"));
-        Self { folder, mirror, healthy, secure, closed, key, signing_key }
+        Self { folder, mirror, healthy, secure, signed, closed, key, signing_key }
     }
 
     fn file(&self, name: &str) -> String {
@@ -183,6 +188,13 @@ impl House {
             self.mirror.address,
             self.file("observer")
         );
+        // Whoever names what was accepted must not show it.
+        text += &format!(
+            "  refreshed: {{url: '{}?room={QUERY}', dialect: json, {}, checks: {{handshake: {{enabled: false}}, \
+             token_refresh: {{profile: suite, lifetime: 3s, leeway: 0s, tolerance: 1s, interval: 60s}}}}}}\n",
+            self.signed.url(),
+            mint("HS256", "signing")
+        );
         text += &format!("  closed: {{url: '{}?room={QUERY}', {token}}}\n", self.closed.url());
         text += &format!(
             "  secure: {{url: '{}?room={QUERY}', {token}, tls: {{ca_file: {:?}, client_cert_file: {:?}, client_key_file: {:?}}}}}\n",
@@ -210,7 +222,7 @@ impl House {
 }
 
 /// How many targets the config has.
-const TARGETS: usize = MODES.len() * 6 + 9;
+const TARGETS: usize = MODES.len() * 6 + 10;
 
 #[test]
 fn the_agent_tells_no_secret() {

@@ -1,6 +1,7 @@
 //! Minted and forged tokens, held against the reference gateway and against PyJWT, with which they share no code.
 
 mod keys;
+mod refresh;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

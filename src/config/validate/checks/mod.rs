@@ -6,6 +6,7 @@ mod heartbeat;
 mod hold;
 pub mod malformed;
 mod network_switch;
+mod token_refresh;
 mod zombie;
 
 use super::{Path, Report};
@@ -51,6 +52,9 @@ pub fn check(
         }
         CheckSpec::NetworkSwitch(check) => {
             network_switch::network_switch(report, target, dialect, &path, check)
+        }
+        CheckSpec::TokenRefresh(check) => {
+            token_refresh::token_refresh(report, target, (settings, dialect), &path, check)
         }
         CheckSpec::Hold(check) => hold::hold(report, &path, check),
     }

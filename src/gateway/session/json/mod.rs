@@ -3,6 +3,7 @@
 
 mod depth;
 mod errors;
+mod refresh;
 mod request;
 mod stream;
 
@@ -14,6 +15,7 @@ use super::{Opcode, Session};
 use crate::gateway::offence::{Conduct, Offence, conduct};
 
 pub use errors::Errors;
+pub use refresh::Refreshes;
 pub use stream::Stream;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
@@ -26,6 +28,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
             Ok(Request::Ping(ping)) => self.take_application_ping(ping, now),
             Ok(Request::Pong(pong)) => self.take_application_pong(&pong, now),
             Ok(Request::Stream(verb, message)) => self.take_stream(verb, message, now),
+            Ok(Request::Refresh(message)) if self.peer.shared.settings.jwt.is_some() => {
+                self.take_refresh(message, now);
+            }
+            Ok(Request::Refresh(message)) => self.take_wrong(Wrong::unknown(&message), text, now),
             Err(wrong) => self.take_wrong(wrong, text, now),
         }
     }

@@ -21,6 +21,8 @@ pub enum Request {
     Pong(Map<String, Value>),
     /// What concerns the streams, with a `channel` that is a string.
     Stream(Verb, Map<String, Value>),
+    /// `{"type":"token_refresh","old_token":"...","new_token":"..."}`: another token for the session.
+    Refresh(Map<String, Value>),
 }
 
 /// What is asked of the streams.
@@ -77,6 +79,13 @@ pub fn read(text: &str) -> Result<Request, Wrong> {
     match kind.as_str() {
         "ping" if id_fits => Ok(Request::Ping(object)),
         "pong" if id_fits => Ok(Request::Pong(object)),
+        "token_refresh" => {
+            let told = ["old_token", "new_token"].map(|name| object.get(name).is_some_and(Value::is_string));
+            match id_fits && told == [true, true] {
+                true => Ok(Request::Refresh(object)),
+                false => Err(wrong(Offence::WrongType, id)),
+            }
+        }
         "echo" => match (id, object.remove("payload")) {
             (Some(id), Some(payload)) if payload.is_string() => Ok(Request::Echo { id, payload }),
             (id, _) => Err(wrong(Offence::WrongType, id)),
@@ -98,6 +107,11 @@ pub fn echo(id: &Value, payload: &Value) -> String {
 }
 
 impl Wrong {
+    /// A message of a type that this gateway does not know, set up as it is.
+    pub fn unknown(message: &Map<String, Value>) -> Self {
+        Self { offence: Offence::UnknownType, id: message.get("id").cloned() }
+    }
+
     /// The message that tells the client.
     pub fn reply(&self) -> String {
         let why = match self.offence {
@@ -125,6 +139,8 @@ mod tests {
         assert!(matches!(read(r#"{"type":"ping"}"#), Ok(Request::Ping(_))));
         let subscribe = read(r#"{"type":"subscribe","channel":"a"}"#);
         assert!(matches!(subscribe, Ok(Request::Stream(Verb::Subscribe, _))));
+        let refresh = read(r#"{"type":"token_refresh","id":1,"old_token":"a","new_token":"b"}"#);
+        assert!(matches!(refresh, Ok(Request::Refresh(message)) if message["new_token"] == "b"));
         assert_eq!(super::echo(&7.into(), &"x".into()), r#"{"type":"echo","id":7,"payload":"x"}"#);
     }
 
@@ -154,6 +170,8 @@ mod tests {
             (r#"{"type":"echo","id":1,"payload":5}"#, O::WrongType, "1"),
             (r#"{"type":"nonsense","id":1}"#, O::UnknownType, "1"),
             (r#"{"type":"subscribe","id":1}"#, O::WrongType, "1"),
+            (r#"{"type":"token_refresh","id":1,"old_token":"a"}"#, O::WrongType, "1"),
+            (r#"{"type":"token_refresh","id":1,"old_token":"a","new_token":5}"#, O::WrongType, "1"),
             (r#"{"type":"resume","id":1,"channel":5}"#, O::WrongType, "1"),
         ] {
             let wrong = read(text).unwrap_err();

@@ -9,7 +9,7 @@ use crate::gateway::ending::FAULT_CAP;
 use crate::gateway::event::EventKind;
 use crate::gateway::fault::FaultKind;
 use crate::gateway::hub::{Inbox, Outbox, Resumed, Tenancy, outbox};
-use crate::gateway::session::{Opcode, Session};
+use crate::gateway::session::{Opcode, Session, State};
 
 /// A connection's part in the streams.
 pub struct Stream {
@@ -65,8 +65,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
         }
     }
 
-    /// Sends what somebody has published.
-    pub(in crate::gateway::session) fn deliver(&mut self, text: &str) {
+    /// Sends what somebody has published, unless a fault of refreshes loses it.
+    pub(in crate::gateway::session) fn pass_on(&mut self, text: &str) {
+        if !self.refreshes.loses(&self.faults, Instant::now()) {
+            self.deliver(text);
+        }
+    }
+
+    /// Whether what somebody has published is sent now.
+    pub(in crate::gateway::session) fn is_delivering(&self) -> bool {
+        self.state == State::Open && !self.refreshes.stalls(&self.faults, Instant::now())
+    }
+
+    fn deliver(&mut self, text: &str) {
         self.queue(Opcode::Text, text.as_bytes());
     }
 
@@ -123,7 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
     }
 
     /// Answers with the id of what is answered.
-    fn reply(&mut self, mut reply: Value, to: &Map<String, Value>) {
+    pub(super) fn reply(&mut self, mut reply: Value, to: &Map<String, Value>) {
         if let (Some(reply), Some(id)) = (reply.as_object_mut(), to.get("id")) {
             reply.insert("id".to_owned(), id.clone());
         }

@@ -1,0 +1,395 @@
+//! A connection whose token is refreshed.
+
+use std::time::{Duration, Instant as StdInstant, SystemTime};
+
+use tokio::time::Instant;
+
+use super::Scene;
+use super::clock::Moment;
+use super::config::{Case, KEEP_ALIVE};
+use crate::auth::Token;
+use crate::dialect::{Answer, CloseClass, Part, Variables};
+use crate::model::{Cause, Failure, Outcome, Span, Verdict};
+use crate::session::{Ask, Goodbye, Talk, Word};
+use crate::wire::Record;
+
+/// What a client says to be seen to be served; without them, it pings.
+const WORDS: &[Part] = &[Part::Echo, Part::Heartbeat];
+/// How long the run must go on after it was waited for something, to be able to say what came of it.
+const LAST_WORD: Duration = Duration::from_millis(200);
+
+/// A refresh by a good token, as it went.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refresh {
+    pub case: Case,
+    /// Right before the write.
+    pub sent: StdInstant,
+    /// What the gateway said, and how long that took.
+    pub answer: Option<(Answer, Duration)>,
+}
+
+/// Why a client can't go on.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The gateway ended the session.
+    Ended(Ended),
+    /// It is open, and not served.
+    Unserved,
+    /// Something that is not about refreshes.
+    Verdict(Verdict),
+}
+
+/// An end by the gateway, or by a hop before it.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub at: StdInstant,
+    /// By a Close that says that our credential, or what we asked for, is refused.
+    pub refused: bool,
+    pub verdict: Verdict,
+}
+
+/// A connection whose token is refreshed.
+pub(super) struct Client<'a> {
+    scene: &'a Scene<'a>,
+    talk: Talk,
+    /// The token that let it in.
+    pub first: Token,
+    /// The token that it goes by now, and since when.
+    pub current: (Token, StdInstant),
+    /// A refresh waits for its answer.
+    pub asking: bool,
+    /// When the gateway last accepted a token.
+    pub accepted: Option<StdInstant>,
+    /// Refreshes by good tokens.
+    pub refreshes: Vec<Refresh>,
+    /// When it last gave a sign of life.
+    spoke: StdInstant,
+}
+
+impl<'a> Client<'a> {
+    /// Opens a session by this token.
+    ///
+    /// # Errors
+    /// The verdict, which never accuses the gateway: to let us in is what `handshake` looks at.
+    pub(super) async fn open(scene: &'a Scene<'a>, token: Token) -> Result<Self, Verdict> {
+        let within = scene.check.connect_timeout.get();
+        let ask = Ask {
+            peer: scene.peer,
+            within: Some(within),
+            token: Some(token.clone()),
+            variables: scene.given.clone(),
+            ..Ask::default()
+        };
+        let opened = scene.visit.open(&ask, &Record::new()).await.map_err(|refusal| {
+            let verdict = refusal.precondition();
+            match refusal.verdict().outcome {
+                Outcome::Fail(Failure::Unauthorized) => {
+                    let detail =
+                        format!("a token that lives for {}: {}", scene.check.lifetime(), verdict.detail);
+                    Verdict::new(verdict.outcome, detail)
+                }
+                _ => verdict,
+            }
+        })?;
+        let talk = Talk::begin(scene.visit, opened, within).await?;
+        Ok(Self::of(scene, talk, token))
+    }
+
+    /// A session that is open.
+    pub(super) fn of(scene: &'a Scene<'a>, talk: Talk, token: Token) -> Self {
+        let now = StdInstant::now();
+        Self {
+            scene,
+            talk,
+            current: (token.clone(), now),
+            first: token,
+            asking: false,
+            accepted: None,
+            refreshes: Vec::new(),
+            spoke: now,
+        }
+    }
+
+    /// Joins the stream.
+    pub(super) async fn subscribe(&mut self) -> Result<(), Stop> {
+        let asked = self.talk.ask(Part::Subscribe, &Variables::new()).await;
+        let asked = asked.map_err(|word| self.stop(word, "instead of hearing us out"))?;
+        let Some((exchange, _)) = asked else { return Ok(()) };
+        if !self.scene.visit.target().dialect.answers(Part::Subscribe) {
+            return Ok(());
+        }
+        let until = self.scene.visit.until(Some(self.scene.check.connect_timeout.get()));
+        loop {
+            let fail = |detail| Verdict::new(Outcome::Fail(Failure::DialectMismatch), detail);
+            match self.next(until).await? {
+                Some(Word::Answer { exchange: answered, answer, .. }) if answered == exchange => {
+                    return match answer {
+                        Answer::Refused => Err(Stop::Verdict(fail("the gateway refused to subscribe us"))),
+                        _ => Ok(()),
+                    };
+                }
+                Some(_) => {}
+                None if self.is_over(until) => return Err(Stop::Verdict(out_of_time())),
+                None => return Err(Stop::Verdict(fail("the gateway did not answer when we subscribed"))),
+            }
+        }
+    }
+
+    /// Refreshes by a good token; tells whether the gateway accepted it.
+    ///
+    /// # Errors
+    /// When the session does not go on.
+    pub(super) async fn renew(&mut self, case: Case, token: &Token) -> Result<bool, Stop> {
+        let asked = self.ask(token).await?;
+        let [answer] = self.answers([asked]).await?;
+        self.keep(case, asked.1, answer, token);
+        Ok(matches!(answer, Some((Answer::Accepted, _))))
+    }
+
+    /// Whether the gateway answered each refresh: after one that it did not, nobody knows which token is the current
+    /// one.
+    pub(super) fn was_answered(&self) -> bool {
+        self.refreshes.iter().all(|refresh| refresh.answer.is_some())
+    }
+
+    /// Refreshes by two good tokens, without waiting between them.
+    ///
+    /// # Errors
+    /// When the session does not go on.
+    pub(super) async fn renew_together(&mut self, case: Case, tokens: [&Token; 2]) -> Result<(), Stop> {
+        let asked = [self.ask(tokens[0]).await?, self.ask(tokens[1]).await?];
+        let answers = self.answers(asked).await?;
+        for ((token, answer), (_, sent)) in tokens.into_iter().zip(answers).zip(asked) {
+            self.keep(case, sent, answer, token);
+        }
+        Ok(())
+    }
+
+    /// Refreshes by a bad token; gives the gateway's answer.
+    ///
+    /// # Errors
+    /// When the session does not go on.
+    pub(super) async fn try_bad(&mut self, token: &Token) -> Result<Option<Answer>, Stop> {
+        let asked = self.ask(token).await?;
+        let [answer] = self.answers([asked]).await?;
+        Ok(answer.map(|(answer, _)| answer))
+    }
+
+    fn keep(&mut self, case: Case, sent: StdInstant, answer: Option<(Answer, StdInstant)>, token: &Token) {
+        if let Some((Answer::Accepted, at)) = answer {
+            self.accepted = Some(at);
+            self.current = (token.clone(), at);
+        }
+        let answer = answer.map(|(answer, at)| (answer, at.saturating_duration_since(sent)));
+        self.refreshes.push(Refresh { case, sent, answer });
+    }
+
+    async fn ask(&mut self, token: &Token) -> Result<(u64, StdInstant), Stop> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let given = Variables::new().with("token", token.expose()).with("timestamp", now.as_secs());
+        match self.talk.ask(Part::Refresh, &given).await {
+            Ok(Some(asked)) => {
+                self.asking = true;
+                Ok(asked)
+            }
+            // Looked at before the run began.
+            Ok(None) => Err(Stop::Verdict(super::no_refresh())),
+            Err(word) => Err(self.stop(word, "instead of taking a refresh")),
+        }
+    }
+
+    /// The answers to what was asked, for as long as they may take.
+    async fn answers<const N: usize>(
+        &mut self,
+        asked: [(u64, StdInstant); N],
+    ) -> Result<[Option<(Answer, StdInstant)>; N], Stop> {
+        let mut answers = [None; N];
+        let until = self.scene.visit.until(Some(self.scene.check.refresh_timeout.get()));
+        let tells_refusals = self.scene.visit.target().dialect.refuses(Part::Refresh);
+        while answers.iter().any(Option::is_none) {
+            match self.next(until).await? {
+                Some(Word::Answer { exchange, answer, at, .. }) => {
+                    let place = asked.iter().position(|(number, _)| *number == exchange);
+                    if let Some(place) = place {
+                        answers[place] = Some((answer, at));
+                    }
+                }
+                // All that such a dialect has to say no.
+                Some(Word::Error { at }) if !tells_refusals => {
+                    if let Some(place) = answers.iter().position(Option::is_none) {
+                        self.talk.forget(asked[place].0);
+                        answers[place] = Some((Answer::Refused, at));
+                    }
+                }
+                Some(_) => {}
+                None if self.is_over(until) => return Err(Stop::Verdict(out_of_time())),
+                None => break,
+            }
+        }
+        self.asking = false;
+        Ok(answers)
+    }
+
+    /// Listens to the stream for so long.
+    pub(super) async fn listen_for(&mut self, time: Duration) -> Result<(), Stop> {
+        let until = self.scene.visit.until(Some(time));
+        while self.next(until).await?.is_some() {}
+        Ok(())
+    }
+
+    /// Only listens until then.
+    pub(super) async fn listen_until(&mut self, at: StdInstant) -> Result<(), Stop> {
+        self.listen_for(at.saturating_duration_since(StdInstant::now())).await
+    }
+
+    /// Is a good client until then: gives a sign of life now and then.
+    pub(super) async fn live_until(&mut self, at: StdInstant) -> Result<(), Stop> {
+        while StdInstant::now() < at && !self.is_over(Instant::now()) {
+            let next = self.spoke + KEEP_ALIVE;
+            self.listen_until(at.min(next)).await?;
+            if next <= StdInstant::now() {
+                self.serve().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// To be open is not enough: it must be served.
+    pub(super) async fn serve(&mut self) -> Result<(), Stop> {
+        let within = self.scene.check.pong_timeout.get();
+        let enough = self.scene.time_left(within);
+        self.spoke = StdInstant::now();
+        match self.talk.say_something(self.scene.visit, WORDS, within).await {
+            Ok(_) => Ok(()),
+            Err(Verdict { outcome: Outcome::Fail(Failure::PongLost), .. }) if enough => Err(Stop::Unserved),
+            Err(Verdict { outcome: Outcome::Fail(Failure::PongLost), .. }) => {
+                Err(Stop::Verdict(out_of_time()))
+            }
+            Err(verdict) => Err(self.stopped(verdict)),
+        }
+    }
+
+    /// Listens until all is delivered that the gateway had acknowledged.
+    pub(super) async fn settle(&mut self) -> Result<(), Stop> {
+        let Some(stream) = &self.scene.stream else { return Ok(()) };
+        stream.end();
+        // The publisher takes its last answers meanwhile.
+        while !stream.is_published() {
+            self.listen_for(LAST_WORD / 10).await?;
+            if self.is_over(Instant::now()) {
+                return Err(Stop::Verdict(out_of_time()));
+            }
+        }
+        let patience = self.scene.visit.until(Some(self.scene.check.settle.get()));
+        while !stream.ledger().is_settled() && Instant::now() < patience {
+            if self.next(patience).await?.is_none() {
+                break;
+            }
+        }
+        if !stream.ledger().is_settled() && self.is_over(patience) {
+            return Err(Stop::Verdict(out_of_time()));
+        }
+        self.listen_for(LAST_WORD).await
+    }
+
+    /// Publishes to the stream, until it is to end.
+    ///
+    /// # Errors
+    /// The verdict, when the gateway refuses a message or ends the session.
+    pub(super) async fn publish(&mut self) -> Result<(), Verdict> {
+        let Some(stream) = &self.scene.stream else { return Ok(()) };
+        let published = stream.publish(self.scene.visit, &mut self.talk).await;
+        published.map_err(|verdict| match self.stopped(verdict) {
+            Stop::Verdict(verdict) => verdict,
+            Stop::Ended(ended) if ended.refused && self.may_have_expired(ended.at) => {
+                super::own_token(&ended.verdict)
+            }
+            Stop::Ended(ended) => ended.verdict,
+            Stop::Unserved => super::not_served(),
+        })
+    }
+
+    /// Cleans up, and says goodbye.
+    pub(super) async fn leave(mut self) {
+        for message in self.talk.teardown() {
+            // What can't be cleaned up is not what this check is about.
+            if self.talk.say(message).await.is_err() {
+                return;
+            }
+        }
+        self.talk.leave(self.scene.visit).await;
+    }
+
+    /// When this token expires by the gateway's clock, where it says so.
+    pub(super) fn expiry(&self, token: &Token) -> Option<Moment> {
+        token.expires_at().map(|at| self.scene.clock.moment(at))
+    }
+
+    /// Whether the token that it goes by may have expired at that moment.
+    pub(super) fn may_have_expired(&self, at: StdInstant) -> bool {
+        self.expiry(&self.current.0).is_some_and(|expiry| expiry.earliest <= at)
+    }
+
+    /// Whether what ended there was the run, and not the gateway's time.
+    fn is_over(&self, until: Instant) -> bool {
+        until >= self.scene.visit.until(None)
+    }
+
+    /// The next word; deliveries are written down. None when time is up.
+    async fn next(&mut self, until: Instant) -> Result<Option<Word>, Stop> {
+        match self.talk.next(until).await {
+            Word::Delivery { sequence, at } => {
+                if let (Some(sequence), Some(stream)) = (sequence, &self.scene.stream) {
+                    stream.ledger().delivered(sequence, at);
+                }
+                Ok(Some(Word::Delivery { sequence, at }))
+            }
+            Word::Nothing { mid_frame: false } => Ok(None),
+            over @ (Word::Over(..) | Word::Nothing { .. }) => {
+                Err(self.stop(over, "in the middle of a session"))
+            }
+            word => Ok(Some(word)),
+        }
+    }
+
+    fn stop(&self, word: Word, when: &str) -> Stop {
+        self.stopped(word.unexpected(when))
+    }
+
+    fn stopped(&self, verdict: Verdict) -> Stop {
+        use Failure::{ConnectionCut, ConnectionReset, SessionClosed};
+        if !matches!(verdict.outcome, Outcome::Fail(SessionClosed | ConnectionCut | ConnectionReset)) {
+            return Stop::Verdict(verdict);
+        }
+        let (at, refused) = match self.talk.goodbye() {
+            Some(Goodbye::Close { code, class, at }) => {
+                (at, class == Some(CloseClass::Refused) || class.is_none() && code == Some(1008))
+            }
+            Some(Goodbye::Ended { at }) => (at, false),
+            None => (StdInstant::now(), false),
+        };
+        Stop::Ended(Ended { at, refused, verdict })
+    }
+}
+
+impl Scene<'_> {
+    /// Whether something that may take so long still can before the run must end.
+    pub(super) fn time_left(&self, within: Duration) -> bool {
+        Instant::now() + within + LAST_WORD < self.visit.until(None)
+    }
+
+    /// Whether the run still goes on so long after that moment.
+    pub(super) fn lasts(&self, until: StdInstant, and: Duration) -> bool {
+        Instant::from_std(until) + and + LAST_WORD < self.visit.until(None)
+    }
+}
+
+fn out_of_time() -> Verdict {
+    let detail = "the time-out of the check came before the gateway's answer was due";
+    Verdict::new(Outcome::Inconclusive(Cause::Budget), detail)
+}
+
+/// A length of time for people.
+pub(super) fn told(time: Duration) -> Span {
+    Span::millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+}
