@@ -18,6 +18,7 @@ pub mod checks;
 pub mod config;
 pub mod runner;
 
+pub mod export;
 pub mod schedule;
 pub mod store;
 

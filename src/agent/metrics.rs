@@ -1,7 +1,7 @@
 //! The agent's own metrics, and the catalogue of all.
 
 use crate::metrics::{Descriptor, Kind, Scope, Unit};
-use crate::{checks, http, runner};
+use crate::{checks, export, http, runner};
 
 /// Failed runs in a row.
 pub static CONSECUTIVE_FAILURES: Descriptor = Descriptor {
@@ -118,5 +118,5 @@ static METRICS: &[&Descriptor] = &[
 
 /// Every metric that the agent exports, but the recorder's own.
 pub fn catalogue() -> Vec<&'static Descriptor> {
-    [METRICS, runner::metrics::METRICS, &checks::metrics(), http::METRICS].concat()
+    [METRICS, runner::metrics::METRICS, &checks::metrics(), http::METRICS, export::metrics::METRICS].concat()
 }

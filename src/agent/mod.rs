@@ -1,5 +1,6 @@
 //! The one place where the parts meet: start, reload, drain.
 
+mod exports;
 mod handle;
 mod jobs;
 pub mod metrics;
@@ -12,11 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::settings::AgentSettings;
 use crate::config::{Loaded, Plan};
+use crate::export::ExportError;
 use crate::http::{ReloadError, ReloadSummary};
 use crate::metrics::{Recorder, RecorderError, Sample, Settings};
 use crate::runner::Throttle;
@@ -29,6 +32,11 @@ use jobs::Jobs;
 pub use setup::Setup;
 pub use sinks::Sinks;
 
+/// How long runs that were cut short may take to make their reports.
+const LAST_REPORTS: Duration = Duration::from_secs(1);
+/// How long the last exports may take, where the runs have used up the grace.
+const LAST_EXPORTS: Duration = Duration::from_secs(1);
+
 /// How a plan is made anew for a reload.
 pub type Loader = Box<dyn Fn() -> Loaded + Send + Sync>;
 
@@ -38,6 +46,9 @@ pub enum AgentError {
     /// The metrics contradict each other.
     #[error(transparent)]
     Metrics(#[from] RecorderError),
+    /// Nothing can be exported.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// Names can't be resolved.
     #[error(transparent)]
     Resolver(#[from] ResolverError),
@@ -76,14 +87,15 @@ impl Agent {
     /// When the plan can't be set up.
     pub fn start(plan: Plan, loader: Loader, replica: String) -> Result<Arc<Self>, AgentError> {
         let settings = Settings { location: plan.agent.location.clone(), ..Settings::default() };
-        let recorder = Recorder::new(&metrics::catalogue(), settings)?;
+        let recorder = Arc::new(Recorder::new(&metrics::catalogue(), settings)?);
+        let exports = exports::start(&plan, &recorder, &replica)?;
         let bounds = Bounds { runs_per_job: plan.agent.history.runs as usize, ..Bounds::default() };
         let throttle = Throttle::default();
         let setup = Setup::new(plan, throttle.clone())?;
         let agent = Arc::new(Self {
             loader,
             started_with: setup.plan.agent.clone(),
-            sinks: Arc::new(Sinks::new(recorder, History::new(bounds))),
+            sinks: Arc::new(Sinks::new(recorder, History::new(bounds), exports)),
             setup: ArcSwap::from_pointee(setup),
             throttle: throttle.clone(),
             jobs: Mutex::default(),
@@ -122,15 +134,18 @@ impl Agent {
     }
 
     /// Starts no more runs, lets those in progress finish for at most `grace`, then cuts them short: they
-    /// end as inconclusive.
+    /// end as inconclusive. What is left of that time, and a second at least, is for the last exports.
     pub async fn drain(&self, grace: Duration) {
+        let by = Instant::now() + grace;
         self.stop.cancel();
         self.tasks.close();
         if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
             self.cut.cancel();
             // A cut run has only its report left to make.
-            let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
+            let _ = tokio::time::timeout(LAST_REPORTS, self.tasks.wait()).await;
         }
+        let left = by.saturating_duration_since(Instant::now());
+        self.sinks.finish_exports(left.max(LAST_EXPORTS)).await;
     }
 
     /// The sinks of every report.
@@ -183,6 +198,7 @@ fn needs_restart(old: &AgentSettings, new: &AgentSettings) -> Vec<String> {
         ("http", old.http != new.http),
         ("log", old.log != new.log),
         ("history", old.history != new.history),
+        ("otlp", old.otlp != new.otlp),
     ];
     let changed = changed.into_iter().filter(|(_, changed)| *changed);
     changed

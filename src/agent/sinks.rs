@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use super::exports;
 use super::metrics;
 use super::tally::{self, Tally};
 use crate::config::Plan;
+use crate::export::Exports;
 use crate::metrics::{Recorder, Sample};
 use crate::model::{Cause, Failure, Outcome, RunReport};
 use crate::runner::{self, Job};
@@ -23,6 +25,7 @@ pub struct Sinks {
     /// The last runs of each job.
     pub history: Arc<History>,
     tally: Tally,
+    exports: Option<Exports>,
     running: AtomicI64,
 }
 
@@ -30,23 +33,33 @@ pub struct Sinks {
 pub(super) struct Running<'a>(&'a Sinks);
 
 impl Sinks {
-    pub(super) fn new(recorder: Recorder, history: History) -> Self {
+    pub(super) fn new(recorder: Arc<Recorder>, history: History, exports: Option<Exports>) -> Self {
         for result in ["success", "failure"] {
             recorder.record_agent(&Sample::labelled(&metrics::RELOADS, [result], 0.0));
         }
         recorder.record_agent(&Sample::new(&metrics::RUNNING, 0.0));
-        let (recorder, history) = (Arc::new(recorder), Arc::new(history));
-        Self { recorder, history, tally: Tally::default(), running: AtomicI64::new(0) }
+        let history = Arc::new(history);
+        Self { recorder, history, tally: Tally::default(), exports, running: AtomicI64::new(0) }
     }
 
     /// Hands a report to all of them.
-    fn record(&self, mut report: RunReport) {
+    fn record(&self, job: &Job, mut report: RunReport) {
         let change = self.tally.count(&report);
         let failures = f64::from(change.consecutive_failures);
         report.samples.push(Sample::new(&metrics::CONSECUTIVE_FAILURES, failures));
         tally::log(&report, change);
         self.recorder.record(&report);
         self.history.record(&report);
+        if let Some(exports) = &self.exports {
+            exports.record(&report, &exports::server(&job.target), self.recorder.location());
+        }
+    }
+
+    /// Exports what there is, within that time, and exports no more.
+    pub(super) async fn finish_exports(&self, within: Duration) {
+        if let Some(exports) = &self.exports {
+            exports.finish(within).await;
+        }
     }
 
     /// Writes down a load of the config.
@@ -112,7 +125,7 @@ impl Sinks {
             }
             self.recorder.retain_peers(&job.key.target, |peer| peers.contains(&peer));
         }
-        reports.into_iter().for_each(|report| self.record(report));
+        reports.into_iter().for_each(|report| self.record(job, report));
     }
 
     /// Forgets what is not in the plan.
@@ -125,6 +138,9 @@ impl Sinks {
         });
         self.history.retain(move |target, check| for_history.has_job(target, check));
         self.tally.retain(|target, check| kept.has_job(target, check));
+        if let Some(exports) = &self.exports {
+            exports.set_targets(plan.targets.len());
+        }
         let targets = plan.targets.iter();
         let labels = targets.map(|target| (target.name.to_string(), target.settings.labels.clone()));
         self.recorder.set_target_info(labels.collect());

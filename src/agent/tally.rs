@@ -116,6 +116,8 @@ mod tests {
             outcome,
             detail: String::new(),
             timeline: Timeline::default(),
+            first: Duration::ZERO,
+            trace: Default::default(),
             samples: Vec::new(),
         }
     }

@@ -111,6 +111,8 @@ mod tests {
             outcome: Outcome::Fail(Failure::Unavailable),
             detail: "status 503 instead of 101".into(),
             timeline: evidence.timeline(),
+            first: Duration::ZERO,
+            trace: Default::default(),
             samples: Vec::new(),
         };
         let text = report(&run, Style { colour: false }, false);

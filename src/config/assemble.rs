@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::dialects::{DialectFile, Dialects};
+use super::otlp::otlp;
 use super::place::Path;
 use super::plan::{Job, Module, Plan, Target};
 use super::refused::take;
@@ -27,6 +28,7 @@ pub fn assemble(report: &mut Report<'_>, mut config: Value, now: Timestamp) -> O
     if let Some(agent) = &agent {
         validate::agent(report, agent);
     }
+    let otlp = agent.as_ref().and_then(|agent| otlp(report, agent.otlp.as_ref()));
     validate::entry_names(report, "targets", targets.keys().map(String::as_str));
     validate::entry_names(report, "modules", modules.keys().map(String::as_str));
     let user_agent = agent.as_ref().map(AgentSettings::user_agent).unwrap_or_default();
@@ -36,7 +38,7 @@ pub fn assemble(report: &mut Report<'_>, mut config: Value, now: Timestamp) -> O
         targets.into_iter().filter_map(|(name, value)| assembler.target(&name, value)).collect();
     let modules: Vec<_> =
         modules.into_iter().filter_map(|(name, value)| assembler.module(&name, value)).collect();
-    let mut plan = Plan::new(agent?);
+    let mut plan = Plan { otlp, ..Plan::new(agent?) };
     plan.modules = modules.into_iter().map(|module| (module.name.clone(), Arc::new(module))).collect();
     for (target, checks) in targets {
         let target = Arc::new(target);

@@ -9,7 +9,7 @@ use super::plan::{Module, Plan, Target};
 use super::settings::{self, HeaderValue, SecretSource, TargetSettings, TokenSource};
 use crate::auth::{Credential, Place, Source};
 use crate::dialect::{Dialect, TokenPlace};
-use crate::session::{self, Cookies, Jar, Limits, Observe};
+use crate::session::{self, Cookies, Jar, Limits, Observe, Propagate};
 use crate::wire::{Endpoint, EndpointError, TlsClient, TlsSettings, TlsSetupError};
 
 impl Target {
@@ -76,6 +76,7 @@ fn visited(
         secret_headers: secret_headers.collect(),
         resolve_all: settings.resolve == settings::Resolve::All,
         observe: settings.observe.as_ref().zip(observed).map(|(settings, at)| observe(settings, at)),
+        propagate: settings.trace.propagate.then_some(Propagate { sampled: settings.trace.sampled }),
         cookies: match settings.cookies {
             settings::Cookies::Off => Cookies::Off,
             settings::Cookies::Run => Cookies::Run,

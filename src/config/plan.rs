@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sha1::{Digest, Sha1};
 
+use super::otlp::Otlp;
 use super::pause::Pause;
 use super::route::{Route, resolver};
 use super::settings::{AgentSettings, Allow, TargetSettings};
@@ -26,6 +27,8 @@ pub struct Plan {
     pub jobs: Vec<Job>,
     /// The modules of `/probe`, by name.
     pub modules: BTreeMap<Arc<str>, Arc<Module>>,
+    /// Where metrics and traces are pushed to, by the file and the environment.
+    pub otlp: Option<Otlp>,
 }
 
 /// A gateway to watch.
@@ -78,7 +81,7 @@ pub struct Module {
 
 impl Plan {
     pub(super) fn new(agent: AgentSettings) -> Self {
-        Self { agent, targets: Vec::new(), jobs: Vec::new(), modules: BTreeMap::new() }
+        Self { agent, targets: Vec::new(), jobs: Vec::new(), modules: BTreeMap::new(), otlp: None }
     }
 
     /// Whether there is nothing to watch.

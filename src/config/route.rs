@@ -234,7 +234,8 @@ fn secret(report: &Report<'_>, source: &SecretSource) -> Option<String> {
     }
 }
 
-fn tls_settings(tls: &Tls) -> TlsSettings {
+/// What `wire` makes of TLS settings.
+pub(super) fn tls_settings(tls: &Tls) -> TlsSettings {
     let client = tls.client_cert_file.clone().zip(tls.client_key_file.clone());
     TlsSettings {
         authorities: tls.ca_file.clone(),

@@ -94,9 +94,10 @@ impl Family {
         }
     }
 
-    /// Removes each series whose label values are not to be kept.
-    pub(super) fn retain(&mut self, keep: impl Fn(&[LabelValue]) -> bool) {
+    /// Removes each series whose label values are not to be kept; says how many.
+    pub(super) fn retain(&mut self, keep: impl Fn(&[LabelValue]) -> bool) -> usize {
         let gone: Vec<Labels> = self.series.keys().filter(|labels| !keep(labels)).cloned().collect();
+        let removed = gone.len();
         for labels in gone {
             self.series.remove(&labels);
             self.forget_in_count(&labels);
@@ -108,6 +109,7 @@ impl Family {
                 Vector::Histogram(vec) => vec.remove_label_values(&values),
             };
         }
+        removed
     }
 
     /// The value of each series of a counter or gauge.

@@ -5,6 +5,7 @@ mod descriptor;
 mod family;
 mod lint;
 mod process;
+mod reading;
 mod recorder;
 mod subject;
 mod target_info;
@@ -13,5 +14,5 @@ pub(crate) mod text_format;
 
 pub use descriptor::{Descriptor, Kind, LabelValue, Sample, Scope, Unit};
 pub use lint::lint;
-pub use recorder::{METRICS, Recorder, RecorderError, Settings};
+pub use recorder::{METRICS, Reading, Recorder, RecorderError, Settings};
 pub use target_info::valid_label_name;

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -14,6 +15,7 @@ use prometheus::{Registry, TextEncoder};
 
 use super::family::{Dropped, Family, Labels, attributes};
 use super::process::Process;
+use super::reading::ReadGauge;
 use super::subject::{Kept, Subject};
 use super::target_info::{TARGET_INFO, TargetInfo};
 use super::{Descriptor, Kind, LabelValue, Sample, Scope, Unit};
@@ -83,19 +85,36 @@ pub struct Recorder {
     histograms: ArcSwap<HashMap<&'static str, Histogram<f64>>>,
     target_info: TargetInfo,
     kept: ArcSwap<Kept>,
+    /// Series of histograms went.
+    forgot: AtomicBool,
+    readings: Vec<Reading>,
     settings: Settings,
 }
+
+/// A gauge of the agent whose value is asked for when somebody looks.
+pub type Reading = (&'static Descriptor, Arc<dyn Fn() -> f64 + Send + Sync>);
 
 impl Recorder {
     /// A recorder for the metrics of `catalogue`, its own [`METRICS`] and those of the process.
     /// Fails if two metrics share a name, or if a name or label is none that Prometheus knows.
     pub fn new(catalogue: &[&'static Descriptor], settings: Settings) -> Result<Self, RecorderError> {
+        Self::with_readings(catalogue, Vec::new(), settings)
+    }
+
+    /// The same, with gauges that are read when somebody looks; they may stand in the catalogue as well.
+    pub fn with_readings(
+        catalogue: &[&'static Descriptor],
+        readings: Vec<Reading>,
+        settings: Settings,
+    ) -> Result<Self, RecorderError> {
         let labels = settings.location.iter().map(|at| ("location".to_owned(), at.clone())).collect();
         let of = |name| move |source| RecorderError::Metric { name, source };
         let registry = Registry::new_custom(None, Some(labels)).map_err(of("gateprobe"))?;
         let mut families = BTreeMap::new();
         let own = METRICS.iter().filter(|own| !catalogue.contains(own));
-        let metrics = catalogue.iter().chain(own).filter(|metric| metric.name != TARGET_INFO.name);
+        let is_read = |metric: &Descriptor| readings.iter().any(|(read, _)| read.name == metric.name);
+        let metrics = catalogue.iter().chain(own);
+        let metrics = metrics.filter(|metric| metric.name != TARGET_INFO.name && !is_read(metric));
         for &metric in metrics {
             let family = Family::new(metric).map_err(of(metric.name))?;
             registry.register(family.collector()).map_err(of(metric.name))?;
@@ -103,6 +122,10 @@ impl Recorder {
         }
         let target_info = TargetInfo::new().map_err(of(TARGET_INFO.name))?;
         registry.register(Box::new(target_info.clone())).map_err(of(TARGET_INFO.name))?;
+        for (metric, read) in &readings {
+            let gauge = ReadGauge::new(metric, Arc::clone(read)).map_err(of(metric.name))?;
+            registry.register(Box::new(gauge)).map_err(of(metric.name))?;
+        }
         let process = Process::new().map_err(of("process"))?;
         registry.register(Box::new(process)).map_err(of("process"))?;
         let recorder = Self {
@@ -111,15 +134,43 @@ impl Recorder {
             histograms: ArcSwap::default(),
             target_info,
             kept: ArcSwap::from_pointee(Kept::new(|_, _| true)),
+            forgot: AtomicBool::new(false),
+            readings,
             settings,
         };
         recorder.begin();
         Ok(recorder)
     }
 
-    /// Feeds an OpenTelemetry meter from now on, in place of the one before. The SDK can't forget a
-    /// histogram's series, so whoever exports makes a new meter provider when targets go.
-    pub fn attach(&self, meter: &Meter) {
+    /// Lets a meter observe counters and gauges: it is told, at each of its collections, of the series that
+    /// Prometheus shows, and forgets those that are gone.
+    pub fn observe_by(&self, meter: &Meter) {
+        for family in self.families.values() {
+            let metric = lock(family).descriptor;
+            if matches!(metric.kind, Kind::Histogram { .. }) {
+                continue;
+            }
+            let (family, location) = (Arc::clone(family), self.settings.location.clone());
+            observe(meter, metric, move |instrument| {
+                for (labels, value) in lock(&family).values() {
+                    instrument.observe(value, &attributes(metric, labels, location.as_deref()));
+                }
+            });
+        }
+        let (info, location) = (self.target_info.clone(), self.settings.location.clone());
+        observe(meter, &TARGET_INFO, move |instrument| info.observe(instrument, location.as_deref()));
+        for &(metric, ref read) in &self.readings {
+            let (read, location) = (Arc::clone(read), self.settings.location.clone());
+            observe(meter, metric, move |instrument| {
+                instrument.observe(read(), &attributes(metric, &[], location.as_deref()));
+            });
+        }
+    }
+
+    /// Records histograms by a meter from now on, in place of the one before, which gets nothing more when this
+    /// returns. The SDK can't forget a histogram's series: whoever exports takes a new meter when
+    /// [`Recorder::forgot_series`] says so.
+    pub fn record_to(&self, meter: &Meter) {
         let mut histograms = HashMap::new();
         for (&name, family) in &self.families {
             let metric = lock(family).descriptor;
@@ -127,18 +178,37 @@ impl Recorder {
                 let builder = meter.f64_histogram(metric.otel_name()).with_description(metric.help);
                 let builder = builder.with_unit(metric.unit.ucum()).with_boundaries(buckets.to_vec());
                 histograms.insert(name, builder.build());
-            } else {
-                let (family, location) = (Arc::clone(family), self.settings.location.clone());
-                observe(meter, metric, move |instrument| {
-                    for (labels, value) in lock(&family).values() {
-                        instrument.observe(value, &attributes(metric, labels, location.as_deref()));
-                    }
-                });
             }
         }
-        let (info, location) = (self.target_info.clone(), self.settings.location.clone());
-        observe(meter, &TARGET_INFO, move |instrument| info.observe(instrument, location.as_deref()));
+        let names: Vec<&str> = histograms.keys().copied().collect();
         self.histograms.store(Arc::new(histograms));
+        // Who still records by the old ones does so under the family's lock.
+        names.iter().filter_map(|name| self.families.get(name)).for_each(|family| drop(lock(family)));
+    }
+
+    /// Whether series of histograms went since this was last asked.
+    pub fn forgot_series(&self) -> bool {
+        self.forgot.swap(false, Ordering::AcqRel)
+    }
+
+    /// The value of the label `location`, where there is one.
+    pub fn location(&self) -> Option<&str> {
+        self.settings.location.as_deref()
+    }
+
+    /// Every metric, the recorder's own too; not those of the process.
+    pub fn descriptors(&self) -> impl Iterator<Item = &'static Descriptor> {
+        let readings = self.readings.iter().map(|(metric, _)| *metric);
+        let families = self.families.values().map(|family| lock(family).descriptor);
+        families.chain(readings).chain([&TARGET_INFO])
+    }
+
+    /// How many series a metric can have with so many targets.
+    pub fn most_series(&self, metric: &Descriptor, targets: usize) -> usize {
+        match metric.scope {
+            Scope::Agent => AGENT_SERIES,
+            Scope::Target | Scope::Job => targets.max(1).saturating_mul(self.settings.series_per_target),
+        }
     }
 
     /// Records what a run measured, under the labels of its job.
@@ -193,7 +263,8 @@ impl Recorder {
         for family in self.families.values() {
             let mut family = lock(family);
             let scope = family.descriptor.scope;
-            family.retain(|labels| keep.allows(scope, labels));
+            let removed = family.retain(|labels| keep.allows(scope, labels));
+            self.note_forgotten(&family, removed);
         }
     }
 
@@ -202,11 +273,18 @@ impl Recorder {
         for family in self.families.values() {
             let mut family = lock(family);
             if family.descriptor.scope == Scope::Job {
-                family.retain(|labels| {
+                let removed = family.retain(|labels| {
                     let (of, peer) = (&labels[0], &labels[2]);
                     of != target || peer.is_empty() || keep(peer)
                 });
+                self.note_forgotten(&family, removed);
             }
+        }
+    }
+
+    fn note_forgotten(&self, family: &Family, removed: usize) {
+        if removed > 0 && matches!(family.descriptor.kind, Kind::Histogram { .. }) {
+            self.forgot.store(true, Ordering::Release);
         }
     }
 

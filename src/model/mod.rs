@@ -5,8 +5,10 @@ mod evidence;
 mod outcome;
 mod report;
 mod span;
+mod trace;
 
 pub use evidence::{End, Event, EventKind, Evidence, FrameKind, Phase, Side, Timeline};
 pub use outcome::{Cause, Failure, Outcome, Why};
 pub use report::{JobKey, RunReport, Verdict};
 pub use span::{SPAN_PATTERN, Span, SpanError};
+pub use trace::TraceContext;

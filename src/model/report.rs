@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{Outcome, Timeline};
+use super::{Outcome, Timeline, TraceContext};
 use crate::metrics::Sample;
 
 /// The identity of a job: the same key before and after a reload means that nothing about it changed.
@@ -50,6 +50,10 @@ pub struct RunReport {
     pub detail: String,
     /// What happened on the wire.
     pub timeline: Timeline,
+    /// How much of `duration` was a first run, which this one was to confirm: the timeline begins after it.
+    pub first: Duration,
+    /// The run among the traces.
+    pub trace: TraceContext,
     /// What was measured, by metric.
     pub samples: Vec<Sample>,
 }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::checks::CheckSpec;
 use crate::metrics::Sample;
-use crate::model::{Cause, Evidence, Failure, JobKey, Outcome, Phase, RunReport, Verdict};
+use crate::model::{Cause, Evidence, Failure, JobKey, Outcome, Phase, RunReport, TraceContext, Verdict};
 use crate::session::{Budget, Control, Recall, Shelf, Target, Visit};
 use crate::wire::{Dialer, Facts};
 
@@ -89,7 +89,7 @@ impl Runner {
 
     /// Runs a job once, towards one address, and tells what its first dial found out as well.
     pub async fn probe(&self, job: &Job, cut: &CancellationToken) -> (RunReport, Facts) {
-        self.once(job, None, deadline(job), &Recall::default(), cut).await
+        self.once(job, None, deadline(job), &Recall::default(), TraceContext::random(), cut).await
     }
 
     /// The addresses to probe; none where the name does not resolve within half of the job's time.
@@ -110,8 +110,9 @@ impl Runner {
         by: Instant,
         cut: &CancellationToken,
     ) -> RunReport {
-        let recall = Recall::default();
-        let (first, _) = self.once(job, peer, by, &recall, cut).await;
+        // Both runs are one trace: together they are one report.
+        let (recall, trace) = (Recall::default(), TraceContext::random());
+        let (first, _) = self.once(job, peer, by, &recall, trace, cut).await;
         let critical = match first.outcome {
             Outcome::Fail(failure) => failure.is_critical(),
             Outcome::Inconclusive(cause) => cause == Cause::BystanderSlowed,
@@ -121,11 +122,12 @@ impl Runner {
             self.remember(job, first.outcome);
             return first;
         }
-        let (mut second, _) = self.once(job, peer, deadline(job), &recall, cut).await;
+        let (mut second, _) = self.once(job, peer, deadline(job), &recall, trace, cut).await;
         let seen = if second.outcome == first.outcome { "confirmed" } else { "not confirmed" };
         let reason = first.outcome.reason().unwrap_or_default();
         second.detail = format!("{} ({reason} {seen} by a second run)", second.detail);
         second.duration += first.duration;
+        second.first = first.duration;
         second.started_at = first.started_at;
         if (first.outcome, second.outcome) == (BYSTANDER_SLOWED, BYSTANDER_SLOWED) {
             conclude(&mut second, Outcome::Fail(Failure::CollateralDamage));
@@ -140,12 +142,14 @@ impl Runner {
         peer: Option<IpAddr>,
         deadline: Instant,
         recall: &Recall,
+        trace: TraceContext,
         cut: &CancellationToken,
     ) -> (RunReport, Facts) {
         let (started_at, began) = (SystemTime::now(), Instant::now());
         let visit = Visit::new(&job.target, &self.dialer, &job.budget, peer, deadline)
             .holding(&job.shelf, self.control.as_ref())
-            .recalling(recall);
+            .recalling(recall)
+            .traced(trace);
         let (lag, mut asked) = (Lag::default(), Asked::default());
         let verdict = {
             // Boxed, so that a job that waits for its next run does not keep room for the state of one.
@@ -189,6 +193,8 @@ impl Runner {
             outcome: verdict.outcome,
             detail: verdict.detail,
             timeline: visit.evidence.timeline(),
+            first: Duration::ZERO,
+            trace,
             samples,
         };
         (report, visit.record().facts())

@@ -47,7 +47,7 @@ pub use recall::Recall;
 pub use shelf::{By, End, EndClass, Glance, Shelf, Standing, Terms};
 pub use stream::Stream;
 pub use talk::Talk;
-pub use target::Target;
+pub use target::{Propagate, Target};
 pub use transcript::Line;
 pub use trial::{Told, trial};
 pub use visit::{Hindsight, Refusal, Visit};

@@ -25,8 +25,17 @@ pub struct Target {
     pub resolve_all: bool,
     /// Where the gateway tells of itself.
     pub observe: Option<Observe>,
+    /// Whether the gateway is told of a run's trace, and how.
+    pub propagate: Option<Propagate>,
     /// What happens to cookies.
     pub cookies: Cookies,
     /// The cookies that outlive a run.
     pub jar: Jar,
+}
+
+/// How a gateway is told of a run's trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Propagate {
+    /// With the flag that asks for the gateway's own spans to be kept.
+    pub sampled: bool,
 }

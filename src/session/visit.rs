@@ -18,7 +18,7 @@ use super::target::Target;
 use crate::auth::{AuthError, Source, Token};
 use crate::dialect::Variables;
 use crate::metrics::Sample;
-use crate::model::{Cause, Evidence, Failure, Outcome, Phase, Span, Verdict};
+use crate::model::{Cause, Evidence, Failure, Outcome, Phase, Span, TraceContext, Verdict};
 use crate::wire::{DialError, Dialer, Endpoint, Header, Offer, Record, Request};
 
 /// How long before the run's deadline a check should stop waiting, to be able to say what it waited for.
@@ -44,6 +44,7 @@ pub struct Visit {
     recall: Recall,
     control: Option<Arc<Control>>,
     hindsight: Mutex<Option<Hindsight>>,
+    trace: Option<TraceContext>,
 }
 
 /// What is known of the agent's own condition at the time of something that was there before the run, and that the
@@ -151,6 +152,7 @@ impl Visit {
             recall: Recall::default(),
             control: None,
             hindsight: Mutex::default(),
+            trace: None,
         }
     }
 
@@ -173,6 +175,12 @@ impl Visit {
     #[must_use]
     pub fn recalling(self, recall: &Recall) -> Self {
         Self { recall: recall.clone(), ..self }
+    }
+
+    /// As a run of this trace, of which a target that wants it is told in the upgrade request.
+    #[must_use]
+    pub fn traced(self, trace: TraceContext) -> Self {
+        Self { trace: Some(trace), ..self }
     }
 
     /// What a run leaves for the one that is to confirm it.
@@ -285,6 +293,9 @@ impl Visit {
         endpoint.path.receive_buffer = ask.receive_buffer.or(endpoint.path.receive_buffer);
         for (name, value) in self.target.dialect.before().iter().flat_map(|before| before.query(variables)) {
             endpoint.url.query_pairs_mut().append_pair(&name, &value);
+        }
+        if let (Some(propagate), Some(trace)) = (self.target.propagate, self.trace) {
+            endpoint.headers.push(Header::plain("traceparent", trace.traceparent(propagate.sampled)));
         }
         let cookies = self.jar.as_ref().and_then(|jar| jar.header(&endpoint.url));
         let offer = offer(&self.target, ask, token.as_ref(), cookies);

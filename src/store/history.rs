@@ -224,6 +224,8 @@ mod tests {
             outcome,
             detail: number.to_string(),
             timeline: Timeline::default(),
+            first: Duration::ZERO,
+            trace: Default::default(),
             samples: Vec::new(),
         }
     }
@@ -234,6 +236,8 @@ mod tests {
         let events = (0..10).map(|_| note()).collect();
         RunReport {
             timeline: Timeline { events, dropped: 0 },
+            first: Duration::ZERO,
+            trace: Default::default(),
             ..run(target, "handshake", Outcome::Pass, number)
         }
     }

@@ -11,6 +11,7 @@ use super::deflate;
 use super::endpoint::{Endpoint, Offer};
 use super::error::DialError;
 use super::hop::Hop;
+use super::path::Family;
 use super::record::{Facts, Record, Timings};
 use super::redirect::{Trail, guard_after, same_host, same_party};
 use super::request::Request;
@@ -100,6 +101,14 @@ impl Dialer {
             Some(&address) if good.is_empty() => Err(DialError::AddressNotAllowed { address }),
             _ => Ok(good),
         }
+    }
+
+    /// The addresses of a name, for what dials by itself.
+    ///
+    /// # Errors
+    /// When there is none, by its cause.
+    pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, DialError> {
+        self.resolver.resolve(host, Family::Any, Patience::Client).await
     }
 
     /// Whether the resolver answers anything at all. For the runner, when the deadline came in the dns phase:

@@ -128,6 +128,13 @@ impl TlsClient {
         })
     }
 
+    /// The same for what dials by itself, such as an HTTP client; it says what protocols it speaks (ALPN).
+    pub fn client_config(&self) -> Arc<ClientConfig> {
+        let mut config = (*self.attempt(true).config).clone();
+        config.alpn_protocols.clear();
+        Arc::new(config)
+    }
+
     /// The name to ask for in place of the URL's host.
     pub(super) fn server_name(&self) -> Option<&str> {
         self.settings.server_name.as_deref()

@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u8, &[&str])] = &[
     ("checks", 3, &[]),
     ("config", 4, &[]),
     ("runner", 4, &[]),
+    ("export", 5, &[]),
     ("schedule", 5, &[]),
     ("store", 5, &[]),
     ("http", 6, &[]),

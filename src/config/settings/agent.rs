@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Otlp;
 use crate::model::Span;
 
 /// Settings of the agent itself.
@@ -28,6 +29,9 @@ pub struct AgentSettings {
     pub control: Option<Control>,
     /// Name resolution.
     pub resolver: Resolver,
+    /// Pushes metrics and traces to an OpenTelemetry collector. Off when absent, unless the standard variables of the
+    /// environment name a collector.
+    pub otlp: Option<Otlp>,
     /// How the agent ends.
     pub shutdown: Shutdown,
     /// A run during which the agent itself was later than this is inconclusive as `agent_lag`.
@@ -161,6 +165,7 @@ impl Default for AgentSettings {
             history: History::default(),
             control: None,
             resolver: Resolver::default(),
+            otlp: None,
             shutdown: Shutdown::default(),
             lag_bound: Span::millis(100),
         }

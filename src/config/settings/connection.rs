@@ -112,3 +112,14 @@ pub enum Resolve {
     /// Each, with its own series.
     All,
 }
+
+/// Whether the gateway is told of a run's trace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Trace {
+    /// Send `traceparent` (W3C Trace Context) in the upgrade request, so that the gateway's own spans belong to the
+    /// trace of the run.
+    pub propagate: bool,
+    /// Set its flag `sampled`, which asks the gateway's side to keep these spans.
+    pub sampled: bool,
+}

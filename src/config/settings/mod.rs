@@ -7,12 +7,14 @@ mod agent;
 mod auth;
 mod connection;
 mod observe;
+mod otlp;
 mod secret;
 mod target;
 
 pub use agent::{AgentSettings, Control, History, Http, Log, LogFormat, LogLevel, Resolver, Shutdown};
 pub use auth::{Auth, TokenSource};
-pub use connection::{Ca, Cookies, Family, Network, Proxy, Redirects, Resolve, Tls};
+pub use connection::{Ca, Cookies, Family, Network, Proxy, Redirects, Resolve, Tls, Trace};
 pub use observe::Observe;
+pub use otlp::{Compression, Otlp, OtlpProtocol, Temporality};
 pub use secret::{HeaderValue, MaskedUrl, SecretSource, mask_url};
 pub use target::{AddressClass, Allow, Budget, PauseSettings, TargetSettings, Weekday};

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Auth, Cookies, HeaderValue, MaskedUrl, Network, Observe, Proxy, Redirects, Resolve, SecretSource, Tls,
+    Auth, Cookies, HeaderValue, MaskedUrl, Network, Observe, Proxy, Redirects, Resolve, SecretSource, Tls, Trace,
 };
 use crate::checks::Checks;
 use crate::dialect::DEFAULT_PRESET;
@@ -44,6 +44,8 @@ pub struct TargetSettings {
     pub network: Network,
     /// Which of the resolved addresses are probed.
     pub resolve: Resolve,
+    /// Whether the gateway is told of a run's trace.
+    pub trace: Trace,
     /// When no check runs: once until a time, or in recurring windows.
     pub pause: Vec<PauseSettings>,
     /// The gateway's own metrics endpoint, where it has one that we may read.
@@ -146,6 +148,7 @@ impl Default for TargetSettings {
             redirects: Redirects::default(),
             network: Network::default(),
             resolve: Resolve::default(),
+            trace: Trace::default(),
             pause: Vec::new(),
             observe: None,
             checks: Checks::default(),

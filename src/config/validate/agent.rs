@@ -44,6 +44,9 @@ pub fn agent(report: &mut Report<'_>, settings: &AgentSettings) {
         let message = format!("{} can't be read: {error}", file.display());
         report.warning(&root.dotted("http.reload_token_file"), message);
     }
+    if let Some(otlp) = &settings.otlp {
+        super::otlp(report, otlp);
+    }
     spans(report, settings);
 }
 

@@ -9,6 +9,7 @@ mod headers;
 mod module;
 mod names;
 mod observe;
+mod otlp;
 mod target;
 mod text;
 
@@ -19,6 +20,7 @@ pub use agent::agent;
 pub use dialect::dialect;
 pub use module::module;
 pub use names::{entry_names, target_labels};
+pub use otlp::{interval as otlp_interval, is_header_name, otlp, timeout as otlp_timeout};
 pub use target::target;
 
 use super::locate::{At, Locator};

@@ -22,6 +22,8 @@ fn report(target: &str, outcome: Outcome) -> RunReport {
         outcome,
         detail: "by the test".to_owned(),
         timeline: Timeline::default(),
+        first: Duration::ZERO,
+        trace: Default::default(),
         samples: Vec::new(),
     }
 }

@@ -79,6 +79,8 @@ fn report(target: &str, check: &'static str, samples: Vec<Sample>) -> RunReport 
         outcome: Outcome::Pass,
         detail: String::new(),
         timeline: Timeline::default(),
+        first: Duration::ZERO,
+        trace: Default::default(),
         samples,
     }
 }
@@ -121,7 +123,8 @@ fn prometheus_and_opentelemetry_say_the_same() {
     let exporter = InMemoryMetricExporter::default();
     let reader = PeriodicReader::builder(exporter.clone()).build();
     let provider = SdkMeterProvider::builder().with_reader(reader).build();
-    recorder.attach(&provider.meter("gateprobe"));
+    recorder.observe_by(&provider.meter("gateprobe"));
+    recorder.record_to(&provider.meter("gateprobe"));
     record_everything(&recorder);
     provider.force_flush().unwrap();
     let exported = exporter.get_finished_metrics().unwrap();
