@@ -9,6 +9,7 @@ pub mod model;
 
 pub mod auth;
 pub mod dialect;
+pub mod rules;
 pub mod wire;
 
 pub mod session;

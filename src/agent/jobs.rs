@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -168,6 +168,12 @@ impl JobObserver {
 }
 
 impl Observer for JobObserver {
+    fn due(&self, time: Duration) {
+        // By the clock of the day at this moment: the schedule's own may have fallen behind while the machine slept.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.measure(Sample::new(&metrics::NEXT_RUN, (now + time).as_secs_f64()));
+    }
+
     fn starts(&self, lag: Duration) {
         self.sinks.started(lag);
     }

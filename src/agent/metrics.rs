@@ -13,6 +13,46 @@ pub static CONSECUTIVE_FAILURES: Descriptor = Descriptor {
     labels: &[],
 };
 
+/// Inconclusive runs in a row.
+pub static CONSECUTIVE_INCONCLUSIVE: Descriptor = Descriptor {
+    name: "gateprobe_check_consecutive_inconclusive",
+    help: "Inconclusive runs in a row; any other outcome ends it.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &[],
+};
+
+/// When a check is due again.
+pub static NEXT_RUN: Descriptor = Descriptor {
+    name: "gateprobe_check_next_run_timestamp_seconds",
+    help: "When the check is due next, whether it will run then or be skipped; long past where nothing drives it any more.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::TimestampSeconds,
+    labels: &[],
+};
+
+/// The share of runs that must pass.
+pub static SLO_OBJECTIVE: Descriptor = Descriptor {
+    name: "gateprobe_slo_objective_ratio",
+    help: "The share of conclusive runs that must pass, by the config; absent where there is no objective.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::Ratio,
+    labels: &[],
+};
+
+/// The time over which the objective holds.
+pub static SLO_PERIOD: Descriptor = Descriptor {
+    name: "gateprobe_slo_period_seconds",
+    help: "The rolling time over which the objective holds, by the config; absent where there is no objective.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::Seconds,
+    labels: &[],
+};
+
 /// How often a check runs.
 pub static INTERVAL: Descriptor = Descriptor {
     name: "gateprobe_check_interval_seconds",
@@ -105,7 +145,11 @@ pub static RUNNING: Descriptor = Descriptor {
 
 static METRICS: &[&Descriptor] = &[
     &CONSECUTIVE_FAILURES,
+    &CONSECUTIVE_INCONCLUSIVE,
     &INTERVAL,
+    &NEXT_RUN,
+    &SLO_OBJECTIVE,
+    &SLO_PERIOD,
     &PAUSED,
     &SKIPPED,
     &SCHEDULER_LAG,

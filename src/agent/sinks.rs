@@ -47,6 +47,8 @@ impl Sinks {
         let change = self.tally.count(&report);
         let failures = f64::from(change.consecutive_failures);
         report.samples.push(Sample::new(&metrics::CONSECUTIVE_FAILURES, failures));
+        let inconclusive = f64::from(change.consecutive_inconclusive);
+        report.samples.push(Sample::new(&metrics::CONSECUTIVE_INCONCLUSIVE, inconclusive));
         tally::log(&report, change);
         self.recorder.record(&report);
         self.history.record(&report);
@@ -120,12 +122,33 @@ impl Sinks {
             new.iter().for_each(|peer| self.precreate(job, Some(peer)));
             if nameless {
                 // The name resolves again: what failed for want of an address is over.
-                let over = Sample::new(&metrics::CONSECUTIVE_FAILURES, 0.0);
-                self.recorder.record_job(&job.key.target, job.key.check, &over);
+                for streak in [&metrics::CONSECUTIVE_FAILURES, &metrics::CONSECUTIVE_INCONCLUSIVE] {
+                    self.recorder.record_job(&job.key.target, job.key.check, &Sample::new(streak, 0.0));
+                }
             }
             self.recorder.retain_peers(&job.key.target, |peer| peers.contains(&peer));
         }
         reports.into_iter().for_each(|report| self.record(job, report));
+    }
+
+    /// Shows the objectives of the plan, and those only.
+    pub(super) fn show_objectives(&self, plan: &Plan) {
+        let of = |target: &str, check: &str| {
+            plan.jobs.iter().find(|job| &*job.key.target == target && job.key.check == check)?.slo
+        };
+        for metric in [&metrics::SLO_OBJECTIVE, &metrics::SLO_PERIOD] {
+            self.recorder.retain_jobs(metric, |target, check| of(target, check).is_some());
+        }
+        for job in &plan.jobs {
+            let Some(slo) = job.slo else { continue };
+            let samples = [
+                Sample::new(&metrics::SLO_OBJECTIVE, slo.objective),
+                Sample::new(&metrics::SLO_PERIOD, slo.period.as_secs_f64()),
+            ];
+            samples
+                .iter()
+                .for_each(|sample| self.recorder.record_job(&job.key.target, job.key.check, sample));
+        }
     }
 
     /// Forgets what is not in the plan.

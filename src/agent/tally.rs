@@ -16,6 +16,7 @@ struct Key {
 struct State {
     last: Outcome,
     failures: u32,
+    inconclusive: u32,
 }
 
 /// What a run changed.
@@ -25,6 +26,8 @@ pub struct Change {
     pub before: Option<Outcome>,
     /// Failed runs in a row, this one included.
     pub consecutive_failures: u32,
+    /// Inconclusive runs in a row, this one included.
+    pub consecutive_inconclusive: u32,
 }
 
 /// The last outcome and the failures in a row of every job.
@@ -47,8 +50,16 @@ impl Tally {
             Outcome::Inconclusive(_) => in_a_row,
             Outcome::Pass | Outcome::Unsupported(_) => 0,
         };
-        states.insert(key, State { last: report.outcome, failures });
-        Change { before: before.map(|state| state.last), consecutive_failures: failures }
+        let inconclusive = match report.outcome {
+            Outcome::Inconclusive(_) => before.map_or(0, |state| state.inconclusive).saturating_add(1),
+            Outcome::Fail(_) | Outcome::Pass | Outcome::Unsupported(_) => 0,
+        };
+        states.insert(key, State { last: report.outcome, failures, inconclusive });
+        Change {
+            before: before.map(|state| state.last),
+            consecutive_failures: failures,
+            consecutive_inconclusive: inconclusive,
+        }
     }
 
     /// Makes the addresses of a job those of its last run; gives those that are new, and whether the job had
@@ -132,6 +143,18 @@ mod tests {
             .map(|outcome| tally.count(&report(outcome)).consecutive_failures)
             .collect();
         assert_eq!(streaks, [1, 2, 2, 3, 0, 0, 1]);
+    }
+
+    #[test]
+    fn any_other_outcome_ends_a_streak_of_inconclusive_runs() {
+        let tally = Tally::default();
+        let inconclusive = Outcome::Inconclusive(Cause::EgressLost);
+        let streaks: Vec<u32> =
+            [inconclusive, inconclusive, Outcome::Fail(Failure::ConnectRefused), inconclusive, Outcome::Pass]
+                .into_iter()
+                .map(|outcome| tally.count(&report(outcome)).consecutive_inconclusive)
+                .collect();
+        assert_eq!(streaks, [1, 2, 0, 1, 0]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod gateway;
 mod gateway_jwt;
 mod logging;
 mod render;
+mod rules;
 mod run;
 mod vectors;
 
@@ -83,6 +84,8 @@ enum Command {
     Dialect(dialect::Args),
     /// List what the check malformed may send, and what is right in answer to it
     Vectors(vectors::Args),
+    /// Print rules for Prometheus: what is recorded, and what alerts
+    Rules(rules::Args),
     /// See the agent watch a reference gateway that gets a fault and heals
     Demo(demo::Args),
     /// Run the reference gateway, with faults on demand
@@ -114,6 +117,7 @@ pub fn main() -> ExitCode {
             Command::Config(args) => Exit::from_code(config::run(&args)),
             Command::Dialect(args) => dialect::run(&args).await,
             Command::Vectors(args) => vectors::run(&args),
+            Command::Rules(args) => rules::run(args),
             Command::Demo(args) => demo::run(args).await,
             Command::Gateway(args) => match gateway::run(args).await {
                 Ok(code) => Exit::from_code(code),

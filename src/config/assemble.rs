@@ -1,5 +1,6 @@
 //! From a config that fits the schema to the plan, by the rules.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,10 +10,10 @@ use serde_json::{Map, Value, json};
 use super::dialects::{DialectFile, Dialects};
 use super::otlp::otlp;
 use super::place::Path;
-use super::plan::{Job, Module, Plan, Target};
+use super::plan::{Job, Module, Plan, Slo, Target};
 use super::refused::take;
 use super::route::{Routes, guard};
-use super::settings::{AgentSettings, Allow, TargetSettings};
+use super::settings::{AgentSettings, Allow, SloSettings, TargetSettings};
 use super::validate::{self, Report};
 use super::words::is_secret;
 use crate::checks::CheckSpec;
@@ -42,7 +43,7 @@ pub fn assemble(report: &mut Report<'_>, mut config: Value, now: Timestamp) -> O
     plan.modules = modules.into_iter().map(|module| (module.name.clone(), Arc::new(module))).collect();
     for (target, checks) in targets {
         let target = Arc::new(target);
-        plan.jobs.extend(checks.into_iter().map(|check| Job::new(&plan.agent, &target, check)));
+        plan.jobs.extend(checks.into_iter().map(|(check, slo)| Job::new(&plan.agent, &target, check, slo)));
         plan.targets.push(target);
     }
     Some(plan)
@@ -56,13 +57,21 @@ struct Assembler<'a, 'r> {
 }
 
 impl Assembler<'_, '_> {
-    fn target(&mut self, name: &str, value: Value) -> Option<(Target, Vec<CheckSpec>)> {
+    fn target(&mut self, name: &str, mut value: Value) -> Option<(Target, Vec<(CheckSpec, Option<Slo>)>)> {
         let path = Path::of(&["targets", name]);
+        let objectives = self.objectives(&path, &mut value);
         let settings: TargetSettings = read(self.report, &path, value)?;
         let before = self.report.problems.len();
         let read = self.dialects.read(self.report, &path.key("dialect"), &settings.dialect);
         let dialect = read.as_ref().map(|read| &*read.dialect);
         let parsed = validate::target(self.report, &path, &settings, dialect, self.now);
+        let with_objective = |check: CheckSpec| {
+            let settings = objectives.get(check.kind());
+            let path = path.key("checks").key(check.kind()).key("slo");
+            let slo = settings.and_then(|slo| validate::slo(self.report, &path, slo, &check));
+            (check, slo)
+        };
+        let checks = parsed.checks.into_iter().map(with_objective).collect();
         let DialectFile { dialect, fingerprint } = read?;
         if self.report.problems.len() > before {
             return None;
@@ -80,13 +89,32 @@ impl Assembler<'_, '_> {
             observed,
             fingerprint: format!("{} {fingerprint}", route.fingerprint),
         };
-        Some((target, parsed.checks))
+        Some((target, checks))
+    }
+
+    /// Takes the objectives out of the checks, which know nothing of them.
+    fn objectives(&mut self, path: &Path, value: &mut Value) -> BTreeMap<String, SloSettings> {
+        let Some(Value::Object(checks)) = value.get_mut("checks") else { return BTreeMap::new() };
+        let mut objectives = BTreeMap::new();
+        for (kind, check) in checks {
+            let path = path.key("checks").key(kind).key("slo");
+            let settings = take(check, "slo").and_then(|slo| read(self.report, &path, slo));
+            objectives.extend(settings.map(|settings| (kind.clone(), settings)));
+        }
+        objectives
     }
 
     fn module(&mut self, name: &str, mut value: Value) -> Option<Module> {
         let path = Path::of(&["modules", name]);
         let allow = take(&mut value, "allow").unwrap_or_else(|| json!({}));
         let allow: Allow = read(self.report, &path.key("allow"), allow)?;
+        for kind in self.objectives(&path, &mut value).keys() {
+            let path = path.key("checks").key(kind).key("slo");
+            self.report.problem_of_key(
+                &path,
+                "a module runs when it is asked to, so that it has no objective; remove it",
+            );
+        }
         let settings: TargetSettings = read(self.report, &path, value)?;
         let before = self.report.problems.len();
         let read = self.dialects.read(self.report, &path.key("dialect"), &settings.dialect);

@@ -23,23 +23,37 @@ pub fn cascade(layered: &mut Layered, schema: &ConfigSchema) -> Vec<Problem> {
             if target.is_object() && defaults.is_object() {
                 *target = overlay(&defaults, std::mem::take(target), &path);
             }
+            add_default_check(target);
+            let_objective_flow(target, &path);
         }
     }
     let mut nulls = Nulls { schema, locator, problems: Vec::new() };
     nulls.resolve(&mut layered.value, &Path::root());
-    let problems = nulls.problems;
-    if let Some(Value::Object(targets)) = layered.value.get_mut("targets") {
-        targets.values_mut().for_each(add_default_check);
-    }
-    problems
+    nulls.problems
 }
 
 /// A target without any check gets `handshake`.
 fn add_default_check(target: &mut Value) {
     let Value::Object(target) = target else { return };
-    let checks = target.entry("checks").or_insert_with(|| json!({}));
-    if checks.as_object().is_some_and(Map::is_empty) {
+    let checks = target.entry("checks").or_insert(Value::Null);
+    if checks.is_null() || checks.as_object().is_some_and(Map::is_empty) {
         *checks = json!({ "handshake": {} });
+    }
+}
+
+/// The target's objective lies below that of each check.
+fn let_objective_flow(target: &mut Value, path: &Path) {
+    let Some(slo) = target.get("slo").filter(|slo| slo.is_object()).cloned() else { return };
+    let Some(Value::Object(checks)) = target.get_mut("checks") else { return };
+    for (kind, check) in checks {
+        if check.is_null() {
+            *check = json!({});
+        }
+        if let Value::Object(check) = check {
+            let path = path.dotted("checks").key(kind).key("slo");
+            let own = check.remove("slo").unwrap_or_else(|| json!({}));
+            check.insert("slo".into(), overlay(&slo, own, &path));
+        }
     }
 }
 

@@ -75,14 +75,28 @@ impl<'a> Locator<'a> {
         self.marks.get(path).map(|mark| mark.layer)
     }
 
-    /// The mark at a path, or in `defaults` for what a target has from there.
+    /// The mark at a path, or at the place that it flows from: a check's objective from its target's, and all that
+    /// a target has from `defaults`.
     fn exact(&self, path: &Path) -> Option<(&'a Mark, Path)> {
-        let own = self.marks.get(path).map(|mark| (mark, path.clone()));
-        own.or_else(|| {
-            let twin = in_defaults(path)?;
-            self.marks.get(&twin).map(|mark| (mark, twin))
-        })
+        let in_target = in_target(path);
+        let sources = [
+            Some(path.clone()),
+            in_defaults(path),
+            in_target.clone(),
+            in_target.as_ref().and_then(in_defaults),
+        ];
+        sources.into_iter().flatten().find_map(|source| self.marks.get(&source).map(|mark| (mark, source)))
     }
+}
+
+/// `/targets/NAME/checks/KIND/slo/rest` as `/targets/NAME/slo/rest`.
+fn in_target(path: &Path) -> Option<Path> {
+    let steps: Vec<_> = path.steps().take(5).collect();
+    let [targets, name, checks, kind, slo] = steps.as_slice() else { return None };
+    if (&**targets, &**checks, &**slo) != ("targets", "checks", "slo") {
+        return None;
+    }
+    path.moved(&Path::of(&[targets, name, checks, kind, slo]), &Path::of(&[targets, name, slo]))
 }
 
 /// `/targets/NAME/rest` as `/defaults/rest`.

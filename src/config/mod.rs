@@ -41,7 +41,7 @@ pub use locate::Origins;
 pub use otlp::{Collector, Otlp};
 pub use pause::{Pause, PauseError};
 pub use place::{Path, Place};
-pub use plan::{Job, Module, Plan, Target};
+pub use plan::{Job, Module, Plan, Slo, Target};
 pub use problem::{Problem, Problems, Warning};
 pub use route::{Route, TARGET_HEADER};
 pub use settings::mask_url;

@@ -267,9 +267,9 @@ impl Reader<'_, '_> {
         let Some((name, text)) = self.of(signal, "HEADERS") else { return };
         let good = |entry: &str| {
             entry.trim().is_empty()
-                || entry.split_once('=').is_some_and(|(name, value)| {
-                    is_header_name(name.trim()) && !value.trim().is_empty()
-                })
+                || entry
+                    .split_once('=')
+                    .is_some_and(|(name, value)| is_header_name(name.trim()) && !value.trim().is_empty())
         };
         if !text.split(',').all(good) {
             self.wrong(&name, "not a list of headers; write NAME=VALUE,NAME=VALUE");
@@ -351,7 +351,9 @@ fn with_path(mut url: Url, signal: Signal, protocol: OtlpProtocol) -> String {
 fn decoded(text: &str) -> String {
     // That decoder also takes `+` for a blank.
     let text = text.replace('+', "%2B").replace('&', "%26");
-    url::form_urlencoded::parse(format!("v={text}").as_bytes()).next().map_or_else(String::new, |(_, v)| v.into_owned())
+    url::form_urlencoded::parse(format!("v={text}").as_bytes())
+        .next()
+        .map_or_else(String::new, |(_, v)| v.into_owned())
 }
 
 #[cfg(test)]

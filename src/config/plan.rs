@@ -13,7 +13,7 @@ use super::route::{Route, resolver};
 use super::settings::{AgentSettings, Allow, TargetSettings};
 use crate::checks::{CheckSpec, Checks};
 use crate::dialect::Dialect;
-use crate::model::JobKey;
+use crate::model::{JobKey, Span};
 use crate::wire::{Endpoint, ResolverSettings};
 
 /// The validated config: merged, with all defaults, nothing left to check.
@@ -60,6 +60,17 @@ pub struct Job {
     pub target: Arc<Target>,
     /// The check.
     pub check: CheckSpec,
+    /// What share of its runs must pass. No part of the key: another objective disturbs no job.
+    pub slo: Option<Slo>,
+}
+
+/// An objective.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slo {
+    /// The share of conclusive runs that must pass, above 0 and below 1.
+    pub objective: f64,
+    /// The rolling time over which it holds.
+    pub period: Span,
 }
 
 /// A named check for `/probe`.
@@ -124,13 +135,18 @@ fn ends_with(host: &str, suffix: &str) -> bool {
 }
 
 impl Job {
-    pub(super) fn new(agent: &AgentSettings, target: &Arc<Target>, check: CheckSpec) -> Self {
+    pub(super) fn new(
+        agent: &AgentSettings,
+        target: &Arc<Target>,
+        check: CheckSpec,
+        slo: Option<Slo>,
+    ) -> Self {
         // What of the agent's settings reaches the wire belongs to each job.
         let agent_part = (agent.user_agent(), &agent.resolver);
-        let target_part = TargetSettings { checks: Checks::default(), ..target.settings.clone() };
+        let target_part = TargetSettings { checks: Checks::default(), slo: None, ..target.settings.clone() };
         let config_hash = hash(&(agent_part, &*target.name, target_part, &target.fingerprint, &check));
         let key = JobKey { target: target.name.clone(), check: check.kind(), config_hash };
-        Self { key, target: target.clone(), check }
+        Self { key, target: target.clone(), check, slo }
     }
 }
 

@@ -6,13 +6,13 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::place::Path;
-use super::settings::{AgentSettings, Allow, TargetSettings};
+use super::settings::{AgentSettings, Allow, SloSettings, TargetSettings};
 use crate::dialect::Spec;
 
 /// The fields of a target that make no sense in `defaults`.
 const NOT_IN_DEFAULTS: [&str; 1] = ["url"];
 /// The fields of a target that make no sense in a module.
-const NOT_IN_MODULES: [&str; 4] = ["url", "labels", "resolve", "pause"];
+const NOT_IN_MODULES: [&str; 5] = ["url", "labels", "resolve", "pause", "slo"];
 
 /// The schema in its two forms.
 pub struct ConfigSchema {
@@ -96,7 +96,9 @@ fn compose() -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     generator.subschema_for::<TargetSettings>();
     let allow = generator.subschema_for::<Allow>().to_value();
+    let slo = generator.subschema_for::<Option<SloSettings>>().to_value();
     let mut root = generator.into_root_schema_for::<AgentSettings>().to_value();
+    add_objectives(&mut root, &slo);
     let target = root["$defs"].as_object_mut().and_then(|defs| defs.remove("TargetSettings"));
     let target = target.unwrap_or_default();
     let defaults =
@@ -122,6 +124,22 @@ fn compose() -> Value {
     fields["targets"] = by_name("Target", "The gateways to watch, by name.");
     fields["modules"] = by_name("Module", "Checks for `/probe`, by name.");
     root
+}
+
+/// Each check may have an objective, which is no business of the check.
+fn add_objectives(root: &mut Value, slo: &Value) {
+    let checks: Vec<String> = root["$defs"]["Checks"]["properties"]
+        .as_object()
+        .into_iter()
+        .flat_map(|checks| checks.values())
+        .filter_map(|check| check.pointer("/anyOf/0/$ref").or(check.get("$ref"))?.as_str())
+        .filter_map(|reference| reference.rsplit('/').next().map(str::to_owned))
+        .collect();
+    for check in checks {
+        let mut slo = slo.clone();
+        slo["description"] = json!("Its objective, over that of the target, field by field.");
+        root["$defs"][check]["properties"]["slo"] = slo;
+    }
 }
 
 fn compose_dialect() -> Value {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::locate::Origins;
 use super::place::Path;
-use super::plan::Plan;
+use super::plan::{Plan, Slo};
 use super::settings::{TargetSettings, mask_url};
 
 /// The plan as JSON, in the shape of the file. What is not set is left out; values of headers, of a minted token's
@@ -13,11 +13,20 @@ pub fn in_force(plan: &Plan) -> Value {
     let mut config = json_of(&plan.agent);
     config["user_agent"] = plan.agent.user_agent().into();
     let targets = plan.targets.iter().map(|target| (target.name.to_string(), settings(&target.settings)));
-    let targets: Map<String, Value> = targets.collect();
+    let mut targets: Map<String, Value> = targets.collect();
+    for job in &plan.jobs {
+        let Some(Slo { objective, period }) = job.slo else { continue };
+        let check =
+            targets.get_mut(&*job.key.target).and_then(|target| target["checks"].get_mut(job.key.check));
+        if let Some(check) = check {
+            check["slo"] = json!({ "objective": objective, "period": period });
+        }
+    }
     let modules = plan.modules.iter().map(|(name, module)| {
         let mut shown = json!({ "allow": json_of(&module.allow) });
         if let (Value::Object(shown), Value::Object(rest)) = (&mut shown, settings(&module.settings)) {
-            let inapplicable = |field: &String| matches!(field.as_str(), "labels" | "resolve" | "pause");
+            let inapplicable =
+                |field: &String| matches!(field.as_str(), "labels" | "resolve" | "pause" | "slo");
             shown.extend(rest.into_iter().filter(|(field, _)| !inapplicable(field)));
         }
         (name.to_string(), shown)

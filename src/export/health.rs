@@ -23,7 +23,12 @@ impl Health {
         for result in ["success", "failure"] {
             recorder.record_agent(&Sample::labelled(&metrics::EXPORTS, [name, result], 0.0));
         }
-        Self { recorder: Arc::clone(recorder), signal: name, endpoint: origin(&signal.endpoint), failing: false }
+        Self {
+            recorder: Arc::clone(recorder),
+            signal: name,
+            endpoint: origin(&signal.endpoint),
+            failing: false,
+        }
     }
 
     /// Counts an export. The error must hold no secret.
@@ -41,7 +46,12 @@ impl Health {
                 }
             }
             Err(error) if !self.failing => {
-                tracing::warn!(signal, endpoint, error, "the collector takes no exports; runs go on as before");
+                tracing::warn!(
+                    signal,
+                    endpoint,
+                    error,
+                    "the collector takes no exports; runs go on as before"
+                );
             }
             Err(error) => tracing::debug!(signal, endpoint, error, "export failed"),
         }

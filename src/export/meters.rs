@@ -151,7 +151,9 @@ impl Provider {
         let provider = SdkMeterProvider::builder()
             .with_resource(resource.clone())
             .with_reader(reader.clone())
-            .with_view(move |instrument: &Instrument| stream(instrument, limits.get(instrument.name()).copied()))
+            .with_view(move |instrument: &Instrument| {
+                stream(instrument, limits.get(instrument.name()).copied())
+            })
             .build();
         Self { provider, reader }
     }

@@ -78,7 +78,13 @@ impl Exports {
                 let exporter = transport.metrics(signal, settings.temporality)?;
                 let meters = Meters::new(recorder, &resource, settings.temporality, Arc::clone(&targets));
                 let health = Health::new(recorder, "metrics", signal);
-                Ok(pusher::Metrics { exporter, meters, health, interval: settings.interval, timeout: signal.timeout })
+                Ok(pusher::Metrics {
+                    exporter,
+                    meters,
+                    health,
+                    interval: settings.interval,
+                    timeout: signal.timeout,
+                })
             });
             let traces = settings.traces.as_ref().map(|signal| {
                 let exporter = transport.traces(signal, &resource)?;

@@ -66,8 +66,9 @@ impl Transport {
         let built = match signal.protocol {
             Protocol::Grpc => {
                 let builder = builder.with_tonic().with_channel(self.channel(signal)?);
-                let builder =
-                    builder.with_interceptor(interceptor(&signal.headers, &last_error)).with_timeout(signal.timeout);
+                let builder = builder
+                    .with_interceptor(interceptor(&signal.headers, &last_error))
+                    .with_timeout(signal.timeout);
                 if signal.gzip { builder.with_compression(Compression::Gzip) } else { builder }.build()
             }
             Protocol::Http => {
@@ -90,8 +91,9 @@ impl Transport {
         let built = match signal.protocol {
             Protocol::Grpc => {
                 let builder = SpanExporter::builder().with_tonic().with_channel(self.channel(signal)?);
-                let builder =
-                    builder.with_interceptor(interceptor(&signal.headers, &last_error)).with_timeout(signal.timeout);
+                let builder = builder
+                    .with_interceptor(interceptor(&signal.headers, &last_error))
+                    .with_timeout(signal.timeout);
                 if signal.gzip { builder.with_compression(Compression::Gzip) } else { builder }.build()
             }
             Protocol::Http => {
@@ -150,7 +152,8 @@ fn builder(signal: &Signal) -> Builder {
 fn interceptor(
     headers: &Headers,
     last_error: &LastError,
-) -> impl FnMut(tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> + Clone + Send + Sync + use<> {
+) -> impl FnMut(tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> + Clone + Send + Sync + use<>
+{
     let (headers, last_error) = (Arc::clone(headers), Arc::clone(last_error));
     move |mut request| {
         let fresh = headers().map_err(|error| {
@@ -235,7 +238,8 @@ impl Service<Name> for Resolver {
         Box::pin(async move {
             let addresses = resolving.await.map_err(io::Error::other)?;
             // hyper sets the port.
-            let addresses: Vec<SocketAddr> = addresses.into_iter().map(|address| (address, 0).into()).collect();
+            let addresses: Vec<SocketAddr> =
+                addresses.into_iter().map(|address| (address, 0).into()).collect();
             Ok(addresses.into_iter())
         })
     }
@@ -251,4 +255,3 @@ impl<T> Exporter<T> {
         }
     }
 }
-

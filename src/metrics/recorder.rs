@@ -268,6 +268,14 @@ impl Recorder {
         }
     }
 
+    /// Removes the series of one metric for each target and check that it no longer holds for. A later sample
+    /// brings it back.
+    pub fn retain_jobs(&self, metric: &Descriptor, keep: impl Fn(&str, &str) -> bool) {
+        if let Some(family) = self.families.get(metric.name).filter(|_| metric.scope == Scope::Job) {
+            lock(family).retain(|labels| keep(&labels[0], &labels[1]));
+        }
+    }
+
     /// Removes the series of each address of a target that it no longer resolves to.
     pub fn retain_peers(&self, target: &str, keep: impl Fn(&str) -> bool) {
         for family in self.families.values() {

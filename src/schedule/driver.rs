@@ -36,6 +36,8 @@ impl Skip {
 
 /// Is told what the schedule does.
 pub trait Observer {
+    /// The next tick comes in such a time.
+    fn due(&self, time: Duration);
     /// A run starts, so much later than it was due.
     fn starts(&self, lag: Duration);
     /// So many ticks were skipped.
@@ -69,6 +71,7 @@ impl Driver {
         let mut tick = self.cadence.next(self.clock.now());
         loop {
             let due = tick + self.cadence.jitter(rand::random());
+            observer.due(due.saturating_sub(self.clock.now()));
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -114,9 +117,16 @@ mod tests {
         paused: Cell<u64>,
         backoff: Cell<u64>,
         announced: RefCell<Vec<u64>>,
+        due: Cell<u64>,
+        latest: Cell<Duration>,
     }
 
     impl Observer for Counts {
+        fn due(&self, time: Duration) {
+            self.due.set(self.due.get() + 1);
+            self.latest.set(self.latest.get().max(time));
+        }
+
         fn starts(&self, lag: Duration) {
             self.starts.set(self.starts.get() + 1);
             self.worst_lag.set(self.worst_lag.get().max(lag));
@@ -164,6 +174,8 @@ mod tests {
         assert!((119..=121).contains(&counts.starts.get()), "{}", counts.starts.get());
         assert!(counts.worst_lag.get() <= Duration::from_millis(2), "{:?}", counts.worst_lag.get());
         assert_eq!(counts.overrun.get() + counts.paused.get(), 0);
+        assert_eq!(counts.due.get(), counts.starts.get() + 1, "it is told before each run");
+        assert!(counts.latest.get() <= Duration::from_secs(32), "{:?}", counts.latest.get());
     }
 
     #[tokio::test(start_paused = true)]
@@ -181,6 +193,7 @@ mod tests {
         let until = Duration::from_secs(1_700_000_000 + 300);
         drive_for(600, &driver(10), &counts, |now| now < until, Duration::from_secs(1)).await;
         assert!((29..=31).contains(&counts.paused.get()));
+        assert!((59..=62).contains(&counts.due.get()), "a pause is no standstill: {}", counts.due.get());
         assert!((29..=31).contains(&counts.starts.get()));
     }
 

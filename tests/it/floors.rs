@@ -10,6 +10,7 @@ const FLOORS: &[(&str, u8, &[&str])] = &[
     ("model", 0, &["metrics"]),
     ("auth", 1, &[]),
     ("dialect", 1, &[]),
+    ("rules", 1, &[]),
     ("wire", 1, &[]),
     ("session", 2, &[]),
     ("checks", 3, &[]),

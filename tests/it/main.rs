@@ -23,6 +23,7 @@ mod namespaces;
 mod performance;
 mod prometheus;
 mod relay;
+mod rules;
 mod scale;
 mod secrets;
 mod soak;

@@ -86,7 +86,14 @@ fn counters_and_histograms_exist_before_the_first_run_and_gauges_do_not() {
         own.collect::<Vec<_>>()
     };
     // What the config alone tells of.
-    let known = ["gateprobe_check_interval_seconds", "gateprobe_target_paused", "gateprobe_target_info"];
+    let known = [
+        "gateprobe_check_interval_seconds",
+        "gateprobe_check_next_run_timestamp_seconds",
+        "gateprobe_slo_objective_ratio",
+        "gateprobe_slo_period_seconds",
+        "gateprobe_target_paused",
+        "gateprobe_target_info",
+    ];
     // One series for each thing that a gateway may do to each vector would be thousands.
     let unforeseen = ["gateprobe_malformed_vectors_total"];
     for metric in all_metrics().into_values().filter(|metric| metric.scope != Scope::Agent) {

@@ -44,7 +44,8 @@ fn it_is_off_until_somebody_names_a_collector() {
 
 #[test]
 fn the_environment_wins_over_the_file() {
-    let file = "otlp: {endpoint: http://file:4317, protocol: grpc, interval: 15s, timeout: 3s, traces: false}";
+    let file =
+        "otlp: {endpoint: http://file:4317, protocol: grpc, interval: 15s, timeout: 3s, traces: false}";
     assert_eq!(endpoints(file, &[]), [Some("http://file:4317/".into()), None]);
     let variables = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://env:4318"),
@@ -74,14 +75,20 @@ fn a_grpc_endpoint_may_lack_the_scheme() {
     let url = ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317");
     assert_eq!(endpoints("", &[grpc, url]), some("https://collector:4317/", "https://collector:4317/"));
     let insecure = ("OTEL_EXPORTER_OTLP_INSECURE", "true");
-    assert_eq!(endpoints("", &[grpc, url, insecure]), some("http://collector:4317/", "http://collector:4317/"));
+    assert_eq!(
+        endpoints("", &[grpc, url, insecure]),
+        some("http://collector:4317/", "http://collector:4317/")
+    );
 }
 
 #[test]
 fn mistakes_name_their_place_and_no_secret() {
     let url = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318");
     for (variable, message) in [
-        (("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:s3cr3t@c:4318"), "a user or password must not stand in the URL"),
+        (
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:s3cr3t@c:4318"),
+            "a user or password must not stand in the URL",
+        ),
         (("OTEL_EXPORTER_OTLP_ENDPOINT", "c:4318"), "is not the URL of a collector"),
         (("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"), "write grpc or http/protobuf"),
         (("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "10s"), "not a number of milliseconds"),

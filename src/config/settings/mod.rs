@@ -9,6 +9,7 @@ mod connection;
 mod observe;
 mod otlp;
 mod secret;
+mod slo;
 mod target;
 
 pub use agent::{AgentSettings, Control, History, Http, Log, LogFormat, LogLevel, Resolver, Shutdown};
@@ -17,4 +18,5 @@ pub use connection::{Ca, Cookies, Family, Network, Proxy, Redirects, Resolve, Tl
 pub use observe::Observe;
 pub use otlp::{Compression, Otlp, OtlpProtocol, Temporality};
 pub use secret::{HeaderValue, MaskedUrl, SecretSource, mask_url};
+pub use slo::{Objective, SloSettings};
 pub use target::{AddressClass, Allow, Budget, PauseSettings, TargetSettings, Weekday};

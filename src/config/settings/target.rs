@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Auth, Cookies, HeaderValue, MaskedUrl, Network, Observe, Proxy, Redirects, Resolve, SecretSource, Tls, Trace,
+    Auth, Cookies, HeaderValue, MaskedUrl, Network, Observe, Proxy, Redirects, Resolve, SecretSource,
+    SloSettings, Tls, Trace,
 };
 use crate::checks::Checks;
 use crate::dialect::DEFAULT_PRESET;
@@ -50,6 +51,8 @@ pub struct TargetSettings {
     pub pause: Vec<PauseSettings>,
     /// The gateway's own metrics endpoint, where it has one that we may read.
     pub observe: Option<Observe>,
+    /// The objective of each check that has none of its own; without one, a check has no error budget.
+    pub slo: Option<SloSettings>,
     /// The checks, by kind. `handshake` with its defaults when none is given.
     pub checks: Checks,
 }
@@ -151,6 +154,7 @@ impl Default for TargetSettings {
             trace: Trace::default(),
             pause: Vec::new(),
             observe: None,
+            slo: None,
             checks: Checks::default(),
         }
     }

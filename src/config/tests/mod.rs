@@ -3,6 +3,7 @@
 mod damage;
 mod dialects;
 mod routes;
+mod slo;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -10,6 +10,7 @@ mod module;
 mod names;
 mod observe;
 mod otlp;
+mod slo;
 mod target;
 mod text;
 
@@ -21,6 +22,7 @@ pub use dialect::dialect;
 pub use module::module;
 pub use names::{entry_names, target_labels};
 pub use otlp::{interval as otlp_interval, is_header_name, otlp, timeout as otlp_timeout};
+pub use slo::slo;
 pub use target::target;
 
 use super::locate::{At, Locator};

@@ -1,0 +1,112 @@
+//! How fast the error budget burns: several windows, several rates (Google's SRE Workbook, chapter 5).
+//!
+//! At 99.9 % and one run a minute, a single failed run in an hour burns 16 times as fast as the objective allows.
+//! So each rule wants three failed runs in its long window, and three runs in its short one, too.
+
+use super::pace::unindented;
+use super::{Alert, Group, OF_SLO, PAUSED, Rule, Severity, record};
+
+/// What of an hour, a day and so on is kept. A ratio is never an average of ratios.
+const SHORT_WINDOWS: [&str; 5] = ["5m", "30m", "1h", "2h", "6h"];
+const LONG_WINDOWS: [&str; 2] = ["1d", "3d"];
+
+/// The share of runs that may fail, where there is an objective and the target is not paused.
+const BUDGET: &str = "target_check_location:gateprobe_slo_error_budget:ratio";
+const FAILED: &str = "gateprobe_failed_runs:increase";
+const JUDGED: &str = "gateprobe_judged_runs:increase";
+const RATIO: &str = "gateprobe_failed_per_judged_runs:ratio_increase";
+
+/// The windows of up to six hours, and the rates that page.
+pub(super) fn group() -> Group {
+    let budget = format!(
+        "1 - max by (target, check, location) (gateprobe_slo_objective_ratio)\nunless on (target, location) {PAUSED}"
+    );
+    let mut rules = vec![record(BUDGET, budget)];
+    rules.extend(SHORT_WINDOWS.iter().flat_map(|window| windows(window)));
+    rules.extend(page(14.4, "1h", "5m", "2m"));
+    rules.extend(page(6.0, "6h", "30m", "15m"));
+    Group { name: "gateprobe.slo", interval: None, rules }
+}
+
+/// The windows of days, which cost more to read and change slowly, and the rates that wait for office hours. Less
+/// often than every five minutes, a series would seem to end between two evaluations.
+pub(super) fn long_group() -> Group {
+    let mut rules: Vec<Rule> = LONG_WINDOWS.iter().flat_map(|window| windows(window)).collect();
+    rules.push(ticket(3, "1d", "2h", "1h"));
+    rules.push(ticket(1, "3d", "6h", "3h"));
+    Group { name: "gateprobe.slo.days", interval: Some("2m"), rules }
+}
+
+/// Runs that failed, runs that were judged at all, and the ratio of both: at each location, and over all.
+fn windows(window: &str) -> [Rule; 6] {
+    let runs = |outcome: &str| {
+        format!(
+            "sum by (target, check, location) (increase(gateprobe_check_runs_total{{outcome{outcome}}}[%{window}%]))"
+        )
+    };
+    let over_all = |runs: &str| format!("sum by (target, check) (target_check_location:{runs}{window})");
+    let ratio = |level: &str| format!("{level}:{FAILED}{window}\n/\n({level}:{JUDGED}{window} > 0)");
+    [
+        record(format!("target_check_location:{FAILED}{window}"), runs("=\"fail\"")),
+        record(format!("target_check_location:{JUDGED}{window}"), runs("=~\"pass|fail\"")),
+        record(format!("target_check_location:{RATIO}{window}"), ratio("target_check_location")),
+        record(format!("target_check:{FAILED}{window}"), over_all(FAILED)),
+        record(format!("target_check:{JUDGED}{window}"), over_all(JUDGED)),
+        record(format!("target_check:{RATIO}{window}"), ratio("target_check")),
+    ]
+}
+
+/// The ratio of each location that burns so fast, and an alert where two do, or the only one.
+fn page(rate: f64, long: &'static str, short: &'static str, hold: &'static str) -> [Rule; 2] {
+    let burning = format!("target_check_location:gateprobe_failed_per_judged_runs:burning{long}");
+    let level = "target_check_location";
+    let expr = "
+        max by (target, check) (BURNING)
+        and on (target, check) (
+          count by (target, check) (BURNING)
+          >= on (target, check)
+          clamp_max(count by (target, check) (BUDGET), 2)
+        )";
+    let expr = unindented(&expr.replace("BURNING", &burning).replace("BUDGET", BUDGET));
+    [
+        record(burning, condition(level, rate, BUDGET, "target, check, location", long, short)),
+        alert(Severity::Critical, rate, expr, long, hold),
+    ]
+}
+
+/// The same over all locations: no hurry, so that each failed run counts wherever it was seen.
+fn ticket(rate: u8, long: &'static str, short: &'static str, hold: &'static str) -> Rule {
+    let rate = f64::from(rate);
+    let budget = format!("max by (target, check) ({BUDGET})");
+    let expr = condition("target_check", rate, &budget, "target, check", long, short);
+    alert(Severity::Warning, rate, expr, long, hold)
+}
+
+fn condition(level: &str, rate: f64, budget: &str, on: &str, long: &str, short: &str) -> String {
+    let expr = "
+        LEVEL:RATIOLONG > on (ON) RATE * BUDGET
+        and on (ON) (LEVEL:RATIOSHORT > on (ON) RATE * BUDGET)
+        and on (ON) (LEVEL:FAILEDLONG >= 3)
+        and on (ON) (LEVEL:JUDGEDSHORT >= 3)";
+    let expr = expr.replace("BUDGET", budget).replace("RATE", &rate.to_string());
+    let expr = expr.replace("LEVEL", level).replace("(ON)", &format!("({on})"));
+    let expr = expr.replace("RATIO", RATIO).replace("FAILED", FAILED).replace("JUDGED", JUDGED);
+    unindented(&expr.replace("LONG", long).replace("SHORT", short))
+}
+
+fn alert(severity: Severity, rate: f64, expr: String, long: &'static str, hold: &'static str) -> Rule {
+    Rule::Alert(Alert {
+        name: "GateprobeErrorBudgetBurn",
+        severity,
+        expr,
+        hold: Some(hold),
+        keep: None,
+        label: Some(("window", long)),
+        summary: "{{ $labels.check }} of {{ $labels.target }} burns its error budget",
+        description: format!(
+            "{{{{ $value | humanizePercentage }}}} of the runs of {{{{ $labels.check }}}} against \
+             {{{{ $labels.target }}}} within the last {long} failed, more than {rate} times what the objective allows."
+        ),
+        dashboard: OF_SLO,
+    })
+}

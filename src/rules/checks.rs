@@ -1,0 +1,173 @@
+//! Checks that fail, waver, or can't tell.
+
+use super::pace::unindented;
+use super::{Alert, Group, OF_CHECK, OF_TARGET, PAUSED, Rule, Severity, record};
+
+/// Those that mistreat the gateway: what they find waits for office hours. Any other failing check is an outage.
+const HYGIENE: &str = "zombie|flapping|malformed";
+
+/// Failed runs in a row, as seen from each location: of its replicas and addresses, the worst.
+const IN_A_ROW: &str = "target_check_location:gateprobe_check_consecutive_failures:max";
+
+/// Pages by runs in a row, so that a slow check is as good as a quick one and a low objective as a high one; the
+/// third run is followed by one scrape and one evaluation, and by no wait. Where there are two locations or more,
+/// two must see it.
+pub(super) fn group() -> Group {
+    let in_a_row = format!(
+        "max by (target, check, location) (gateprobe_check_consecutive_failures)\nunless on (target, location) {PAUSED}"
+    );
+    let rules = vec![
+        record(IN_A_ROW, in_a_row),
+        failing(Severity::Critical, "!~"),
+        failing(Severity::Warning, "=~"),
+        failing_in_one_location(),
+        unstable(),
+        inconclusive(),
+        stale(),
+        certificate(Severity::Critical, "< 7 * 86400"),
+        certificate(Severity::Warning, "< 21 * 86400 >= 7 * 86400"),
+    ];
+    Group { name: "gateprobe.checks", interval: None, rules }
+}
+
+fn failing(severity: Severity, matches: &str) -> Rule {
+    let expr = "
+        max by (target, check) (ROW{check MATCHES \"HYGIENE\"} >= 3)
+        and on (target, check) (
+          count by (target, check) (ROW >= 3)
+          >= on (target, check)
+          clamp_max(count by (target, check) (ROW), 2)
+        )";
+    let expr = expr.replace("check MATCHES ", &format!("check{matches}"));
+    Rule::Alert(Alert {
+        name: "GateprobeCheckFailing",
+        severity,
+        expr: unindented(&expr.replace("ROW", IN_A_ROW).replace("HYGIENE", HYGIENE)),
+        hold: None,
+        // A restart of the agent in the middle of an outage forgets the runs, not the outage.
+        keep: Some("5m"),
+        label: None,
+        summary: "{{ $labels.check }} of {{ $labels.target }} fails",
+        description: "The last {{ $value }} conclusive runs of {{ $labels.check }} against {{ $labels.target }} failed, \
+                      one after the other."
+            .into(),
+        dashboard: OF_CHECK,
+    })
+}
+
+fn failing_in_one_location() -> Rule {
+    let expr = "
+        ROW >= 3
+        and on (target, check) (
+          count by (target, check) (ROW >= 3)
+          < on (target, check)
+          clamp_max(count by (target, check) (ROW), 2)
+        )";
+    Rule::Alert(Alert {
+        name: "GateprobeCheckFailingInOneLocation",
+        severity: Severity::Warning,
+        expr: unindented(&expr.replace("ROW", IN_A_ROW)),
+        hold: Some("5m"),
+        keep: None,
+        label: None,
+        summary: "{{ $labels.check }} of {{ $labels.target }} fails from {{ $labels.location }} only",
+        description:
+            "The last {{ $value }} conclusive runs of {{ $labels.check }} against {{ $labels.target }} from \
+                      {{ $labels.location }} failed; no other location sees it."
+                .into(),
+        dashboard: OF_CHECK,
+    })
+}
+
+/// A check that fails every other run never fails three times in a row.
+fn unstable() -> Rule {
+    let expr = "
+        (
+          max by (target, check) (changes(gateprobe_last_check_success[%1h%])) >= 6
+          or on (target, check)
+          max by (target, check) (changes(gateprobe_last_check_success[%12h%]) and gateprobe_check_interval_seconds >= 300) >= 6
+        )
+        unless on (target) (max by (target) (gateprobe_target_paused) == 1)";
+    Rule::Alert(Alert {
+        name: "GateprobeCheckUnstable",
+        severity: Severity::Warning,
+        expr: unindented(&expr.replace("changes(gateprobe_last_check_success[%12h%]) and ", SLOW)),
+        hold: Some("10m"),
+        keep: None,
+        label: None,
+        summary: "{{ $labels.check }} of {{ $labels.target }} comes and goes",
+        description: "{{ $labels.check }} against {{ $labels.target }} turned from good to bad or back {{ $value }} times \
+                      within the hour (12 hours where it runs every 5 minutes or less often)."
+            .into(),
+        dashboard: OF_CHECK,
+    })
+}
+
+/// The interval is a matter of the job, not of each of its addresses.
+const SLOW: &str = "changes(gateprobe_last_check_success[%12h%]) and ignoring (peer) ";
+
+fn inconclusive() -> Rule {
+    let expr = "
+        max by (target, check) (
+          min by (target, check, location) (
+            max without (peer) (gateprobe_check_consecutive_inconclusive)
+          ) >= 3
+          unless on (target, location) PAUSED
+          unless on (target, location)
+          (max by (target, location) (gateprobe_check_consecutive_failures{check=\"handshake\"}) >= 1)
+        )";
+    Rule::Alert(Alert {
+        name: "GateprobeCheckInconclusive",
+        severity: Severity::Warning,
+        expr: unindented(&expr.replace("PAUSED", PAUSED)),
+        hold: Some("15m"),
+        keep: None,
+        label: None,
+        summary: "{{ $labels.check }} of {{ $labels.target }} can't tell",
+        description: "The last {{ $value }} runs of {{ $labels.check }} against {{ $labels.target }} found out nothing, for \
+                      a cause outside the gateway. Neither good nor bad is known since."
+            .into(),
+        dashboard: OF_CHECK,
+    })
+}
+
+/// By the time of the scrape, so that a gap in scraping looks like none; the agent knows of pauses and patience.
+fn stale() -> Rule {
+    let expr = "
+        max by (target, check) (
+          timestamp(gateprobe_check_next_run_timestamp_seconds) - gateprobe_check_next_run_timestamp_seconds
+          > 2 * gateprobe_check_interval_seconds + 60
+        )";
+    Rule::Alert(Alert {
+        name: "GateprobeCheckStale",
+        severity: Severity::Warning,
+        expr: unindented(expr),
+        hold: Some("1m"),
+        keep: None,
+        label: None,
+        summary: "{{ $labels.check }} of {{ $labels.target }} does not run",
+        description: "{{ $labels.check }} against {{ $labels.target }} has been due for {{ $value | humanizeDuration }} and \
+                      did not run: what is shown of it is old."
+            .into(),
+        dashboard: OF_CHECK,
+    })
+}
+
+fn certificate(severity: Severity, left: &str) -> Rule {
+    let expr = "
+        min by (target) (gateprobe_tls_certificate_not_after_timestamp_seconds) - time() LEFT
+        unless on (target) (max by (target) (gateprobe_target_paused) == 1)";
+    Rule::Alert(Alert {
+        name: "GateprobeCertificateExpires",
+        severity,
+        expr: unindented(&expr.replace("LEFT", left)),
+        hold: Some("10m"),
+        keep: None,
+        label: None,
+        summary: "The certificate of {{ $labels.target }} expires soon",
+        description: "The first certificate of the chain of {{ $labels.target }} to expire does so in \
+                      {{ $value | humanizeDuration }}."
+            .into(),
+        dashboard: OF_TARGET,
+    })
+}
