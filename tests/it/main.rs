@@ -6,6 +6,7 @@ mod before;
 mod budget_proof;
 mod causes;
 mod crowd;
+mod dashboards;
 mod demo;
 mod dependencies;
 mod dialect_try;

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
+use std::time::SystemTime;
 
 use serde_json::Value;
 use url::Url;
@@ -55,18 +56,34 @@ impl Prometheus {
 
     /// The series that a query gives now.
     pub fn query(&self, query: &str) -> Vec<Series> {
-        let base = format!("http://{}/api/v1/query", self.address);
-        let url = Url::parse_with_params(&base, [("query", query)]).expect("a URL");
+        let value = |series: &Value| number(&series["value"]).expect("a number");
+        self.ask("query", &[("query", query)]).iter().map(|one| (one["metric"].clone(), value(one))).collect()
+    }
+
+    /// The series that a query gave over the last `seconds`, every `step` seconds, each with the last value that is a
+    /// number; NaN where none is.
+    pub fn query_range(&self, query: &str, seconds: u64, step: u64) -> Vec<Series> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
+        let (start, end, step) = ((now - seconds).to_string(), now.to_string(), step.to_string());
+        let parameters = [("query", query), ("start", &start), ("end", &end), ("step", &step)];
+        let last = |series: &Value| {
+            let values = series["values"].as_array().expect("a matrix").iter().rev();
+            values.filter_map(number).find(|value| value.is_finite()).unwrap_or(f64::NAN)
+        };
+        self.ask("query_range", &parameters).iter().map(|one| (one["metric"].clone(), last(one))).collect()
+    }
+
+    fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Vec<Value> {
+        let base = format!("http://{}/api/v1/{path}", self.address);
+        let url = Url::parse_with_params(&base, parameters).expect("a URL");
         let (status, text) = get(url.as_str());
         if status == 503 {
             // Not ready yet.
             return Vec::new();
         }
         let answer: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: {text}"));
-        assert_eq!(answer["status"], "success", "{query}: {answer:#}");
-        let series = answer["data"]["result"].as_array().expect("a vector").iter();
-        let value = |series: &Value| series["value"][1].as_str()?.parse().ok();
-        series.map(|series| (series["metric"].clone(), value(series).expect("a number"))).collect()
+        assert_eq!(answer["status"], "success", "{parameters:?}: {answer:#}");
+        answer["data"]["result"].as_array().expect("a vector or a matrix").clone()
     }
 
     /// Asks until the query gives one series with a value as wanted; tells what it gave if it never does.
@@ -76,6 +93,11 @@ impl Prometheus {
             _ => None,
         })
     }
+}
+
+/// The value of a sample; a sample is its time and its value in a text.
+fn number(sample: &Value) -> Option<f64> {
+    sample[1].as_str()?.parse().ok()
 }
 
 impl Drop for Prometheus {

@@ -1,0 +1,9 @@
+//! The dashboards of `dashboards/`: their form, what they ask for, and that a real Prometheus can answer.
+
+mod board;
+mod catalogue;
+mod fresh;
+mod live;
+mod promql;
+mod rules;
+mod scene;

@@ -1,0 +1,74 @@
+//! Gateways good and bad, an agent that watches them with every check, and a Prometheus that scrapes it.
+
+use std::path::PathBuf;
+
+use crate::support::binary::Agent;
+use crate::support::prometheus::Prometheus;
+use crate::support::reference::Reference;
+use crate::support::{folder, write};
+
+const CONFIG: &str = include_str!("scene.yaml");
+
+/// What goes wrong from the start, by target; `chat` is well, `asleep` is paused.
+const FAULTS: [(&str, &[&str]); 3] = [
+    ("orders", &["zombies_kept", "messages_lost=3", "malformed_hang=not_utf8", "pong_dropped=4"]),
+    ("presence", &["session_closed_after=3s", "refuse_every=4"]),
+    ("legacy", &["upgrade_status=503"]),
+];
+
+/// All of it; ends when dropped.
+pub struct Scene {
+    /// Where the answers come from.
+    pub prometheus: Prometheus,
+    _agent: Agent,
+    _gateways: Vec<Reference>,
+    _folder: tempfile::TempDir,
+}
+
+impl Scene {
+    /// Starts it.
+    pub fn start() -> Self {
+        let folder = folder();
+        let file = |name: &str| folder.path().join(name).display().to_string();
+        write(folder.path(), "key", "0123456789abcdef0123456789abcdef");
+        let (key, ca) = (file("key"), file("ca.pem"));
+        let tls = ["--tls", "--tls-ca-out", &ca];
+        let jwt = [
+            "--jwt-key",
+            &key,
+            "--jwt-algorithm",
+            "HS256",
+            "--jwt-issuer",
+            "gateprobe",
+            "--jwt-audience",
+            "chat",
+        ];
+        let chat = gateway(&[&tls[..], &jwt[..]].concat());
+        let broken = FAULTS.map(|(name, faults)| {
+            let options: Vec<&str> = faults.iter().flat_map(|fault| ["--fault", fault]).collect();
+            (name.to_uppercase(), gateway(&options))
+        });
+        let mut config = CONFIG.replace("CA_FILE", &ca).replace("KEY_FILE", &key);
+        let named = broken.into_iter().chain([("CHAT".to_owned(), chat)]);
+        let mut gateways = Vec::new();
+        for (name, gateway) in named {
+            config =
+                config.replace(&format!("{name}_CONTROL"), &gateway.control).replace(&name, &gateway.url);
+            gateways.push(gateway);
+        }
+        let config: PathBuf = write(folder.path(), "gateprobe.yaml", config);
+        let (agent, log) = Agent::start(&config);
+        log.collect();
+        let scrape = format!(
+            "scrape_configs: [{{ job_name: gateprobe, scrape_interval: 1s, static_configs: [{{ targets: ['{}'] }}] }}]\n",
+            agent.address
+        );
+        let prometheus = Prometheus::start(&scrape);
+        Self { prometheus, _agent: agent, _gateways: gateways, _folder: folder }
+    }
+}
+
+fn gateway(options: &[&str]) -> Reference {
+    let common = ["--json", "--heartbeat-interval", "1s", "--heartbeat-timeout", "2s"];
+    Reference::start(&[&common[..], options].concat())
+}
