@@ -17,7 +17,7 @@ use crate::metrics::Sample;
 use crate::model::JobKey;
 use crate::runner::Job;
 use crate::schedule::{Cadence, Driver, Observer, Skip, Wish};
-use crate::session::{Budget, Limits};
+use crate::session::{Budget, Limits, OpenConnections};
 
 /// A job of the plan, ready to be driven.
 pub(super) struct Ready {
@@ -40,9 +40,16 @@ pub(super) struct Jobs {
     budgets: HashMap<Arc<str>, Arc<Budget>>,
     /// What all strangers of a module of `/probe` may spend together.
     module_budgets: HashMap<Arc<str>, Arc<Budget>>,
+    /// All connections together.
+    open: OpenConnections,
 }
 
 impl Jobs {
+    /// None yet; their connections will be counted.
+    pub(super) fn counted_in(open: OpenConnections) -> Self {
+        Self { open, ..Self::default() }
+    }
+
     /// Stops what is gone or has changed, spawns what is new, leaves alone what is the same.
     pub(super) fn become_those_of(
         &mut self,
@@ -84,7 +91,7 @@ impl Jobs {
         for target in &plan.targets {
             let limits = Limits::from(&target.settings.budget);
             let kept = before.remove(&target.name).filter(|budget| budget.limits() == limits);
-            let budget = kept.unwrap_or_else(|| Arc::new(Budget::new(limits)));
+            let budget = kept.unwrap_or_else(|| Arc::new(Budget::counted_in(limits, &self.open)));
             self.budgets.insert(Arc::clone(&target.name), budget);
         }
     }
@@ -93,10 +100,10 @@ impl Jobs {
 impl Jobs {
     /// The budget of a module of `/probe`.
     pub(super) fn module_budget(&mut self, module: &Arc<str>, limits: Limits) -> Arc<Budget> {
-        let budget =
-            self.module_budgets.entry(Arc::clone(module)).or_insert_with(|| Arc::new(Budget::new(limits)));
+        let unspent = || Arc::new(Budget::counted_in(limits, &self.open));
+        let budget = self.module_budgets.entry(Arc::clone(module)).or_insert_with(unspent);
         if budget.limits() != limits {
-            *budget = Arc::new(Budget::new(limits));
+            *budget = unspent();
         }
         Arc::clone(budget)
     }

@@ -143,6 +143,16 @@ pub static RUNNING: Descriptor = Descriptor {
     labels: &[],
 };
 
+/// Connections to gateways.
+pub static OPEN_CONNECTIONS: Descriptor = Descriptor {
+    name: "gateprobe_agent_open_connections",
+    help: "Connections to gateways that are open or being opened now, held ones too.",
+    scope: Scope::Agent,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &[],
+};
+
 static METRICS: &[&Descriptor] = &[
     &CONSECUTIVE_FAILURES,
     &CONSECUTIVE_INCONCLUSIVE,
@@ -158,7 +168,16 @@ static METRICS: &[&Descriptor] = &[
     &RELOAD_TIME,
     &JOBS,
     &RUNNING,
+    &OPEN_CONNECTIONS,
 ];
+
+/// Every metric by what emits it, in words; those of the process are not among them.
+pub fn emitters() -> Vec<(&'static str, &'static [&'static Descriptor])> {
+    let checks = checks::metrics_by_kind();
+    let each = [("each run", runner::metrics::METRICS), ("schedule and reload", METRICS)];
+    let agent = [("HTTP server", http::METRICS), ("OTLP export", export::metrics::METRICS)];
+    each.into_iter().chain(checks).chain(agent).chain([("recorder", crate::metrics::METRICS)]).collect()
+}
 
 /// Every metric that the agent exports, but the recorder's own.
 pub fn catalogue() -> Vec<&'static Descriptor> {

@@ -21,9 +21,10 @@ use crate::config::settings::AgentSettings;
 use crate::config::{Loaded, Plan};
 use crate::export::ExportError;
 use crate::http::{ReloadError, ReloadSummary};
-use crate::metrics::{Recorder, RecorderError, Sample, Settings};
+use crate::metrics::{Reading, Recorder, RecorderError, Sample, Settings};
 use crate::runner::Throttle;
 use crate::schedule::Clock;
+use crate::session::OpenConnections;
 use crate::store::{Bounds, History};
 use crate::wire::{ResolverError, TlsSetupError};
 
@@ -87,7 +88,8 @@ impl Agent {
     /// When the plan can't be set up.
     pub fn start(plan: Plan, loader: Loader, replica: String) -> Result<Arc<Self>, AgentError> {
         let settings = Settings { location: plan.agent.location.clone(), ..Settings::default() };
-        let recorder = Arc::new(Recorder::new(&metrics::catalogue(), settings)?);
+        let open = OpenConnections::default();
+        let recorder = Arc::new(Recorder::with_readings(&metrics::catalogue(), readings(&open), settings)?);
         let exports = exports::start(&plan, &recorder, &replica)?;
         let bounds = Bounds { runs_per_job: plan.agent.history.runs as usize, ..Bounds::default() };
         let throttle = Throttle::default();
@@ -98,7 +100,7 @@ impl Agent {
             sinks: Arc::new(Sinks::new(recorder, History::new(bounds), exports)),
             setup: ArcSwap::from_pointee(setup),
             throttle: throttle.clone(),
-            jobs: Mutex::default(),
+            jobs: Mutex::new(Jobs::counted_in(open)),
             reloading: Mutex::default(),
             problem: Mutex::default(),
             stop: CancellationToken::new(),
@@ -190,6 +192,12 @@ impl Agent {
         self.sinks.recorder.record_agent(&Sample::new(&metrics::JOBS, setup.plan.jobs.len() as f64));
         summary
     }
+}
+
+/// The gauges that are read when somebody looks.
+fn readings(open: &OpenConnections) -> Vec<Reading> {
+    let open = open.clone();
+    vec![(&metrics::OPEN_CONNECTIONS, Arc::new(move || open.count() as f64))]
 }
 
 /// What a reload can't change: sockets that are bound, labels that series carry.

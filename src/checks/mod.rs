@@ -36,20 +36,27 @@ use crate::metrics::{Descriptor, LabelValue};
 use crate::model::{Cause, Failure, Outcome, Phase, Span, Verdict};
 use crate::session::{Target, Visit};
 
+/// Of every kind.
+static METRICS: &[&Descriptor] = &[&CAPABILITY, &FINDING];
+
 /// Every metric of every check.
 pub fn metrics() -> Vec<&'static Descriptor> {
-    [
-        &[&CAPABILITY, &FINDING],
-        handshake::METRICS,
-        heartbeat::METRICS,
-        zombie::METRICS,
-        flapping::METRICS,
-        malformed::METRICS,
-        network_switch::METRICS,
-        token_refresh::METRICS,
-        hold::METRICS,
+    metrics_by_kind().into_iter().flat_map(|(_, metrics)| metrics).copied().collect()
+}
+
+/// The same, by the kind of check that emits them.
+pub fn metrics_by_kind() -> Vec<(&'static str, &'static [&'static Descriptor])> {
+    vec![
+        ("each check", METRICS),
+        ("check `handshake`", handshake::METRICS),
+        ("check `heartbeat`", heartbeat::METRICS),
+        ("check `zombie`", zombie::METRICS),
+        ("check `flapping`", flapping::METRICS),
+        ("check `malformed`", malformed::METRICS),
+        ("check `network_switch`", network_switch::METRICS),
+        ("check `token_refresh`", token_refresh::METRICS),
+        ("check `hold`", hold::METRICS),
     ]
-    .concat()
 }
 
 /// A check with all its settings.

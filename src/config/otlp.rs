@@ -132,7 +132,7 @@ impl Reader<'_, '_> {
         let compression = self.compression(signal).unwrap_or(ours.compression);
         self.check_headers(signal);
         let tls = self.tls(signal, &ours.tls);
-        let client = self.client(&tls)?;
+        let client = self.client(signal, &tls)?;
         Some(Collector {
             endpoint: MaskedUrl(endpoint),
             protocol,
@@ -286,15 +286,21 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn client(&mut self, tls: &Tls) -> Option<Arc<TlsClient>> {
-        match TlsClient::new(tls_settings(tls)) {
-            Ok(client) => Some(Arc::new(client)),
-            Err(error) => {
-                let path = Path::of(&["otlp", "tls"]);
-                self.report.problem(&path, error.to_string());
-                None
+    fn client(&mut self, signal: Signal, tls: &Tls) -> Option<Arc<TlsClient>> {
+        let error = match TlsClient::new(tls_settings(tls)) {
+            Ok(client) => return Some(Arc::new(client)),
+            Err(error) => error.to_string(),
+        };
+        let mut fields = ["CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"].into_iter();
+        match fields.find_map(|field| self.of(signal, field)) {
+            Some((name, _)) => self.wrong(&name, error),
+            // The validator has told of the file's settings, but not of what only both files together show.
+            None if self.report.problems.is_empty() => {
+                self.report.problem(&Path::of(&["otlp", "tls"]), error);
             }
+            None => {}
         }
+        None
     }
 
     fn attributes(&mut self) -> Vec<(String, String)> {
@@ -315,7 +321,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// The URL of a collector.
+/// The URL of a collector, as far as both signals share it.
 ///
 /// # Errors
 /// What is wrong with it, and what to write.

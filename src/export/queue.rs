@@ -111,3 +111,67 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::export::metrics::METRICS;
+    use crate::export::spans::{Server, spans};
+    use crate::metrics::Settings;
+    use crate::model::{JobKey, Outcome, RunReport, Timeline, TraceContext};
+
+    fn run(number: u128) -> Vec<SpanData> {
+        let report = RunReport {
+            job: JobKey { target: "edge".into(), check: "handshake", config_hash: 0 },
+            peer: None,
+            started_at: SystemTime::UNIX_EPOCH,
+            duration: Duration::from_secs(1),
+            outcome: Outcome::Pass,
+            detail: String::new(),
+            timeline: Timeline::default(),
+            first: Duration::ZERO,
+            trace: TraceContext { trace: number + 1, span: 1 },
+            samples: Vec::new(),
+        };
+        spans(&report, &Server { scheme: "ws".into(), address: "h".into(), port: 1 }, None)
+    }
+
+    fn traces(batch: &[Vec<SpanData>]) -> Vec<u128> {
+        let id = |run: &Vec<SpanData>| u128::from_be_bytes(run[0].span_context.trace_id().to_bytes()) - 1;
+        batch.iter().map(id).collect()
+    }
+
+    fn dropped(recorder: &Recorder) -> f64 {
+        let families = recorder.gather();
+        let family = families.iter().find(|family| family.name() == SPANS_DROPPED.name).expect("there");
+        family.get_metric()[0].get_counter().get_value()
+    }
+
+    #[test]
+    fn a_full_queue_drops_the_oldest_and_counts_it() {
+        let recorder = Arc::new(Recorder::new(METRICS, Settings::default()).expect("good"));
+        let queue = Queue::new(Arc::clone(&recorder));
+        let all = MOST as u128 + 10;
+        (0..all).for_each(|number| queue.push(run(number)));
+        assert_eq!(dropped(&recorder), 10.0);
+        let batch = queue.take();
+        assert_eq!(traces(&batch), (10..10 + BATCH as u128).collect::<Vec<_>>());
+        // One more has come while the batch was tried.
+        queue.push(run(all));
+        queue.put_back(batch);
+        assert_eq!(dropped(&recorder), 11.0);
+        assert_eq!(traces(&queue.take())[0], 11, "in the old order");
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_told_of_even_if_nobody_waited_then() {
+        let recorder = Arc::new(Recorder::new(METRICS, Settings::default()).expect("good"));
+        let queue = Queue::new(recorder);
+        (0..BATCH as u128).for_each(|number| queue.push(run(number)));
+        queue.filled().await;
+        assert_eq!(queue.take().len(), BATCH);
+        assert!(queue.take().is_empty());
+    }
+}

@@ -174,3 +174,95 @@ fn facts(events: &[&Event]) -> Vec<KeyValue> {
     }
     facts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{End, Failure, JobKey, Side, Timeline, TraceContext};
+
+    fn event(at_ms: u64, connection: u16, kind: EventKind) -> Event {
+        Event { at_ns: at_ms * 1_000_000, connection, kind }
+    }
+
+    fn enter(at_ms: u64, connection: u16, phase: Phase) -> Event {
+        event(at_ms, connection, EventKind::Phase { phase })
+    }
+
+    fn report(outcome: Outcome, events: Vec<Event>, first_ms: u64) -> RunReport {
+        RunReport {
+            job: JobKey { target: "edge".into(), check: "zombie", config_hash: 0 },
+            peer: None,
+            started_at: SystemTime::UNIX_EPOCH,
+            duration: Duration::from_millis(100 + first_ms),
+            outcome,
+            detail: "s3cr3t".to_owned(),
+            timeline: Timeline { events, dropped: 0 },
+            first: Duration::from_millis(first_ms),
+            trace: TraceContext { trace: 7, span: 8 },
+            samples: Vec::new(),
+        }
+    }
+
+    fn of(report: &RunReport) -> Vec<SpanData> {
+        let server = Server { scheme: "wss".into(), address: "gw.example".into(), port: 443 };
+        spans(report, &server, Some("lab"))
+    }
+
+    /// Name, start and end in milliseconds.
+    fn times(spans: &[SpanData]) -> Vec<(String, u64, u64)> {
+        let ms =
+            |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).expect("later").as_millis() as u64;
+        spans.iter().map(|span| (span.name.to_string(), ms(span.start_time), ms(span.end_time))).collect()
+    }
+
+    fn get(span: &SpanData, name: &str) -> Option<String> {
+        span.attributes.iter().find(|pair| pair.key.as_str() == name).map(|pair| pair.value.to_string())
+    }
+
+    fn events() -> Vec<Event> {
+        vec![
+            enter(0, 0, Phase::Tcp),
+            event(9, 0, EventKind::Connected { address: "[2001:db8::1]:443".into() }),
+            enter(10, 0, Phase::Upgrade),
+            event(12, 0, EventKind::Http { status: 100 }),
+            enter(15, 1, Phase::Tcp),
+            event(19, 0, EventKind::Http { status: 101 }),
+            enter(20, 0, Phase::Session),
+            event(60, 0, EventKind::Ended { by: Side::Gateway, how: End::Fin }),
+        ]
+    }
+
+    #[test]
+    fn each_phase_ends_where_the_next_one_of_its_connection_begins() {
+        let spans = of(&report(Outcome::Pass, events(), 0));
+        let expected =
+            [("zombie", 0, 100), ("tcp", 0, 10), ("upgrade", 10, 20), ("session", 20, 60), ("tcp", 15, 100)];
+        assert_eq!(times(&spans), expected.map(|(name, from, until)| (name.to_owned(), from, until)));
+        assert_eq!(get(&spans[1], "network.peer.address").as_deref(), Some("2001:db8::1"));
+        assert_eq!(get(&spans[1], "network.type").as_deref(), Some("ipv6"));
+        assert_eq!(get(&spans[2], "http.response.status_code").as_deref(), Some("101"));
+        assert_eq!(get(&spans[4], "gateprobe.connection").as_deref(), Some("1"));
+        assert!(spans[1..].iter().all(|span| span.parent_span_id == spans[0].span_context.span_id()));
+        assert_eq!(get(&spans[0], "gateprobe.location").as_deref(), Some("lab"));
+    }
+
+    #[test]
+    fn a_finding_that_was_seen_twice_shows_both_runs() {
+        let spans = of(&report(Outcome::Pass, vec![enter(1, 0, Phase::Tcp)], 50));
+        let expected = [("zombie", 0, 150), ("first run", 0, 50), ("tcp", 51, 150)];
+        assert_eq!(times(&spans), expected.map(|(name, from, until)| (name.to_owned(), from, until)));
+    }
+
+    #[test]
+    fn only_a_failure_is_an_error_and_no_detail_is_told() {
+        let failed = of(&report(Outcome::Fail(Failure::UpgradeTimeout), events(), 0));
+        assert_eq!(get(&failed[0], "error.type").as_deref(), Some("upgrade_timeout"));
+        assert!(matches!(failed[0].status, Status::Error { .. }));
+        let cause = crate::model::Cause::EgressLost;
+        let unclear = of(&report(Outcome::Inconclusive(cause), events(), 0));
+        assert_eq!(get(&unclear[0], "error.type"), None);
+        assert_eq!(get(&unclear[0], "gateprobe.reason").as_deref(), Some("egress_lost"));
+        assert_eq!(unclear[0].status, Status::Unset);
+        assert!(!format!("{failed:?}{unclear:?}").contains("s3cr3t"));
+    }
+}

@@ -40,7 +40,13 @@ pub struct Budget {
     messages: Pace,
     bytes: Pace,
     sessions: AtomicUsize,
+    all: OpenConnections,
 }
+
+/// How many connections there are to all gateways, those that are being dialled too: each holds a permit of its
+/// target's budget. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct OpenConnections(Arc<AtomicUsize>);
 
 /// A WebSocket session, for as long as this lives.
 #[derive(Debug)]
@@ -48,11 +54,16 @@ pub(super) struct Counted(Arc<Budget>);
 
 /// The right to hold one connection; given back when dropped.
 #[derive(Debug)]
-pub struct Permit(#[allow(dead_code)] OwnedSemaphorePermit);
+pub struct Permit(#[allow(dead_code)] OwnedSemaphorePermit, OpenConnections);
 
 impl Budget {
     /// A budget that is wholly unspent.
     pub fn new(limits: Limits) -> Self {
+        Self::counted_in(limits, &OpenConnections::default())
+    }
+
+    /// The same, with its connections counted among all.
+    pub fn counted_in(limits: Limits, all: &OpenConnections) -> Self {
         Self {
             limits,
             open: Arc::new(Semaphore::new(limits.connections.max(1))),
@@ -60,6 +71,7 @@ impl Budget {
             messages: Pace::new(limits.messages_per_second),
             bytes: Pace::new(limits.bytes_per_second),
             sessions: AtomicUsize::new(0),
+            all: all.clone(),
         }
     }
 
@@ -96,7 +108,8 @@ impl Budget {
         if let Some(at) = self.connects.book(now, 1.0) {
             tokio::time::sleep_until(at).await;
         }
-        Permit(permit)
+        self.all.0.fetch_add(1, Ordering::Relaxed);
+        Permit(permit, self.all.clone())
     }
 
     /// Books one more message of so many payload bytes, and tells until when it must wait; none where it may go
@@ -104,6 +117,19 @@ impl Budget {
     pub fn book(&self, bytes: usize) -> Option<Instant> {
         let now = Instant::now();
         self.messages.book(now, 1.0).max(self.bytes.book(now, bytes as f64))
+    }
+}
+
+impl OpenConnections {
+    /// How many there are now.
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.1.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -31,7 +31,7 @@ mod word;
 
 pub use altered::{Altered, Met, Reception};
 pub use before::BeforeFault;
-pub use budget::{Budget, Limits, Permit};
+pub use budget::{Budget, Limits, OpenConnections, Permit};
 pub use bystander::Bystander;
 pub use companion::{Companion, Proof, Sampled};
 pub use control::Control;

@@ -179,6 +179,8 @@ mod tests {
             outcome: Outcome::Fail(Failure::UpgradeTimeout),
             detail: "no response after 0.1 s".to_owned(),
             timeline: Timeline { events, dropped },
+            first: Duration::ZERO,
+            trace: Default::default(),
             samples: Vec::new(),
         }
     }

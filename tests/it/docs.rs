@@ -12,7 +12,7 @@ fn table(rows: impl Iterator<Item = (&'static str, &'static str)>) -> String {
     format!("| reason | meaning |\n|---|---|\n{rows}")
 }
 
-fn replace(page: &str, name: &str, table: &str) -> String {
+pub fn replace(page: &str, name: &str, table: &str) -> String {
     let begin = format!("<!-- generated: {name} -->\n");
     let at = page.find(&begin).unwrap_or_else(|| panic!("no place for {name}")) + begin.len();
     let end = at + page[at..].find("<!-- end -->").expect("its end");

@@ -13,6 +13,9 @@ use crate::support::{folder, write};
 /// The most series that a target may have (docs: cardinality).
 const SERIES_PER_TARGET: usize = 250;
 
+/// The most lines that a target with every check may have before its first run; each bucket of a histogram is one.
+const SERIES_AT_THE_START: usize = 1_500;
+
 /// One line of the text format.
 #[derive(Debug)]
 struct Series {
@@ -112,6 +115,9 @@ fn counters_and_histograms_exist_before_the_first_run_and_gauges_do_not() {
             }
         }
     }
+    let of_target = found.iter().filter(|series| series.labels.contains_key("target")).count();
+    println!("{of_target} series of a target with every check, before its first run");
+    assert!(of_target <= SERIES_AT_THE_START, "{of_target} series");
     let values = |metric: &Descriptor, label: &str| {
         of(metric).iter().map(|series| series.labels[label].clone()).collect::<BTreeSet<String>>()
     };

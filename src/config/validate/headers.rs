@@ -64,6 +64,7 @@ pub fn complaint_about_name(name: &str) -> Option<&'static str> {
     match lower.as_str() {
         "user-agent" => Some("set this by user_agent or contact, at the top of the config"),
         "x-gateprobe-target" => Some("gateprobe sets this header itself; `identify: false` leaves it out"),
+        "traceparent" => Some("set this by `trace: {propagate: true}`"),
         "sec-websocket-protocol" => Some("set this by subprotocols"),
         _ if lower.starts_with("sec-websocket-") || OURS.contains(&lower.as_str()) => {
             Some("gateprobe sets this header itself; remove it")

@@ -1,7 +1,7 @@
 //! No secret ever leaves but to the gateway that it is for: not in a log, a metric, an error, an answer, a
 //! report or `Debug`, in clear or encoded; not even where the gateway gives it away.
 
-mod grep;
+pub mod grep;
 mod mirror;
 mod mistakes;
 

@@ -7,8 +7,10 @@ use std::process::{Child, Command, Output, Stdio};
 pub fn gateprobe(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gateprobe"));
     for (name, _) in std::env::vars() {
-        let meddles =
-            name.starts_with("GATEPROBE") || name == "RUST_LOG" || name.to_lowercase().ends_with("_proxy");
+        let meddles = name.starts_with("GATEPROBE")
+            || name.starts_with("OTEL_")
+            || name == "RUST_LOG"
+            || name.to_lowercase().ends_with("_proxy");
         if meddles {
             command.env_remove(name);
         }

@@ -3,6 +3,7 @@
 pub mod binary;
 pub mod certificate;
 pub mod check;
+pub mod collector;
 pub mod neighbour;
 pub mod program;
 pub mod prometheus;

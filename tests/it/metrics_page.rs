@@ -1,0 +1,95 @@
+//! docs/metrics.md says what the catalogue says, and which values a label can have.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+use gateprobe::agent::Agent;
+use gateprobe::agent::metrics::emitters;
+use gateprobe::metrics::{Descriptor, Kind, Unit};
+
+use crate::support::plan;
+
+/// Values by metric and label.
+type Values = BTreeMap<(String, String), BTreeSet<String>>;
+
+/// Above so many, the page says where to look.
+const MOST_SHOWN: usize = 16;
+
+/// The labels' values of everything that exists before the first run of every check.
+async fn values() -> Values {
+    // Paused, so that no run can be the first one.
+    let yaml = "targets: { chat: { url: 'wss://gateway.test/', dialect: json, pause: [{ until: '2999-01-01T00:00:00Z' }], \
+         checks: { handshake: {}, heartbeat: {}, zombie: {}, flapping: {}, malformed: {}, network_switch: {}, hold: {} } } }";
+    let agent =
+        Agent::start(plan(yaml), Box::new(|| unreachable!("no reload")), String::new()).expect("starts");
+    let families = agent.sinks().recorder.gather();
+    let mut values = Values::new();
+    for family in families {
+        for pair in family.get_metric().iter().flat_map(|metric| metric.get_label()) {
+            let key = (family.name().to_owned(), pair.name().to_owned());
+            values.entry(key).or_default().insert(pair.value().to_owned());
+        }
+    }
+    agent.drain(std::time::Duration::ZERO).await;
+    values
+}
+
+fn labels(metric: &Descriptor, values: &Values) -> String {
+    let known = |label: &&'static str| {
+        let own = values.get(&(metric.name.to_owned(), (*label).to_owned()));
+        match own {
+            _ if metric.scope.labels().contains(label) => format!("`{label}`"),
+            Some(values) if values.len() > MOST_SHOWN => {
+                format!("`{label}`: {} values, see [checks.md](checks.md)", values.len())
+            }
+            Some(values) if *label != "version" && *label != "revision" => {
+                let all: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
+                format!("`{label}`: {}", all.join(" "))
+            }
+            _ => format!("`{label}`"),
+        }
+    };
+    metric.all_labels().map(|label| known(&label)).collect::<Vec<_>>().join("; ")
+}
+
+fn row(metric: &Descriptor, values: &Values) -> String {
+    let kind = match metric.kind {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Histogram { .. } => "histogram",
+    };
+    let unit = match metric.unit {
+        Unit::Seconds => "s",
+        Unit::Bytes => "By",
+        Unit::Ratio => "ratio",
+        Unit::TimestampSeconds => "s since 1970",
+        Unit::None => "",
+    };
+    let help = metric.help.trim_end_matches('.');
+    format!(
+        "| `{}` | {kind} | {unit} | {} | {help} | `{}` |\n",
+        metric.name,
+        labels(metric, values),
+        metric.otel_name()
+    )
+}
+
+#[tokio::test]
+async fn the_page_on_metrics_lists_them_all() {
+    let values = values().await;
+    let mut tables = String::new();
+    for (emitter, metrics) in emitters() {
+        tables += &format!(
+            "\n### {emitter}\n\n| name | type | unit | labels | meaning | OTLP name |\n|---|---|---|---|---|---|\n"
+        );
+        metrics.iter().for_each(|metric| tables += &row(metric, &values));
+    }
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
+    let page = fs::read_to_string(&path).expect("docs/metrics.md");
+    let fresh = crate::docs::replace(&page, "metrics", &format!("{tables}\n"));
+    if fresh != page {
+        fs::write(&path, fresh).expect("written");
+        panic!("docs/metrics.md was stale; it is fresh now, commit it");
+    }
+}

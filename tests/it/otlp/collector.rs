@@ -1,0 +1,81 @@
+//! What a collector costs that is away, silent or angry: counters, and nothing else.
+
+use std::fmt::Write as _;
+
+use super::agent::{exports, runs, write_config};
+use super::server::Server;
+use crate::support::binary::{Agent, eventually};
+use crate::support::folder;
+use crate::support::program::ClosedPort;
+use crate::support::reference::Reference;
+
+/// Runs the agent with a collector at this address for some exports and runs; gives its log.
+fn costs_only_counters(address: &str, protocol: &str) -> String {
+    let gateway = Reference::start(&[]);
+    let folder = folder();
+    let otlp = format!(
+        "shutdown: {{ drain_grace: 3s }}\n\
+         otlp: {{ endpoint: 'http://{address}', protocol: {protocol}, interval: 200ms, timeout: 300ms }}"
+    );
+    let (mut agent, log) = Agent::start(&write_config(&folder, &otlp, &[("edge", &gateway.url, "")]));
+    let log = log.collect();
+    eventually("failed exports of metrics", || (exports(&agent, "metrics", "failure") >= 5.0).then_some(()));
+    eventually("a failed export of traces", || (exports(&agent, "traces", "failure") >= 1.0).then_some(()));
+    eventually("runs", || (runs(&agent, "edge", "pass") >= 3.0).then_some(()));
+    let mut others = String::new();
+    for outcome in ["fail", "inconclusive"] {
+        let _ = write!(others, "{} {outcome} ", runs(&agent, "edge", outcome));
+    }
+    assert_eq!(others, "0 fail 0 inconclusive ");
+    let skipped = "gateprobe_check_skipped_total{check=\"handshake\",reason=\"overlap\",target=\"edge\"}";
+    assert!(agent.metric(skipped).unwrap_or_default() < 1.0, "the schedule is kept");
+    assert_eq!(exports(&agent, "metrics", "success"), 0.0);
+    let last = "gateprobe_agent_export_last_success_timestamp_seconds{signal=\"metrics\"}";
+    assert_eq!(agent.metric(last), None, "absent until it has succeeded");
+    agent.signal("TERM");
+    assert_eq!(agent.wait(), Some(0), "the last exports hold up nothing");
+    let log = log.join().expect("the log");
+    for signal in ["metrics", "traces"] {
+        let told = log.lines().filter(|line| line.contains("takes no exports") && line.contains(signal));
+        assert_eq!(told.count(), 1, "one line for {signal}, when it begins:\n{log}");
+    }
+    log
+}
+
+#[test]
+fn a_port_that_refuses() {
+    let closed = ClosedPort::any();
+    let log = costs_only_counters(&closed.address(), "http/protobuf");
+    assert!(log.contains("refused"), "{log}");
+    costs_only_counters(&closed.address(), "grpc");
+}
+
+#[test]
+fn a_collector_that_never_answers() {
+    let silent = Server::silent();
+    let log = costs_only_counters(&silent.address.to_string(), "http/protobuf");
+    assert!(log.contains("no answer within 0.3 s"), "{log}");
+    costs_only_counters(&silent.address.to_string(), "grpc");
+}
+
+#[test]
+fn a_collector_that_answers_with_errors_and_recovers() {
+    let angry = Server::answering(401);
+    let log = costs_only_counters(&angry.address.to_string(), "http/protobuf");
+    assert!(log.contains("401"), "{log}");
+
+    let gateway = Reference::start(&[]);
+    let folder = folder();
+    let otlp = format!("otlp: {{ endpoint: 'http://{}', interval: 200ms, traces: false }}", angry.address);
+    let (mut agent, log) = Agent::start(&write_config(&folder, &otlp, &[("edge", &gateway.url, "")]));
+    let log = log.collect();
+    eventually("a failure", || (exports(&agent, "metrics", "failure") >= 1.0).then_some(()));
+    angry.answer(200);
+    eventually("a success", || (exports(&agent, "metrics", "success") >= 1.0).then_some(()));
+    let last = "gateprobe_agent_export_last_success_timestamp_seconds{signal=\"metrics\"}";
+    assert!(agent.metric(last).is_some());
+    agent.signal("TERM");
+    assert_eq!(agent.wait(), Some(0));
+    let log = log.join().expect("the log");
+    assert!(log.contains("takes exports again"), "{log}");
+}
