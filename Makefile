@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection demo clean-tools
+.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection dashboards pictures demo clean-tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,15 @@ soak: ## every check against a healthy gateway, 100,000 runs (RUNS=, AT_ONCE=, M
 
 detection: ## measure how long each fault takes to be found; writes docs/detection.md
 	cargo test --locked --test it -- --ignored --nocapture matrix::detection::
+
+dashboards: ## write dashboards/*.json from dashboards/source
+	python3 dashboards/generate.py
+
+pictures: tools ## draw docs/img: half an hour with npm packages, Chromium and a demo run of 12 minutes (MINUTES=)
+	cargo build --release --locked
+	cd docs/img/draw && npm ci --ignore-scripts --legacy-peer-deps --no-audit --no-fund
+	python3 docs/img/draw/record.py --minutes $(or $(MINUTES),12) --out .tools/pictures/answers.json
+	node docs/img/draw/draw.mjs .tools/pictures/answers.json docs/img
 
 demo: ## the agent beside a gateway that breaks after a while and heals
 	cargo run --release --locked -- demo
