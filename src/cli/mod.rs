@@ -4,6 +4,7 @@ mod check;
 mod config;
 mod demo;
 mod dialect;
+mod drill;
 mod gateway;
 mod gateway_jwt;
 mod logging;
@@ -91,6 +92,8 @@ enum Command {
     Rules(rules::Args),
     /// See the agent watch a reference gateway that gets a fault and heals
     Demo(demo::Args),
+    /// Break a reference gateway, and follow the fault to whoever is paged, and back
+    Drill(drill::Args),
     /// Run the reference gateway, with faults on demand
     Gateway(gateway::Args),
 }
@@ -123,6 +126,7 @@ pub fn main() -> ExitCode {
             Command::Vectors(args) => vectors::run(&args),
             Command::Rules(args) => rules::run(args),
             Command::Demo(args) => demo::run(args).await,
+            Command::Drill(args) => drill::run(args).await,
             Command::Gateway(args) => match gateway::run(args).await {
                 Ok(code) => Exit::from_code(code),
                 Err(error) => {
