@@ -5,7 +5,7 @@ from . import query as q
 from .board import dashboard as board
 from .board import target_variables
 from .panels import COLOURED, GREEN, GREY, PURPLE, RED, STATES, TEXT_COLOUR, YELLOW
-from .panels import bars, families, lines, query, stat, steps, table, timeline
+from .panels import bars, families, fixed, lines, query, ranked, stat, steps, table, timeline
 
 YES_NO = [
     {
@@ -92,6 +92,8 @@ def reasons():
         "Failed runs by check and reason; docs/checks.md says what each reason means.",
         [query(f"sum by (check, reason) ({q.increase(failures)}) > 0", "{{check}}: {{reason}}")],
         overrides=families(),
+        color=fixed(RED),
+        legend=ranked("sum", "Total"),
     )
 
 
@@ -104,6 +106,7 @@ def causes():
         [query(f"sum by (check, cause) ({q.increase(inconclusive)}) > 0", "{{check}}: {{cause}}")],
         overrides=[],
         color={"mode": "shades", "fixedColor": PURPLE},
+        legend=ranked("sum", "Total"),
     )
 
 

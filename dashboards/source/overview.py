@@ -4,7 +4,7 @@ from . import query as q
 from .board import dashboard as board
 from .board import link, target_variables
 from .panels import BLUE, COLOURED, GREEN, ORANGE, PURPLE, RED, STATES, TEXT_COLOUR, YELLOW
-from .panels import bars, by_name, families, lines, query, stat, steps, table, timeline
+from .panels import bars, by_name, families, fixed, lines, query, ranked, stat, steps, table, timeline
 
 WORST_IS_RED = steps((GREEN, None), (RED, 1))
 TARGET = 'target=~"$target"'
@@ -152,6 +152,8 @@ def reasons():
         "targets at once: look at what they share.",
         [query(f"sum by (target, reason) ({q.increase(failures)}) > 0", "{{target}}: {{reason}}")],
         overrides=families(),
+        color=fixed(RED),
+        legend=ranked("sum", "Total"),
     )
 
 
@@ -164,6 +166,7 @@ def causes():
         [query(f"sum by (target, cause) ({q.increase(inconclusive)}) > 0", "{{target}}: {{cause}}")],
         overrides=[],
         color={"mode": "shades", "fixedColor": PURPLE},
+        legend=ranked("sum", "Total"),
     )
 
 
