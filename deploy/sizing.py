@@ -1,4 +1,4 @@
-"""Measures what the agent needs for so many targets, and writes the table into docs/install.md. `make sizing` runs it.
+"""Measures what the agent needs for so many targets, and writes it, and the image's size, into docs/install.md. `make sizing` runs it.
 
     python3 deploy/sizing.py PROGRAM [SECONDS]
 
@@ -34,6 +34,7 @@ def main(program, seconds=120):
     table += "".join(f"| {' | '.join(row)} |\n" for row in rows)
     machine = f"{os.cpu_count()} cores ({processor()}), Linux {platform.release().split('-')[0]}"
     note = f"Measured on {time.strftime('%Y-%m-%d')} over {seconds} s each with {machine}, by `make sizing`.\n"
+    note += f"The image is {os.stat(program).st_size / 1e6:.0f} MB, not compressed: the program and nothing else.\n"
     page = PAGE.read_text()
     head, rest = page.split(BEGIN, 1)
     PAGE.write_text(head + BEGIN + "\n" + table + "\n" + note + END + rest.split(END, 1)[1])
