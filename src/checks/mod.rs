@@ -34,7 +34,7 @@ pub use zombie::Zombie;
 
 use crate::dialect::{Dialect, Variables};
 use crate::metrics::{Descriptor, LabelValue};
-use crate::model::{Cause, Failure, Outcome, Phase, Span, Verdict};
+use crate::model::{Cause, Outcome, Phase, Span, Verdict};
 use crate::session::{Target, Visit};
 
 /// Every metric of every check.
