@@ -16,6 +16,7 @@ mod drills;
 mod fairness;
 mod flood;
 mod floors;
+mod full_profile;
 mod hold;
 mod image;
 mod lifecycle;
