@@ -152,8 +152,10 @@ impl Recorder {
             }
             let (family, location) = (Arc::clone(family), self.settings.location.clone());
             observe(meter, metric, move |instrument| {
-                for (labels, value) in lock(&family).values() {
-                    instrument.observe(value, &attributes(metric, labels, location.as_deref()));
+                // The lock is not held for longer than this line: runs record meanwhile.
+                let values = lock(&family).values();
+                for (labels, value) in values {
+                    instrument.observe(value, &attributes(metric, &labels, location.as_deref()));
                 }
             });
         }
