@@ -15,8 +15,8 @@ def dashboard():
         "Whether the agents run what they should, in time, within their means, and get rid of what they found.",
         [
             (None, [*numbers(), agents()]),
-            ("Does it run what it should", [runs(), lag(), skipped(), busy()]),
-            ("Does what it found arrive", [exports(), exported(), dropped(), requests()]),
+            ("Does it run what it should", [runs(), lag(), skipped(), busy(), durations(), requests()]),
+            ("Does what it found arrive", [exports(), exported(), dropped()]),
             ("What it costs", [memory(), cpu(), descriptors(), threads()]),
         ],
         since="now-3h",
@@ -146,6 +146,7 @@ def exports():
         "What was sent to the collector, by signal and result. Failures cost the data of that export, and nothing else: "
         "checks and /metrics go on.",
         [query(f"sum by (signal, result) ({q.increase(total)})", "{{signal}} {{result}}")],
+        (8, 8),
     )
 
 
@@ -159,6 +160,7 @@ def exported():
             query(f"time() - max by (instance, signal) ({last})", "{{instance}} {{signal}}"),
             query(f"sum by (instance) ({q.increase(spans)})", "{{instance}} spans dropped"),
         ],
+        (8, 8),
         unit="s",
         overrides=[by_regex(".* spans dropped", unit="short", **{"custom.axisPlacement": "right", "color": fixed(RED)})],
     )
@@ -171,6 +173,7 @@ def dropped():
         "By reason: `limit` means that a target has too many series in one metric; each other reason is a bug, please "
         "report it.",
         [query(f"sum by (reason) ({q.increase(total)})", "{{reason}}")],
+        (8, 8),
         overrides=[],
     )
 
@@ -197,6 +200,7 @@ def memory():
             query(q.agent("process_resident_memory_bytes"), "{{instance}} resident"),
             query(q.agent("process_virtual_memory_bytes"), "{{instance}} virtual"),
         ],
+        (16, 8),
         unit="bytes",
         overrides=[
             by_regex(
@@ -212,6 +216,7 @@ def cpu():
         "CPU",
         "Cores that the agent keeps busy.",
         [query(f"sum by (instance) ({q.rate(q.agent('process_cpu_seconds_total'))})", "{{instance}}")],
+        (8, 8),
         unit="percentunit",
         decimals=1,
     )
@@ -225,6 +230,7 @@ def descriptors():
             query(q.agent("process_open_fds"), "{{instance}} open"),
             query(q.agent("process_max_fds"), "{{instance}} limit"),
         ],
+        (16, 8),
         overrides=[
             by_regex(".* limit", **{"custom.axisPlacement": "right", "custom.fillOpacity": 0, "color": fixed(ORANGE)})
         ],
@@ -236,6 +242,19 @@ def threads():
         "Threads",
         "Threads of the agent's process.",
         [query(q.agent("process_threads"), "{{instance}}")],
+        (8, 8),
         decimals=0,
         color=fixed(BLUE),
+    )
+
+
+def durations():
+    duration = q.agent("gateprobe_check_duration_seconds")
+    return lines(
+        "How long runs take, p95",
+        "95 of 100 runs of all targets took at most this long, by check. What all checks share when they slow down is the "
+        "agent, or its network.",
+        [query(q.quantile(0.95, duration, "check"), "{{check}}")],
+        unit="s",
+        fill=0,
     )

@@ -4,8 +4,8 @@ from . import checks
 from . import query as q
 from .board import dashboard as board
 from .board import target_variables
-from .panels import COLOURED, GREEN, GREY, RED, STATES, TEXT_COLOUR, YELLOW
-from .panels import bars, by_regex, lines, query, stat, steps, table, timeline
+from .panels import COLOURED, GREEN, GREY, PURPLE, RED, STATES, TEXT_COLOUR, YELLOW
+from .panels import bars, families, fixed, lines, query, ranked, stat, steps, table, timeline
 
 YES_NO = [
     {
@@ -91,7 +91,9 @@ def reasons():
         "What the gateway did wrong",
         "Failed runs by check and reason; docs/checks.md says what each reason means.",
         [query(f"sum by (check, reason) ({q.increase(failures)}) > 0", "{{check}}: {{reason}}")],
-        overrides=[],
+        overrides=families(),
+        color=fixed(RED),
+        legend=ranked("sum", "Total"),
     )
 
 
@@ -103,6 +105,8 @@ def causes():
         "patience. The gateway is not accused.",
         [query(f"sum by (check, cause) ({q.increase(inconclusive)}) > 0", "{{check}}: {{cause}}")],
         overrides=[],
+        color={"mode": "shades", "fixedColor": PURPLE},
+        legend=ranked("sum", "Total"),
     )
 
 
@@ -126,14 +130,14 @@ def seen_from():
         (
             "Failures in a row",
             f"max {key} ({q.chosen('gateprobe_check_consecutive_failures')})",
-            {"thresholds": steps((GREEN, None), (YELLOW, 1), (RED, 3)), "cell": TEXT_COLOUR},
+            {"thresholds": steps((GREEN, None), (YELLOW, 1), (RED, 3)), "cell": TEXT_COLOUR, "width": 130},
         ),
         (
             "Last run ago",
             f"time() - max {key} ({q.chosen('gateprobe_check_last_run_timestamp_seconds')})",
-            {"unit": "s", "decimals": 0},
+            {"unit": "s", "decimals": 0, "width": 110},
         ),
-        ("Runs every", f"max {key} ({q.chosen('gateprobe_check_interval_seconds')})", {"unit": "s"}),
+        ("Runs every", f"max {key} ({q.chosen('gateprobe_check_interval_seconds')})", {"unit": "s", "width": 100}),
     ]
     return table(
         "Seen from",
@@ -176,18 +180,12 @@ def owner():
 
 
 def durations():
-    duration = q.chosen("gateprobe_check_duration_seconds")
     last = q.chosen("gateprobe_last_check_duration_seconds")
     return lines(
         "How long runs take",
-        "The last run, and the 95th percentile over the range; whatever their outcome.",
-        [
-            query(f"max by (check) ({last})", "{{check}}"),
-            query(q.quantile(0.95, duration, "check", "$__range"), "{{check}} p95"),
-        ],
+        "The last run of each check, whatever its outcome, at the slowest agent.",
+        [query(f"max by (check) ({last})", "{{check}}")],
         (8, 9),
         unit="s",
-        overrides=[
-            by_regex(".* p95", **{"custom.lineStyle": {"fill": "dash", "dash": [4, 6]}, "custom.fillOpacity": 0})
-        ],
+        fill=0,
     )

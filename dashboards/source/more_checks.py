@@ -155,7 +155,7 @@ def flapping():
         bars(
             "Cycles of clients that come and go",
             "By what became of each: connected, or why not.",
-            [query(f"sum by (result) ({q.increase(cycles)})", "{{result}}")],
+            [query(f"sum by (result) ({q.increase(cycles)}) > 0", "{{result}}")],
         ),
         lines(
             "Time to connect again",
@@ -196,7 +196,7 @@ def malformed():
         bars(
             "Verdicts on malformed input",
             "ok: refused as it should be. accepted, wrong, error, hang, crash: docs/vectors.md says what would be right.",
-            [query(f"sum by (verdict) ({q.increase(verdicts)})", "{{verdict}}")],
+            [query(f"sum by (verdict) ({q.increase(verdicts)}) > 0", "{{verdict}}")],
         ),
         lines(
             "How long until it reacts",

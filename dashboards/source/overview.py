@@ -4,12 +4,11 @@ from . import query as q
 from .board import dashboard as board
 from .board import link, target_variables
 from .panels import BLUE, COLOURED, GREEN, ORANGE, PURPLE, RED, STATES, TEXT_COLOUR, YELLOW
-from .panels import bars, by_name, lines, query, stat, steps, table, timeline
+from .panels import bars, by_name, families, fixed, lines, query, ranked, stat, steps, table, timeline
 
 WORST_IS_RED = steps((GREEN, None), (RED, 1))
 TARGET = 'target=~"$target"'
 LAST = f"max {q.BY} ({q.chosen('gateprobe_check_last_run_timestamp_seconds')})"
-INTERVAL = f"max {q.BY} ({q.chosen('gateprobe_check_interval_seconds')})"
 PAUSED = f"max by (target) ({q.agent('gateprobe_target_paused', TARGET)})"
 
 
@@ -29,9 +28,10 @@ def dashboard():
 
 def numbers():
     last = f"min {q.BY} ({q.chosen('gateprobe_last_check_success')})"
-    doubtful = f"sum {q.BY} ({q.increase(q.runs('inconclusive'))})"
+    doubtful = f"max {q.BY} ({q.chosen('gateprobe_check_consecutive_inconclusive')})"
     certificate = q.chosen("gateprobe_tls_certificate_not_after_timestamp_seconds")
-    late = f"sum ((time() - {LAST} > bool 3 * {INTERVAL}) * on (target) group_left () (1 - {PAUSED}))"
+    due = q.chosen("gateprobe_check_next_run_timestamp_seconds")
+    late = f"sum (max {q.BY} (time() - {due} > bool 2 * {q.chosen('gateprobe_check_interval_seconds')} + 60))"
     return [
         stat(
             "Failing now",
@@ -41,15 +41,15 @@ def numbers():
         ),
         stat(
             "Inconclusive now",
-            "Checks that lately could not tell, with evidence that the cause is not the gateway: the agent was late, its "
+            "Checks whose last run could not tell, with evidence that the cause is not the gateway: the agent was late, its "
             "network is broken, its token is missing. This never counts against a gateway.",
             f"sum ({doubtful} > bool 0)",
             thresholds=steps((GREEN, None), (PURPLE, 1)),
         ),
         stat(
             "Not looked at",
-            "Checks that have not run for three of their intervals although their target is not paused. Nobody knows how "
-            "these gateways are. Look at Agent health.",
+            "Checks that were due long ago, and that nothing drives any more. Nobody knows how these gateways are. Look at "
+            "Agent health.",
             late,
             thresholds=steps((GREEN, None), (ORANGE, 1)),
         ),
@@ -85,7 +85,7 @@ def states():
         "it was not the gateway. A gap: nobody looked. Click on a bar for the check's own page.",
         q.state(),
         "{{target}} {{check}}",
-        (24, 10),
+        (24, 12),
         links=[
             link("Open this check", "gateprobe-check", target="${__field.labels.target}", check="${__field.labels.check}")
         ],
@@ -123,7 +123,7 @@ def worst():
             f"time() - {LAST}",
             {"unit": "s", "decimals": 0, "width": 120},
         ),
-        ("Runs every", INTERVAL, {"unit": "s", "width": 110}),
+        ("Next run in", f"min {q.BY} ({q.chosen('gateprobe_check_next_run_timestamp_seconds')}) - time()", {"unit": "s", "decimals": 0, "width": 110}),
     ]
     url = link("Open this check", "gateprobe-check", target="${__data.fields.Target}", check="${__data.fields.Check}")
     names = [by_name(name, links=[url]) for name in ("Target", "Check")]
@@ -151,7 +151,9 @@ def reasons():
         "Failed runs by target and reason; docs/checks.md says what each reason means. One target: look there. Many "
         "targets at once: look at what they share.",
         [query(f"sum by (target, reason) ({q.increase(failures)}) > 0", "{{target}}: {{reason}}")],
-        overrides=[],
+        overrides=families(),
+        color=fixed(RED),
+        legend=ranked("sum", "Total"),
     )
 
 
@@ -163,6 +165,8 @@ def causes():
         "gateway asked for patience: no gateway is accused here.",
         [query(f"sum by (target, cause) ({q.increase(inconclusive)}) > 0", "{{target}}: {{cause}}")],
         overrides=[],
+        color={"mode": "shades", "fixedColor": PURPLE},
+        legend=ranked("sum", "Total"),
     )
 
 

@@ -113,14 +113,28 @@ def bars(title, description, queries, size=(12, 8), unit="short", **more):
 
 
 def plot(title, description, queries, size, unit, custom, more):
+    legend = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
     options = {
-        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
+        "legend": more.pop("legend", legend),
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
     more.setdefault("color", {"mode": "palette-classic"})
     more.setdefault("min", None)
     more = {key: value for key, value in more.items() if value is not None}
     return panel("timeseries", title, description, queries, size, unit, options=options, custom=custom, **more)
+
+
+def ranked(calc, name):
+    """A legend for many series: those that matter most come first; `name` is what Grafana calls the figure."""
+    return {
+        "displayMode": "table",
+        "placement": "right",
+        "showLegend": True,
+        "calcs": [calc],
+        "sortBy": name,
+        "sortDesc": True,
+        "width": 260,
+    }
 
 
 def timeline(title, description, expr, legend, size=(24, 8), **more):
@@ -220,6 +234,24 @@ def by_regex(pattern, **properties):
 
 def fixed(color):
     return {"mode": "fixed", "fixedColor": color}
+
+
+# What gateways do wrong, by what it concerns; what stands in none is red, and nothing is green.
+FAMILIES = {
+    "dark-red": "unavailable|server_error|unauthorized|rejected|not_found|connect_.*|dns_.*|tcp_.*|tls_.*|upgrade_.*|before_.*"
+    "|missing_.*|not_upgraded|redirect.*|reconnect_.*",
+    ORANGE: "pong_.*|beat_.*|too_.*",
+    PURPLE: "zombie_.*|half_closed_.*|evicted_.*|recovered_.*|false_eviction",
+    YELLOW: "messages_.*|falsely_resumed|not_resumed",
+    BLUE: "session_.*|connection_.*|close_.*|unstable_.*|sessions_leaked|memory_grew",
+    "semi-dark-yellow": "malformed_.*|collateral_damage",
+    "dark-orange": "refresh_.*|expired_.*|bad_token_.*|session_dropped_by_refresh",
+}
+
+
+def families():
+    """A reason behind the name of a target or check."""
+    return [by_regex(f".*: (?:{words})", color=fixed(color)) for color, words in FAMILIES.items()]
 
 
 def meanings():

@@ -85,6 +85,7 @@ def state(select=chosen, by=BY):
     """The worst that any agent says of a check; see `STATES` for the numbers."""
     last, ran = select("gateprobe_last_check_success"), select("gateprobe_check_last_run_timestamp_seconds")
     interval, paused = select("gateprobe_check_interval_seconds"), agent("gateprobe_target_paused")
+    doubtful = select("gateprobe_check_consecutive_inconclusive")
 
     def seen(outcome):
         return increase(select("gateprobe_check_runs_total", f'outcome="{outcome}"'))
@@ -97,5 +98,7 @@ def state(select=chosen, by=BY):
         f" or 4 * ({seen('fail')} > bool 0)"
         f" or 3 * ({seen('inconclusive')} > bool 0)"
         f" or 2 * (({ran} > bool 0) unless {last})"
+        # A label of its own, or the verdict before would stand for it.
+        f' or label_replace(3 * ({doubtful} > bool 0), "outcome", "now", "", "")'
         ")"
     )

@@ -4,7 +4,7 @@ from . import query as q
 from .board import dashboard as board
 from .board import link, target_variables
 from .panels import GREEN, ORANGE, RED, TEXT_COLOUR, YELLOW
-from .panels import by_name, lines, query, stat, steps, table
+from .panels import by_name, lines, query, ranked, stat, steps, table
 
 LEFT = steps((RED, None), (YELLOW, 0.25), (GREEN, 0.5))
 # Of the rules for paging: long window, short window, factor, and what crossing it does.
@@ -107,8 +107,7 @@ def budgets():
         columns,
         ("target", "check"),
         (24, 9),
-        sort="Budget left",
-        descending=False,
+        sort="Burn 1h",
         overrides=names,
     )
 
@@ -128,6 +127,8 @@ def burning(long, short, factor, does):
         decimals=1,
         thresholds=steps((GREEN, None), (RED, factor)),
         maxDataPoints=200,
+        legend=ranked("lastNotNull", "Last *"),
+        fill=0,
     )
 
 
@@ -139,6 +140,8 @@ def samples():
         decimals=0,
         thresholds=steps((RED, None), (GREEN, 3)),
         maxDataPoints=200,
+        legend=ranked("lastNotNull", "Last *"),
+        fill=0,
     )
 
 
@@ -150,4 +153,6 @@ def failures():
         decimals=0,
         thresholds=steps((GREEN, None), (RED, 3)),
         maxDataPoints=200,
+        legend=ranked("lastNotNull", "Last *"),
+        fill=0,
     )

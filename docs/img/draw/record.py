@@ -4,6 +4,7 @@ every query of every dashboard: what the pictures are drawn from. Loopback only;
 
 import argparse
 import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,23 +16,26 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 SCENE = ROOT / "tests/it/dashboards/scene.yaml"
 KEY = "0123456789abcdef0123456789abcdef"
-TLS = ["--tls", "--jwt-algorithm", "HS256", "--jwt-issuer", "gateprobe", "--jwt-audience", "chat"]
-GATEWAYS = {"chat": TLS, "orders": [], "presence": [], "legacy": []}
+JWT = ["--jwt-algorithm", "HS256", "--jwt-issuer", "gateprobe", "--jwt-audience", "chat"]
+GATEWAYS = {"chat": ["--tls", *JWT], "orders": [], "presence": [], "legacy": [], "tenants": JWT}
 # When in the story (from 0 to 1) a fault comes and goes.
 STORY = [
-    (0.15, 0.30, "chat", "pong_delay", "40ms"),
-    (0.20, 0.75, "orders", "zombies_kept", ""),
-    (0.30, 0.60, "orders", "messages_lost", "4"),
-    (0.35, 0.80, "orders", "malformed_hang", "not_utf8"),
-    (0.45, 0.62, "presence", "upgrade_status", "503"),
-    (0.50, 0.90, "legacy", "upgrade_delay", "350ms"),
-    (0.65, 0.80, "orders", "pong_dropped", "5"),
-    (0.70, 0.72, "orders", "session_closed_after", "1s"),
-    (0.70, 0.72, "chat", "session_closed_after", "1s"),
+    (0.10, 0.25, "chat", "pong_delay", "40ms"),
+    (0.25, 0.45, "orders", "messages_lost", "4"),
+    (0.30, 0.55, "chat", "upgrade_delay", "150ms"),
+    (0.35, 0.60, "orders", "malformed_hang", "not_utf8"),
+    (0.40, 0.55, "presence", "upgrade_status", "503"),
+    (0.45, 0.80, "tenants", "refresh_refused", ""),
+    (0.50, 1.00, "orders", "zombies_kept", ""),
+    (0.60, 0.85, "tenants", "jwt_expired_accepted", ""),
+    (0.65, 0.68, "chat", "session_closed_after", "1s"),
+    (0.66, 0.69, "orders", "session_closed_after", "1s"),
+    (0.85, 1.00, "orders", "pong_dropped", "4"),
+    (0.90, 1.00, "legacy", "upgrade_delay", "350ms"),
 ]
 # The targets of the drill-down's picture.
 TARGET = "orders"
-TOKENS = "chat"
+TOKENS = "tenants"
 
 
 def main():
@@ -66,15 +70,17 @@ class Stage:
     def start(self):
         (self.folder / "key").write_text(KEY)
         config = SCENE.read_text().replace("KEY_FILE", str(self.folder / "key"))
-        config = config.replace("CA_FILE", str(self.folder / "ca.pem"))
+        config = config.replace("CA_FILE", str(self.folder / "ca.pem")).replace("COLLECTOR", self.collector())
         for name, options in GATEWAYS.items():
             if options:
-                options = [*options, "--tls-ca-out", self.folder / "ca.pem", "--jwt-key", self.folder / "key"]
+                options = [*options, "--jwt-key", self.folder / "key"]
+            if "--tls" in options:
+                options += ["--tls-ca-out", self.folder / "ca.pem"]
             gateway = self.run("gateway", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--json",
                                "--heartbeat-interval", "1s", "--heartbeat-timeout", "2s", *options)
             url, control = (gateway.stdout.readline().split()[1] for _ in range(2))
             self.controls[name] = control
-            config = config.replace(f"{name.upper()}_CONTROL", control).replace(name.upper(), url)
+            config = config.replace(f"{name.upper()}_CONTROL", control.rstrip("/")).replace(name.upper(), url)
         (self.folder / "gateprobe.yaml").write_text(config)
         agent = self.run("run", "--config", self.folder / "gateprobe.yaml", log=True)
         self.agent = self.wait_for(agent, lambda line: "started" in line)["address"]
@@ -84,6 +90,15 @@ class Stage:
                                  f"--storage.tsdb.path={self.folder}/data", "--web.listen-address=127.0.0.1:0",
                                  "--log.format=json"], log=True)
         self.prometheus = self.wait_for(prometheus, lambda line: "Listening on" in line)["address"]
+
+    def collector(self):
+        """An OpenTelemetry collector that takes all and keeps nothing; the URL that it takes gRPC at."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.spawn([ROOT / ".tools/bin/rotel-agent", "start", "--otlp-grpc-endpoint", address, "--otlp-http-endpoint",
+                    "127.0.0.1:0", "--exporter", "blackhole"], log=True)
+        return f"http://{address}"
 
     def __exit__(self, *_):
         for child in reversed(self.children):
@@ -118,7 +133,7 @@ class Stage:
     def play(self, seconds):
         begin = time.monotonic()
         acts = [(at, gateway, fault, value, "PUT") for at, _, gateway, fault, value in STORY]
-        acts += [(end, gateway, fault, "", "DELETE") for _, end, gateway, fault, _ in STORY]
+        acts += [(end, gateway, fault, "", "DELETE") for _, end, gateway, fault, _ in STORY if end < 1]
         for at, gateway, fault, value, method in sorted(acts):
             time.sleep(max(0, begin + at * seconds - time.monotonic()))
             request = urllib.request.Request(f"{self.controls[gateway]}faults/{fault}", value.encode(), method=method)
@@ -143,7 +158,7 @@ def record(path, stage, begin, end):
 
 
 def target(path, row):
-    """The drill-down is drawn for one target; what only the gateway with tokens can tell, for that one."""
+    """The drill-down is drawn for one target; what takes tokens, for one that asks for them."""
     if path.stem != "check":
         return ".+"
     return TOKENS if row["title"].startswith("token_refresh") else TARGET

@@ -11,22 +11,6 @@ use super::promql::{groupings, selectors};
 /// What Prometheus adds to every series, and the agent where its config says where it is.
 const ADDED: [&str; 3] = ["job", "instance", "location"];
 
-/// Metrics that come with other parts, and their labels.
-const TO_COME: [(&str, &[&str]); 12] = [
-    ("gateprobe_slo_objective_ratio", &["target", "check"]),
-    ("gateprobe_slo_period_seconds", &["target", "check"]),
-    ("gateprobe_token_refresh_duration_seconds_bucket", &["target", "check", "le"]),
-    ("gateprobe_last_token_refresh_duration_seconds", &["target", "check"]),
-    ("gateprobe_token_refreshes_total", &["target", "check", "result"]),
-    ("gateprobe_bad_tokens_total", &["target", "check", "forgery", "result"]),
-    ("gateprobe_expired_sessions_total", &["target", "check", "result"]),
-    ("gateprobe_last_expired_session_close_seconds", &["target", "check"]),
-    ("gateprobe_agent_exports_total", &["signal", "result"]),
-    ("gateprobe_agent_export_last_success_timestamp_seconds", &["signal"]),
-    ("gateprobe_agent_spans_dropped_total", &[]),
-    ("gateprobe_agent_open_connections", &[]),
-];
-
 /// Metrics that nobody needs to see.
 const UNUSED: [&str; 0] = [];
 
@@ -41,9 +25,6 @@ fn labels(name: &str) -> Option<BTreeSet<&'static str>> {
     let process = process.into_iter().chain(["start_time_seconds", "threads"]);
     if name.strip_prefix("process_").is_some_and(|rest| process.into_iter().any(|known| known == rest)) {
         return Some(ADDED.into());
-    }
-    if let Some((_, labels)) = TO_COME.iter().find(|(to_come, _)| *to_come == name) {
-        return Some(labels.iter().copied().chain(ADDED).collect());
     }
     let all = metrics();
     let of_histogram = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| {

@@ -7,31 +7,6 @@ use super::promql::legend_labels;
 use super::scene::Scene;
 use crate::support::binary::eventually;
 
-/// Panels that have nothing to show yet, by title, and why.
-const WAITING: &[(&str, &str)] = &[
-    ("Objectives", SLO),
-    ("Lowest budget left", SLO),
-    ("Budgets spent", SLO),
-    ("Fastest burn over an hour", SLO),
-    ("Error budgets", SLO),
-    ("Worst first", SLO),
-    ("Burn rate that an alert sees: 1h and 5m", SLO),
-    ("Burn rate that an alert sees: 6h and 30m", SLO),
-    ("Burn rate that an alert sees: 1d and 2h", SLO),
-    ("Burn rate that an alert sees: 3d and 6h", SLO),
-    ("Token refreshes", REFRESH),
-    ("How long a refresh takes", REFRESH),
-    ("Bad tokens", REFRESH),
-    ("Sessions whose token ran out", REFRESH),
-    ("Closed after the token's end", REFRESH),
-    ("Exports by OTLP", EXPORT),
-    ("Since the last good export", EXPORT),
-    ("Runs and connections now", EXPORT),
-];
-const SLO: &str = "the config knows no objectives yet";
-const REFRESH: &str = "there is no check token_refresh yet";
-const EXPORT: &str = "there is no OTLP export yet";
-
 /// A fault of the scene: the drill-down's panel that is meant for it, and the series there that shows it at the
 /// target that has the fault, and not at `chat`, which has none.
 const SHOWS: &[(&str, &str, &str, &[(&str, &str)])] = &[
@@ -51,6 +26,8 @@ const SHOWS: &[(&str, &str, &str, &[(&str, &str)])] = &[
     ("malformed_hang", "orders", "What it took badly", &[("verdict", "hang")]),
     ("malformed_hang", "orders", "Verdicts on malformed input", &[("verdict", "hang")]),
     ("pong_dropped", "orders", "What became of pings", &[("result", "lost")]),
+    ("refresh_refused", "tenants", "Token refreshes", &[("result", "refused")]),
+    ("jwt_expired_accepted", "tenants", "Bad tokens", &[("forgery", "expired")]),
     ("session_closed_after", "presence", "Who ended them, and how", &[("by", "gateway")]),
     ("refuse_every", "presence", "Cycles of clients that come and go", &[("result", "refused")]),
 ];
@@ -76,10 +53,6 @@ fn every_query_of_every_panel_is_answered_and_every_fault_shows() {
 
 /// Some target has a value that is a number, in series that have the labels of the legend.
 fn answered(scene: &Scene, board: &Board, panel: &Panel, query: &Query) {
-    if WAITING.iter().any(|(title, _)| *title == panel.title) {
-        ask(scene, &query.expr, "chat", query.instant);
-        return;
-    }
     // The drill-down shows one target at a time, and no gateway has everything.
     let one = board.variable("target").is_some_and(|target| target["multi"] == false);
     let targets: &[&str] = if one { &["chat", "orders", "presence"] } else { &[".+"] };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::support::binary::Agent;
+use crate::support::collector::Collector;
 use crate::support::prometheus::Prometheus;
 use crate::support::reference::Reference;
 use crate::support::{folder, write};
@@ -10,10 +11,11 @@ use crate::support::{folder, write};
 const CONFIG: &str = include_str!("scene.yaml");
 
 /// What goes wrong from the start, by target; `chat` is well, `asleep` is paused.
-const FAULTS: [(&str, &[&str]); 3] = [
+const FAULTS: [(&str, &[&str]); 4] = [
     ("orders", &["zombies_kept", "messages_lost=3", "malformed_hang=not_utf8", "pong_dropped=4"]),
     ("presence", &["session_closed_after=3s", "refuse_every=4"]),
     ("legacy", &["upgrade_status=503"]),
+    ("tenants", &["refresh_refused", "jwt_expired_accepted"]),
 ];
 
 /// All of it; ends when dropped.
@@ -22,6 +24,7 @@ pub struct Scene {
     pub prometheus: Prometheus,
     _agent: Agent,
     _gateways: Vec<Reference>,
+    _collector: Collector,
     _folder: tempfile::TempDir,
 }
 
@@ -45,15 +48,19 @@ impl Scene {
         ];
         let chat = gateway(&[&tls[..], &jwt[..]].concat());
         let broken = FAULTS.map(|(name, faults)| {
-            let options: Vec<&str> = faults.iter().flat_map(|fault| ["--fault", fault]).collect();
+            let faults = faults.iter().flat_map(|fault| ["--fault", fault]);
+            let options: Vec<&str> = faults.chain(jwt.into_iter().filter(|_| name == "tenants")).collect();
             (name.to_uppercase(), gateway(&options))
         });
-        let mut config = CONFIG.replace("CA_FILE", &ca).replace("KEY_FILE", &key);
+        let collector = Collector::start();
+        let mut config =
+            CONFIG.replace("COLLECTOR", &collector.grpc).replace("CA_FILE", &ca).replace("KEY_FILE", &key);
         let named = broken.into_iter().chain([("CHAT".to_owned(), chat)]);
         let mut gateways = Vec::new();
         for (name, gateway) in named {
-            config =
-                config.replace(&format!("{name}_CONTROL"), &gateway.control).replace(&name, &gateway.url);
+            config = config
+                .replace(&format!("{name}_CONTROL"), gateway.control.trim_end_matches('/'))
+                .replace(&name, &gateway.url);
             gateways.push(gateway);
         }
         let config: PathBuf = write(folder.path(), "gateprobe.yaml", config);
@@ -64,7 +71,7 @@ impl Scene {
             agent.address
         );
         let prometheus = Prometheus::start(&scrape);
-        Self { prometheus, _agent: agent, _gateways: gateways, _folder: folder }
+        Self { prometheus, _agent: agent, _gateways: gateways, _collector: collector, _folder: folder }
     }
 }
 

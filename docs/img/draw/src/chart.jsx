@@ -15,8 +15,9 @@ export function Chart({ answers, width, height, labels, middle, draw }) {
     builder.addScale({ scaleKey: 'x', orientation: 0, direction: 1, isTime: true, range: () => ends });
     builder.addScale({ scaleKey: 'y', orientation: 1, direction: 1, range: () => [0, labels.length] });
     builder.addAxis({ scaleKey: 'x', isTime: true, placement: 'bottom', timeZone, theme, grid: { show: false } });
+    const size = 24 + 6.5 * Math.max(...labels.map((label) => label.length));
     const at = labels.map((_, index) => index + (middle ? 0.5 : 1));
-    builder.addAxis({ scaleKey: 'y', placement: 'left', theme, grid: { show: false }, splits: at, values: labels });
+    builder.addAxis({ scaleKey: 'y', placement: 'left', theme, grid: { show: false }, splits: at, values: labels, size });
     builder.addSeries({ scaleKey: 'y', pathBuilder: () => null, theme, showPoints: 'never', drawStyle: 'line', lineColor: 'transparent' });
     builder.addHook('draw', (plot) => {
       const { ctx } = plot;

@@ -17,7 +17,8 @@ async function main() {
   const parameters = new URLSearchParams(location.search);
   const answers = (await (await fetch('/answers.json')).json())[parameters.get('board')];
   const wanted = parameters.get('rows')?.split(',');
-  await document.fonts.ready;
+  // A canvas does not wait for its font.
+  await Promise.all(['400 12px Inter', '500 12px Inter'].map((font) => document.fonts.load(font)));
   createRoot(document.getElementById('root')).render(<Board answers={answers} wanted={wanted} />);
 }
 

@@ -13,11 +13,11 @@ export function Timeline({ panel, answers, width, height }) {
   const draw = (ctx, x, y, size) => {
     rows.forEach(({ frame }, row) => {
       const [times, values] = frame.fields.map((field) => field.values);
-      times.forEach((time, index) => {
-        ctx.fillStyle = stateOf(panel, values[index]).color;
+      for (const { from, to, value } of lasting(times, values, step)) {
+        ctx.fillStyle = stateOf(panel, value).color;
         ctx.globalAlpha = panel.fieldConfig.defaults.custom.fillOpacity / 100;
-        ctx.fillRect(x(time), y(row + 1) + size * 0.08, x(time + step) - x(time) + 0.5, size * 0.84);
-      });
+        ctx.fillRect(x(from), y(row + 1) + size * 0.08, x(to) - x(from), size * 0.84);
+      }
     });
   };
   rows.forEach(({ frame }) => frame.fields[1].values.forEach((value) => shown.set(value, stateOf(panel, value))));
@@ -33,4 +33,18 @@ export function Timeline({ panel, answers, width, height }) {
 function stateOf(panel, value) {
   const found = panel.fieldConfig.defaults.mappings[0].options[String(value)];
   return { text: found?.text ?? String(value), color: theme.visualization.getColorByName(found?.color ?? 'gray') };
+}
+
+// Points in a row that say the same; a gap ends a state.
+function lasting(times, values, step) {
+  const states = [];
+  times.forEach((time, index) => {
+    const last = states.at(-1);
+    if (last && last.value === values[index] && time <= last.to) {
+      last.to = time + step;
+    } else {
+      states.push({ from: time, to: time + step, value: values[index] });
+    }
+  });
+  return states;
 }
