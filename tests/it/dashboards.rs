@@ -1,6 +1,6 @@
 //! The dashboards of `dashboards/`: their form, what they ask for, and that a real Prometheus can answer.
 
-mod board;
+pub mod board;
 mod catalogue;
 mod fresh;
 mod live;

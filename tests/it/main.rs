@@ -36,5 +36,6 @@ mod secrets;
 mod soak;
 mod stalled;
 mod support;
+mod telemetry;
 mod third_party;
 mod tokens;

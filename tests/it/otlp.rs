@@ -3,4 +3,4 @@
 mod agent;
 mod collector;
 mod receiver;
-mod server;
+pub mod server;

@@ -39,14 +39,14 @@ type Labels = BTreeMap<String, String>;
 /// Arguments of `gateprobe drill`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-    gateprobe gateway --listen 127.0.0.1:8080 --control 127.0.0.1:8081     the gateway that the target `drill` names\n  \
     gateprobe drill --control http://127.0.0.1:8081 --target drill --fault upgrade_status=503\n  \
-    gateprobe drill --control http://127.0.0.1:8081 --target drill --fault accept_silent \\\n      \
-    --prometheus http://127.0.0.1:9090 --alertmanager http://127.0.0.1:9093 --webhook 127.0.0.1:9095\n\n\
-    The fault is switched off again however the drill ends. `gateprobe gateway --help` lists the faults, docs/drills.md\n\
-    says how to set a drill up.\n\n\
-    Exit codes: 0 every step was seen, 1 a step did not come, 2 usage, or somebody who takes part is not as needed,\n\
-    3 interrupted, 4 gateprobe's own error, or the fault may still be on")]
+    gateprobe drill --control http://127.0.0.1:8081 --target drill --fault accept_silent \\\n    \
+      --prometheus http://127.0.0.1:9090 \\\n    \
+      --alertmanager http://127.0.0.1:9093 --webhook 127.0.0.1:9095\n\n\
+    The fault is switched off again however the drill ends. `gateprobe gateway --help` lists the faults;\n\
+    docs/drills.md says how to set a drill up.\n\n\
+    Exit codes: 0 every step was seen, 1 a step did not come, 2 usage, or somebody who takes part is not\n\
+    as needed, 3 interrupted, 4 gateprobe's own error, or the fault may still be on")]
 pub struct Args {
     /// The control API of the reference gateway that breaks
     #[arg(long, value_name = "URL")]

@@ -200,15 +200,20 @@ pub fn value(text: &str, series: &str) -> Option<f64> {
 }
 
 /// Asks again and again until the answer is as wanted; fails after a minute.
-pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+pub fn eventually<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    within(60, what, ask)
+}
+
+/// The same with so many seconds.
+pub fn within<T>(seconds: u64, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
     while std::time::Instant::now() < deadline {
         if let Some(answer) = ask() {
             return answer;
         }
         std::thread::park_timeout(std::time::Duration::from_millis(50));
     }
-    panic!("not within a minute: {what}");
+    panic!("not within {seconds} s: {what}");
 }
 
 fn client() -> ureq::Agent {

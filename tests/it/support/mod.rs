@@ -1,5 +1,6 @@
 //! What the tests share: plans from YAML, third-party programs, and a run of the binary.
 
+pub mod alertmanager;
 pub mod binary;
 pub mod certificate;
 pub mod check;

@@ -54,6 +54,11 @@ impl Prometheus {
         prometheus
     }
 
+    /// Where it serves, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// The series that a query gives now.
     pub fn query(&self, query: &str) -> Vec<Series> {
         let value = |series: &Value| number(&series["value"]).expect("a number");

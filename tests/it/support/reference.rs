@@ -63,6 +63,28 @@ impl Reference {
         value(&text, &series).unwrap_or_else(|| panic!("no {series} in {text}")) as u64
     }
 
+    /// Switches a fault on, as `name` or `name=value`.
+    pub fn switch_on(&self, fault: &str) {
+        let (name, value) = fault.split_once('=').unwrap_or((fault, ""));
+        let answer = ureq::put(format!("{}faults/{name}", self.control)).send(value);
+        assert_eq!(answer.expect("an answer").status(), 204, "{fault}");
+    }
+
+    /// Switches every fault off.
+    pub fn heal(&self) {
+        let answer = ureq::delete(format!("{}faults", self.control)).call();
+        assert_eq!(answer.expect("an answer").status(), 204);
+    }
+
+    /// The faults that are on, by name.
+    pub fn faults(&self) -> Vec<String> {
+        let (status, text) = get(&format!("{}faults", self.control));
+        assert_eq!(status, 200, "{text}");
+        let faults: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let active = faults["active"].as_array().expect("a list").iter();
+        active.map(|fault| fault["name"].as_str().expect("a name").to_owned()).collect()
+    }
+
     /// Its control API, as a URL that ends in a slash.
     pub fn control(&self) -> &str {
         &self.control
