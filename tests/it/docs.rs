@@ -81,7 +81,10 @@ fn the_page_on_checks_lists_every_reason() {
 fn links_between_pages_lead_somewhere() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let mut pages = vec![root.join("README.md"), root.join("CONTRIBUTING.md")];
-    pages.extend(fs::read_dir(root.join("docs")).expect("docs").map(|entry| entry.expect("an entry").path()));
+    for folder in ["docs", "docs/runbooks"] {
+        let entries = fs::read_dir(root.join(folder)).expect("a folder of pages");
+        pages.extend(entries.map(|entry| entry.expect("an entry").path()));
+    }
     for page in pages.iter().filter(|page| page.extension().is_some_and(|e| e == "md")) {
         let text = fs::read_to_string(page).expect("a page");
         for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {

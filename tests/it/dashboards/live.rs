@@ -28,8 +28,8 @@ const SHOWS: &[Shows] = &[
     ("malformed_hang", "orders", ("What it took badly", 0), &[("verdict", "hang")]),
     ("malformed_hang", "orders", ("Verdicts on malformed input", 0), &[("verdict", "hang")]),
     ("pong_dropped", "orders", ("What became of pings", 0), &[("result", "lost")]),
-    ("refresh_refused", "tenants", ("Token refreshes", 0), &[("result", "refused")]),
-    ("jwt_expired_accepted", "tenants", ("Bad tokens", 1), &[("forgery", "expired")]),
+    ("refresh_refused", "renewals", ("Token refreshes", 0), &[("result", "refused")]),
+    ("refresh_takes", "tenants", ("Bad tokens", 1), &[("forgery", "expired")]),
     ("session_closed_after", "presence", ("Who ended them, and how", 0), &[("by", "gateway")]),
     ("refuse_every", "presence", ("Cycles of clients that come and go", 0), &[("result", "refused")]),
 ];

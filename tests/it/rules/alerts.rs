@@ -2,41 +2,42 @@
 
 use super::story::{Story, hold};
 use super::world::{Agent, End, Job, World};
-use super::worlds::{FAULT, HOUR, MINUTE, all_checks, fails, fires, further, quiet, variants};
+use super::worlds::{FAULT, HOUR, MINUTE, all_checks, fails, finding_of, fires, further, quiet, variants};
+
+const FAILING: &str = "GateprobeCheckFailing";
+const BURN: &str = "GateprobeErrorBudgetBurn";
+const UNSTABLE: &str = "GateprobeCheckUnstable";
+const NOT_AFTER: &str =
+    "gateprobe_tls_certificate_not_after_timestamp_seconds{target=\"chat\",check=\"handshake\"}";
 
 #[test]
 fn total_outage_pages_within_three_runs_and_two_minutes() {
-    let mut stories = Vec::new();
-    for (check, interval) in
-        [("handshake", 30), ("heartbeat", 60), ("network_switch", 300), ("handshake", 3_600)]
-    {
-        // The slowest replica has run three times by then.
-        let by = FAULT + 3 * interval + 2 * MINUTE;
-        let end = by + 3 * interval + 20 * MINUTE;
-        let agent = move || {
-            Agent::with(vec![Job::well(check, interval).ends(fails("unavailable", FAULT, by + interval))])
+    // The slowest replica has run three times by then.
+    let third = |interval: u64| FAULT + 3 * interval;
+    let outages = [
+        ("handshake", 30, "target=\"a\",severity=\"critical\""),
+        ("heartbeat", 60, "target=\"b\",severity=\"critical\""),
+        ("network_switch", 300, "target=\"c\",severity=\"critical\""),
+        ("handshake", 3_600, "target=\"d\",severity=\"critical\""),
+        // What mistreats the gateway waits for office hours.
+        ("zombie", 300, "target=\"e\",severity=\"warning\""),
+    ];
+    let agent = move || {
+        let job = |((check, interval, _), target): ((&'static str, u64, &str), &'static str)| {
+            // Heals after one more run.
+            Job::well(check, interval).of(target).ends(fails(
+                "unavailable",
+                FAULT,
+                third(interval) + interval,
+            ))
         };
-        stories.extend(variants(&format!("outage of {check} each {interval} s"), end, agent, |world| {
-            Story {
-                quiet_until: FAULT + 2 * interval,
-                quiet_from: Some(by + 2 * interval + 8 * MINUTE),
-                ..fires(
-                    world,
-                    &[("GateprobeCheckFailing", "severity=\"critical\"", by)],
-                    &["GateprobeCheckUnstable"],
-                )
-            }
-        }));
-    }
-    hold(&stories);
-}
-
-#[test]
-fn what_mistreats_a_gateway_and_fails_waits_for_office_hours() {
-    let by = FAULT + 3 * 300 + 2 * MINUTE;
-    let agent = || Agent::with(vec![Job::well("zombie", 300).ends(fails("unavailable", FAULT, 3 * HOUR))]);
-    hold(&variants("zombie", 3 * HOUR, agent, |world| {
-        fires(world, &[("GateprobeCheckFailing", "severity=\"warning\"", by)], &[])
+        Agent::with(outages.into_iter().zip(["a", "b", "c", "d", "e"]).map(job).collect())
+    };
+    let told = outages.map(|(_, interval, labels)| (FAILING, labels, third(interval) + 2 * MINUTE));
+    hold(&variants("outage", third(3_600) + 3 * HOUR, agent, |world| Story {
+        quiet_until: FAULT + 2 * 30,
+        quiet_from: Some(third(3_600) + 2 * HOUR + 8 * MINUTE),
+        ..fires(world, &told, &[UNSTABLE])
     }));
 }
 
@@ -46,98 +47,87 @@ fn an_outage_goes_on_when_an_agent_restarts_in_its_middle() {
         down: vec![FAULT + 900..FAULT + 960],
         ..Agent::with(vec![Job::well("handshake", 30).ends(fails("unavailable", FAULT, 3 * HOUR))])
     };
-    for at in [FAULT + 900, FAULT + 990, FAULT + 1_100] {
-        hold(&variants("restart", 2 * HOUR, agent, |world| {
-            fires(world, &[("GateprobeCheckFailing", "severity=\"critical\"", at)], &[])
-        }));
-    }
+    let at = |seconds: u64| (FAILING, "severity=\"critical\"", FAULT + seconds);
+    let hold_at = |seconds: u64| {
+        hold(&variants("restart", 2 * HOUR, agent, |world| fires(world, &[at(seconds)], &[])));
+    };
+    [900, 990, 1_100].into_iter().for_each(hold_at);
 }
 
 /// Two locations with two replicas each; so many of them see the fault.
-fn in_two_locations(seen_by: usize, check: fn() -> Job) -> impl Fn(u64) -> World {
-    move |scrape| {
-        let places = [("fra", "a:1", 0), ("fra", "b:1", 7), ("nyc", "c:1", 3), ("nyc", "d:1", 11)];
-        let agent = |(index, (location, instance, phase)): (usize, (&'static str, &'static str, u64))| {
-            let job = if index / 2 < seen_by { check() } else { check().ends(|_| End::Pass) };
-            Agent::with(vec![job]).at(location).named(instance, phase)
-        };
-        let agents = places.into_iter().enumerate().map(agent).collect();
-        World { scrape, length: FAULT + HOUR, agents, gaps: Vec::new() }
-    }
+fn in_two_locations(seen_by: usize, scrape: u64) -> World {
+    let places = [("fra", "a:1", 0), ("fra", "b:1", 7), ("nyc", "c:1", 3), ("nyc", "d:1", 11)];
+    let agent = |(index, (location, instance, phase)): (usize, (&'static str, &'static str, u64))| {
+        let until = if index / 2 < seen_by { u64::MAX } else { 0 };
+        let job = Job::well("handshake", 30).slo(0.999, 30).ends(fails("unavailable", FAULT, until));
+        Agent::with(vec![job]).at(location).named(instance, phase)
+    };
+    let agents = places.into_iter().enumerate().map(agent).collect();
+    World { scrape, length: FAULT + HOUR, agents, gaps: Vec::new() }
 }
 
 #[test]
 fn where_there_are_two_locations_two_must_see_it() {
-    let job = || Job::well("handshake", 30).slo(0.999, 30).ends(fails("unavailable", FAULT, u64::MAX));
-    let (one, two) = (in_two_locations(1, job), in_two_locations(2, job));
-    let critical = "severity=\"critical\"";
     let mut stories = Vec::new();
-    for scrape in [15, 30, 60] {
+    for scrape in [15, 60] {
         let own = ("GateprobeCheckFailingInOneLocation", "location=\"fra\"", FAULT + 10 * MINUTE);
-        // Over all locations, half of the runs fail: the budget burns, but nobody is woken.
-        let may = ["GateprobeErrorBudgetBurn"];
-        let mut story = fires(one(scrape), &[own], &may);
+        let mut story = fires(in_two_locations(1, scrape), &[own], &[]);
         story.name = format!("one of two locations, scraped each {scrape} s");
         stories.push(story);
         let by = FAULT + 90 + 30 + 2 * MINUTE;
-        let burn = ("GateprobeErrorBudgetBurn", "severity=\"critical\",window=\"1h\"", FAULT + 15 * MINUTE);
-        let mut story = fires(two(scrape), &[("GateprobeCheckFailing", critical, by), burn], &[]);
+        let failing = (FAILING, "severity=\"critical\"", by);
+        let burn = (BURN, "severity=\"critical\",window=\"1h\"", FAULT + 15 * MINUTE);
+        let mut story = fires(in_two_locations(2, scrape), &[failing, burn], &[BURN]);
         story.name = format!("both locations, scraped each {scrape} s");
         stories.push(story);
     }
     hold(&stories);
-    // And no page from the one location, by any rule.
-    let mut story = fires(one(60), &[], &["GateprobeCheckFailingInOneLocation"]);
-    story.name = "no page from one of two locations".into();
-    hold(&[story]);
 }
 
 #[test]
 fn a_check_that_comes_and_goes_is_told() {
     let agent = || {
-        // Two bad runs, two good ones.
+        // Two bad runs, two good ones, for an hour.
         let ends = |second: u64| match second {
-            ..FAULT => End::Pass,
-            second if second < FAULT + HOUR && (second / 60) % 2 == 0 => End::Fail("unavailable"),
+            FAULT..7_200 if (second / 60).is_multiple_of(2) => End::Fail("unavailable"),
             _ => End::Pass,
         };
         Agent::with(vec![Job::well("handshake", 30).ends(ends)])
     };
-    hold(&variants("unstable", FAULT + 3 * HOUR, agent, |world| Story {
-        quiet_from: Some(FAULT + 2 * HOUR + 10 * MINUTE),
-        ..fires(world, &[("GateprobeCheckUnstable", "check=\"handshake\"", FAULT + 25 * MINUTE)], &[])
+    hold(&variants("unstable", 4 * HOUR, agent, |world| Story {
+        quiet_from: Some(3 * HOUR + 10 * MINUTE),
+        ..fires(world, &[(UNSTABLE, "check=\"handshake\"", FAULT + 25 * MINUTE)], &[])
     }));
 }
 
 #[test]
 fn a_burning_budget_is_told_at_each_rate() {
-    // One run in so many fails, so many times what 99.9 % allows; none fails three times in a row.
-    let burning = |one_in: u64| {
-        move || {
+    // Of 99.9 %: 50, 10, 5 and 2 times what may fail; none fails three times in a row.
+    let rates = [
+        (20, "a", "target=\"a\",window=\"1h\",severity=\"critical\"", FAULT + HOUR),
+        (100, "b", "target=\"b\",window=\"6h\",severity=\"critical\"", FAULT + 5 * HOUR),
+        (200, "c", "target=\"c\",window=\"1d\",severity=\"warning\"", FAULT + 8 * HOUR),
+        (500, "d", "target=\"d\",window=\"3d\",severity=\"warning\"", FAULT + 20 * HOUR),
+    ];
+    let agent = move || {
+        let job = |(one_in, target, ..): (u64, &'static str, &str, u64)| {
             let ends = move |second: u64| {
-                let bad = second >= FAULT && (second / 30) % one_in == 0;
+                let bad = second >= FAULT && (second / 30).is_multiple_of(one_in);
                 if bad { End::Fail("unavailable") } else { End::Pass }
             };
-            Agent::with(vec![Job::well("handshake", 30).slo(0.999, 30).ends(ends)])
-        }
+            Job::well("handshake", 30).of(target).slo(0.999, 30).ends(ends)
+        };
+        Agent::with(rates.into_iter().map(job).collect())
     };
-    let burn = "GateprobeErrorBudgetBurn";
-    let rates: [(u64, &str, u64, &[(&str, &str)]); 4] = [
-        // 50 times: 1h and 5m.
-        (20, "window=\"1h\"", FAULT + HOUR, &[("severity", "critical")]),
-        // 10 times: 6h and 30m.
-        (100, "window=\"6h\"", FAULT + 5 * HOUR, &[("severity", "critical")]),
-        // 5 times: 1d and 2h.
-        (200, "window=\"1d\"", FAULT + 8 * HOUR, &[("severity", "warning")]),
-        // 2 times: 3d and 6h.
-        (500, "window=\"3d\"", FAULT + 20 * HOUR, &[("severity", "warning")]),
-    ];
-    for (one_in, labels, by, severity) in rates {
-        let (_, severity) = severity[0];
-        let labels: &'static str = Box::leak(format!("{labels},severity=\"{severity}\"").into_boxed_str());
-        let agent = burning(one_in);
-        hold(&variants(&format!("one run in {one_in} fails"), by, agent, |world| {
-            fires(world, &[(burn, labels, by)], &[burn, "GateprobeCheckUnstable"])
+    let told = rates.map(|(_, _, labels, by)| (BURN, labels, by));
+    // The slower alert on the same budget may come, too, but never a quicker one.
+    let agent_of_one =
+        move |index: usize| move || Agent { jobs: vec![agent().jobs.swap_remove(index)], ..agent() };
+    for (index, told) in told.into_iter().enumerate() {
+        let evaluation = if index < 2 { MINUTE } else { 4 * MINUTE };
+        hold(&variants(told.1, told.2, agent_of_one(index), |world| Story {
+            evaluation,
+            ..fires(world, &[told], &[BURN, UNSTABLE])
         }));
     }
 }
@@ -145,176 +135,162 @@ fn a_burning_budget_is_told_at_each_rate() {
 #[test]
 fn a_nearly_spent_budget_is_told_for_periods_short_and_long() {
     // Of a day, 1 % may fail: 14 runs of a minute. Of a week 100; of a month, which is longer than this, 432.
-    for (days, bad, fire) in [(1, 15, true), (7, 95, true), (7, 60, false), (30, 60, false)] {
-        let agent = move || {
-            let bad = FAULT..FAULT + bad * 120;
+    let cases = [(1, 15, "a"), (7, 98, "b"), (7, 60, "c"), (30, 98, "d")];
+    let agent = move || {
+        let job = |(days, bad, target): (u64, u64, &'static str)| {
             let ends = move |second: u64| {
-                let bad = bad.contains(&second) && (second / 60) % 2 == 0;
+                let bad = (FAULT..FAULT + bad * 120).contains(&second) && (second / 60).is_multiple_of(2);
                 if bad { End::Fail("unavailable") } else { End::Pass }
             };
-            Agent::with(vec![Job::well("heartbeat", 60).slo(0.99, days).ends(ends)])
+            Job::well("heartbeat", 60).of(target).slo(0.99, days).ends(ends)
         };
-        let by = FAULT + bad * 120 + HOUR + 15 * MINUTE;
-        let told: &[_] = &[("GateprobeErrorBudgetNearlySpent", "check=\"heartbeat\"", by)];
-        let told = if fire { told } else { &[] };
-        let may = ["GateprobeErrorBudgetBurn", "GateprobeCheckUnstable"];
-        hold(&variants(&format!("period of {days} d"), by, agent, |world| fires(world, told, &may)));
-    }
+        Agent::with(cases.into_iter().map(job).collect())
+    };
+    let spent = "GateprobeErrorBudgetNearlySpent";
+    let after = |bad: u64| FAULT + bad * 120 + HOUR + 16 * MINUTE;
+    let told = [(spent, "target=\"a\"", after(15)), (spent, "target=\"b\"", after(98))];
+    hold(&variants("budget", after(98) + HOUR, agent, |world| fires(world, &told, &[BURN, UNSTABLE])));
 }
 
 #[test]
 fn findings_alert_when_they_are_seen_again() {
+    let (warning, critical) = ("warning", "critical");
     let findings = [
-        ("zombie", "zombie_leaked", "GateprobeZombiesLeaked", "severity=\"warning\""),
-        ("zombie", "half_closed_leak", "GateprobeZombiesLeaked", "severity=\"warning\""),
-        ("zombie", "false_eviction", "GateprobeFalseEvictions", "severity=\"warning\""),
-        ("zombie", "evicted_early", "GateprobeFalseEvictions", "severity=\"warning\""),
-        ("flapping", "collateral_damage", "GateprobeBystanderHarmed", "severity=\"critical\""),
-        ("token_refresh", "bad_token_accepted", "GateprobeBadTokenAccepted", "severity=\"critical\""),
-        ("handshake", "token_not_required", "GateprobeBadTokenAccepted", "severity=\"critical\""),
-        (
-            "token_refresh",
-            "expired_session_survives",
-            "GateprobeExpiredSessionServed",
-            "severity=\"critical\"",
-        ),
+        ("zombie", "zombie_leaked", "GateprobeZombiesLeaked", warning),
+        ("zombie", "half_closed_leak", "GateprobeZombiesLeaked", warning),
+        ("zombie", "false_eviction", "GateprobeFalseEvictions", warning),
+        ("zombie", "evicted_early", "GateprobeFalseEvictions", warning),
+        ("flapping", "collateral_damage", "GateprobeBystanderHarmed", critical),
+        ("token_refresh", "bad_token_accepted", "GateprobeBadTokenAccepted", critical),
+        ("handshake", "token_not_required", "GateprobeBadTokenAccepted", critical),
+        ("token_refresh", "expired_session_survives", "GateprobeExpiredSessionServed", critical),
     ];
-    let mut stories = Vec::new();
-    for (check, reason, alert, labels) in findings {
-        // Two runs of the slower replica, a scrape and an evaluation.
-        let (to, by) = (FAULT + 3 * 300, FAULT + 2 * 300 + 7 + 2 * MINUTE);
-        let agent = move || Agent::with(vec![Job::well(check, 300).ends(fails(reason, FAULT, to))]);
-        stories.extend(variants(reason, FAULT + 3 * HOUR, agent, |world| Story {
-            quiet_until: FAULT + 299,
-            quiet_from: Some(to + 300 + HOUR + 5 * MINUTE),
-            ..fires(world, &[(alert, labels, by)], &["GateprobeCheckFailing"])
-        }));
-    }
-    hold(&stories);
+    // Two runs of the slower replica, a scrape and an evaluation.
+    let (to, by) = (FAULT + 3 * 300, FAULT + 2 * 300 + 7 + 2 * MINUTE);
+    let agent = move || {
+        let job = |(check, reason, ..): (&'static str, &'static str, &str, &str)| {
+            Job::well(check, 300).of(reason).ends(fails(reason, FAULT, to))
+        };
+        Agent::with(findings.into_iter().map(job).collect())
+    };
+    let told = findings.map(|(_, reason, alert, severity)| {
+        let labels: &'static str = format!("target=\"{reason}\",severity=\"{severity}\"").leak();
+        (alert, labels, by)
+    });
+    hold(&variants("findings", FAULT + 2 * HOUR, agent, |world| Story {
+        quiet_until: FAULT + 299,
+        // What has to do with security is kept for an hour.
+        quiet_from: Some(to + 300 + HOUR + 5 * MINUTE),
+        ..fires(world, &told, &[FAILING])
+    }));
 }
 
 #[test]
 fn a_certificate_is_told_at_three_weeks_and_at_one() {
-    let not_after = (22 * 24 * HOUR) as f64;
-    let agent = move || {
-        let name =
-            "gateprobe_tls_certificate_not_after_timestamp_seconds{target=\"chat\",check=\"handshake\"}";
-        let renewed = (100 * 24 * HOUR) as f64;
-        Agent {
-            // Renewed on the seventeenth day.
-            further: vec![further(name, move |now, _| {
-                Some(if now < 17 * 24 * HOUR { not_after } else { renewed })
-            })],
-            ..Agent::with(vec![])
-        }
-    };
-    let (week, day) = (7 * 24 * HOUR, 24 * HOUR);
-    let warning = ("GateprobeCertificateExpires", "severity=\"warning\"", day + 12 * MINUTE);
-    let critical = ("GateprobeCertificateExpires", "severity=\"critical\"", 15 * day + 12 * MINUTE);
-    let world = |scrape| World { scrape, length: 18 * day, agents: vec![agent()], gaps: Vec::new() };
-    let story = |scrape| Story {
-        name: format!("certificate, scraped each {scrape} s"),
-        quiet_until: day - MINUTE,
-        quiet_from: Some(17 * day + 10 * MINUTE),
-        ..fires(world(scrape), &[warning, critical], &[])
-    };
-    assert!(week == 7 * day);
-    hold(&[story(60)]);
+    const DAY: u64 = 24 * HOUR;
+    // In an hour, three weeks will be left, or one; an hour later it is renewed.
+    for (left, severity) in [(21 * DAY, "severity=\"warning\""), (7 * DAY, "severity=\"critical\"")] {
+        let agent = move || {
+            let not_after =
+                move |now: u64, _: u64| Some(if now < 2 * FAULT { left + FAULT } else { 100 * DAY } as f64);
+            Agent { further: vec![further(NOT_AFTER, not_after)], ..Agent::with(vec![]) }
+        };
+        let told = [("GateprobeCertificateExpires", severity, FAULT + 12 * MINUTE)];
+        // Whoever has a week left has been told of three.
+        let quiet_until = if left == 21 * DAY { FAULT - 1 } else { 0 };
+        hold(&variants("certificate", 3 * HOUR, agent, |world| Story {
+            quiet_until,
+            quiet_from: Some(2 * FAULT + 2 * MINUTE),
+            ..fires(world, &told, &["GateprobeCertificateExpires"])
+        }));
+    }
 }
 
 #[test]
 fn a_gateway_that_grows_slow_is_told_early() {
-    // A ping a second; from the fault on they take 40 to 100 ms, and took 2 to 5 before.
     const DAY: u64 = 24 * HOUR;
-    let bucket = |le: &'static str, slow: bool| {
+    // A ping a second; they took up to 5 ms, and take 50 to 100 since a day has passed.
+    let series = |le: &str, since: bool| {
+        let suffix = if le.is_empty() { "count" } else { "bucket" };
+        let le = if le.is_empty() { String::new() } else { format!(",le=\"{le}\"") };
         let name = format!(
-            "gateprobe_heartbeat_rtt_seconds_bucket{{target=\"chat\",check=\"heartbeat\",level=\"protocol\",le=\"{le}\"}}"
+            "gateprobe_heartbeat_rtt_seconds_{suffix}{{target=\"chat\",check=\"heartbeat\",level=\"protocol\"{le}}}"
         );
-        further(&name, move |now, _| Some(if slow { now as f64 } else { now.min(DAY) as f64 }))
+        further(&name, move |now, _| Some(if since { now } else { now.min(DAY) } as f64))
     };
-    let count =
-        "gateprobe_heartbeat_rtt_seconds_count{target=\"chat\",check=\"heartbeat\",level=\"protocol\"}";
     let agent = move || Agent {
         further: vec![
-            further(
-                "gateprobe_heartbeat_rtt_seconds_bucket{target=\"chat\",check=\"heartbeat\",level=\"protocol\",le=\"0.0025\"}",
-                |_, _| Some(0.0),
-            ),
-            bucket("0.005", false),
-            bucket("0.05", false),
-            bucket("0.1", true),
-            bucket("+Inf", true),
-            further(count, |now, _| Some(now as f64)),
+            series("0.005", false),
+            series("0.05", false),
+            series("0.1", true),
+            series("+Inf", true),
+            series("", true),
         ],
         ..Agent::with(vec![])
     };
-    let told = [("GateprobeLatencyRising", "severity=\"info\",level=\"protocol\"", DAY + 30 * MINUTE)];
+    let told = [("GateprobeLatencyRising", "severity=\"info\",level=\"protocol\"", DAY + 40 * MINUTE)];
     hold(&variants("latency", DAY + HOUR, agent, |world| Story {
         quiet_until: DAY,
+        evaluation: 4 * MINUTE,
         ..fires(world, &told, &[])
     }));
 }
 
 #[test]
 fn a_check_that_can_not_tell_is_told() {
-    for (check, interval) in [("heartbeat", 60), ("malformed", 3_600)] {
-        let agent = move || {
-            let ends = |second: u64| if second < FAULT { End::Pass } else { End::Inconclusive };
-            Agent::with(vec![Job::well("handshake", 30), Job::well(check, interval).ends(ends)])
-        };
-        let by = FAULT + 3 * interval + 15 * MINUTE + 2 * MINUTE;
-        hold(&variants("inconclusive", by + HOUR, agent, |world| {
-            fires(world, &[("GateprobeCheckInconclusive", "severity=\"warning\"", by)], &[])
-        }));
-    }
-    // Where the handshake fails, that is what is wrong.
+    let by = |interval: u64| FAULT + 3 * interval + 17 * MINUTE;
     let agent = || {
         let ends = |second: u64| if second < FAULT { End::Pass } else { End::Inconclusive };
-        let failing = Job::well("handshake", 30).ends(fails("unavailable", FAULT, u64::MAX));
-        Agent::with(vec![failing, Job::well("heartbeat", 60).ends(ends)])
+        Agent::with(vec![
+            Job::well("handshake", 30),
+            Job::well("heartbeat", 60).ends(ends),
+            Job::well("malformed", 3_600).ends(ends),
+            // Where the handshake fails, that is what is wrong.
+            Job::well("handshake", 30).of("down").ends(fails("unavailable", FAULT, u64::MAX)),
+            Job::well("heartbeat", 60).of("down").ends(ends),
+        ])
     };
-    hold(&variants("in an outage", 3 * HOUR, agent, |world| fires(world, &[], &["GateprobeCheckFailing"])));
+    let told = [
+        ("GateprobeCheckInconclusive", "target=\"chat\",check=\"heartbeat\"", by(60)),
+        ("GateprobeCheckInconclusive", "target=\"chat\",check=\"malformed\"", by(3_600)),
+        (FAILING, "target=\"down\",check=\"handshake\"", by(60)),
+    ];
+    hold(&variants("inconclusive", by(3_600) + HOUR, agent, |world| fires(world, &told, &[])));
 }
 
 #[test]
-fn a_check_that_nothing_drives_is_told_and_a_pause_is_no_standstill() {
-    for interval in [10, 300] {
-        let agent = move || {
-            let stuck = Job { stuck_from: Some(FAULT), ..Job::well("handshake", interval) };
-            Agent::with(vec![stuck, Job::well("heartbeat", interval)])
-        };
-        let by = FAULT + 3 * interval + MINUTE + 3 * MINUTE;
-        hold(&variants("stale", by + HOUR, agent, |world| {
-            fires(world, &[("GateprobeCheckStale", "check=\"handshake\"", by)], &[])
-        }));
-    }
-    // It has never run, either.
-    let agent = || Agent::with(vec![Job { stuck_from: Some(0), ..Job::well("handshake", 30) }]);
+fn a_check_that_nothing_drives_is_told() {
+    let by = |interval: u64| FAULT + 3 * interval + 4 * MINUTE;
+    let stuck = |target: &'static str, interval: u64, from: u64| Job {
+        stuck_from: Some(from),
+        ..Job::well("handshake", interval).of(target)
+    };
+    let agent =
+        move || Agent::with(vec![stuck("a", 10, FAULT), stuck("b", 300, FAULT), Job::well("handshake", 300)]);
+    let stale = "GateprobeCheckStale";
+    let told = [(stale, "target=\"a\"", by(10)), (stale, "target=\"b\"", by(300))];
+    hold(&variants("stale", by(300) + HOUR, agent, |world| fires(world, &told, &[])));
+    // Nor has it ever run.
+    let agent = move || Agent::with(vec![stuck("a", 30, 0)]);
     hold(&variants("never ran", HOUR, agent, |world| Story {
         quiet_until: 0,
-        ..fires(world, &[("GateprobeCheckStale", "check=\"handshake\"", 3 * 30 + MINUTE + 3 * MINUTE)], &[])
+        ..fires(world, &[(stale, "target=\"a\"", 3 * 30 + 4 * MINUTE)], &[])
     }));
 }
 
 #[test]
 fn agents_that_are_gone_are_told() {
-    let agent = || Agent { down: vec![FAULT..u64::MAX], ..Agent::with(vec![Job::well("handshake", 30)]) };
-    let told = |replicas: usize| {
-        let mut told = vec![("GateprobeDown", "severity=\"critical\"", FAULT + 8 * MINUTE)];
-        told.extend(vec![("GateprobeReplicaDown", "severity=\"warning\"", FAULT + 8 * MINUTE); replicas]);
-        told
-    };
-    hold(&variants("all down", 2 * HOUR, agent, |world| {
-        let told = told(world.agents.len());
+    let gone = || Agent { down: vec![FAULT..u64::MAX], ..Agent::with(vec![Job::well("handshake", 30)]) };
+    let all = ("GateprobeDown", "severity=\"critical\"", FAULT + 8 * MINUTE);
+    let own = ("GateprobeReplicaDown", "severity=\"warning\"", FAULT + 8 * MINUTE);
+    hold(&variants("all down", 2 * HOUR, gone, |world| {
+        let told = [vec![all], vec![own; world.agents.len()]].concat();
         fires(world, &told, &[])
     }));
-    let world = |scrape| {
-        let well = Agent::with(vec![Job::well("handshake", 30)]);
-        World { scrape, length: 2 * HOUR, agents: vec![well.named("b:9464", 7), agent()], gaps: Vec::new() }
-    };
-    let story = |scrape| Story {
-        name: format!("one of two down, scraped each {scrape} s"),
-        ..fires(world(scrape), &told(1)[1..], &[])
+    let story = |scrape| {
+        let well = Agent::with(vec![Job::well("handshake", 30)]).named("b:9464", 7);
+        let world = World { scrape, length: 2 * HOUR, agents: vec![well, gone()], gaps: Vec::new() };
+        Story { name: format!("one of two down, scraped each {scrape} s"), ..fires(world, &[own], &[]) }
     };
     hold(&[story(15), story(30), story(60)]);
 }
@@ -323,63 +299,47 @@ fn agents_that_are_gone_are_told() {
 fn an_agent_tells_of_itself() {
     let counter =
         |per_minute: f64| move |now: u64, _: u64| Some((now.saturating_sub(FAULT) / 60) as f64 * per_minute);
-    let export = |result: &str, per_minute: f64| {
-        further(
-            &format!("gateprobe_agent_exports_total{{signal=\"metrics\",result=\"{result}\"}}"),
-            counter(per_minute),
-        )
+    let export = move |result: &str, per_minute: f64| {
+        let name = format!("gateprobe_agent_exports_total{{signal=\"metrics\",result=\"{result}\"}}");
+        further(&name, counter(per_minute))
     };
+    // Late runs are 10 % since the fault.
     let lag = |le: &str, share: f64| {
         let name = format!("gateprobe_agent_scheduler_lag_seconds_bucket{{le=\"{le}\"}}");
         further(&name, move |now, _| Some(now.min(FAULT) as f64 + now.saturating_sub(FAULT) as f64 * share))
     };
     let reloaded = |now: u64, _: u64| Some(f64::from(u8::from(now < FAULT)));
-    let exports: Box<dyn Fn() -> Agent> = Box::new(move || Agent {
-        further: vec![export("failure", 1.0), export("success", 0.2)],
+    let agent = move || Agent {
+        further: vec![
+            export("failure", 1.0),
+            export("success", 0.2),
+            further("gateprobe_metric_series_dropped_total{reason=\"limit\"}", counter(5.0)),
+            lag("0.25", 0.9),
+            lag("1", 1.0),
+            lag("+Inf", 1.0),
+            further("gateprobe_agent_config_last_reload_success", reloaded),
+        ],
         ..Agent::with(vec![])
-    });
-    let dropped: Box<dyn Fn() -> Agent> = Box::new(move || Agent {
-        further: vec![further("gateprobe_metric_series_dropped_total{reason=\"limit\"}", counter(5.0))],
-        ..Agent::with(vec![])
-    });
-    let late: Box<dyn Fn() -> Agent> = Box::new(move || Agent {
-        further: vec![lag("0.25", 0.9), lag("1", 0.99), lag("+Inf", 1.0)],
-        ..Agent::with(vec![])
-    });
-    let broken: Box<dyn Fn() -> Agent> = Box::new(move || Agent {
-        further: vec![further("gateprobe_agent_config_last_reload_success", reloaded)],
-        ..Agent::with(vec![])
-    });
-    let cases: [(&'static str, Box<dyn Fn() -> Agent>, u64); 4] = [
-        ("GateprobeExportFailing", exports, 15),
-        ("GateprobeSeriesDropped", dropped, 5),
-        ("GateprobeSchedulerLag", late, 25),
-        ("GateprobeConfigReloadFailed", broken, 8),
+    };
+    let own = [
+        ("GateprobeExportFailing", "signal=\"metrics\"", FAULT + 15 * MINUTE),
+        ("GateprobeSeriesDropped", "reason=\"limit\"", FAULT + 5 * MINUTE),
+        ("GateprobeSchedulerLag", "severity=\"warning\"", FAULT + 25 * MINUTE),
+        ("GateprobeConfigReloadFailed", "severity=\"warning\"", FAULT + 8 * MINUTE),
     ];
-    for (alert, agent, minutes) in cases {
-        hold(&variants(alert, FAULT + HOUR, agent, |world| {
-            // One for each agent: the fault is its own.
-            let told = vec![(alert, "severity=\"warning\"", FAULT + minutes * MINUTE); world.agents.len()];
-            fires(world, &told, &[])
-        }));
-    }
+    // One for each agent: the fault is its own.
+    hold(&variants("agent", FAULT + HOUR, agent, |world| {
+        let told = own.repeat(world.agents.len());
+        fires(world, &told, &[])
+    }));
 }
 
 #[test]
 fn a_paused_target_disturbs_nobody() {
     let agent = || Agent {
         pauses: vec![("chat", FAULT - 10 * MINUTE..u64::MAX)],
-        further: vec![further(
-            "gateprobe_tls_certificate_not_after_timestamp_seconds{target=\"chat\",check=\"handshake\"}",
-            |_, _| Some(HOUR as f64),
-        )],
-        ..Agent::with(all_checks(|check, _| {
-            Box::new(fails(super::worlds::finding_of(check), FAULT, u64::MAX))
-        }))
+        further: vec![further(NOT_AFTER, |now, _| (now > FAULT).then_some(2.0 * HOUR as f64))],
+        ..Agent::with(all_checks(|check, _| Box::new(fails(finding_of(check), FAULT, u64::MAX))))
     };
-    hold(&variants("paused", 5 * HOUR, agent, |world| Story {
-        // The certificate's alert is from before the pause.
-        may: vec!["GateprobeCertificateExpires"],
-        ..quiet(world)
-    }));
+    hold(&variants("paused", 4 * HOUR, agent, quiet));
 }

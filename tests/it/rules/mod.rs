@@ -1,7 +1,12 @@
 //! The rules that are shipped: they are those of this version, promtool takes them, and they alert when they should.
 
+mod alertmanager;
 mod alerts;
+mod contract;
+mod objectives;
+mod promql;
 mod quiet;
+mod runbooks;
 mod story;
 mod world;
 mod worlds;

@@ -4,64 +4,49 @@ use super::story::hold;
 use super::world::{Agent, End};
 use super::worlds::{FAULT, HOUR, all_checks, fails_once, finding_of, quiet, variants};
 
+/// Each check fails once from a second on, for a reason that an alert knows; each replica sees it.
+fn one_accident(from: u64) -> Agent {
+    Agent::with(all_checks(|check, interval| Box::new(fails_once(finding_of(check), from, interval))))
+}
+
 #[test]
 fn one_failed_run_never_pages() {
-    // Seen by each replica, of each check, for a reason that an alert knows: nothing fires at all.
-    let agent = || {
-        Agent::with(all_checks(|check, interval| Box::new(fails_once(finding_of(check), FAULT, interval))))
-    };
-    hold(&variants("one failed run", 6 * HOUR, agent, quiet));
+    hold(&variants("one failed run", 3 * HOUR, || one_accident(FAULT), quiet));
 }
 
 #[test]
 fn one_failed_run_right_after_the_start_never_pages() {
-    let agent =
-        || Agent::with(all_checks(|check, interval| Box::new(fails_once(finding_of(check), 0, interval))));
-    hold(&variants("the first run fails", 3 * HOUR, agent, quiet));
+    hold(&variants("the first run fails", 2 * HOUR, || one_accident(0), quiet));
 }
 
 #[test]
 fn two_failed_runs_of_a_quick_check_never_page() {
-    // Without an end of `zombie` and its kind, whose findings are told when they are seen again.
     let agent = || {
         let jobs = all_checks(|_, interval| Box::new(fails_once("unavailable", FAULT, 2 * interval)));
         Agent::with(jobs.into_iter().filter(|job| job.interval <= 60).collect())
     };
-    hold(&variants("two failed runs", 4 * HOUR, agent, quiet));
-}
-
-fn well() -> Agent {
-    Agent::with(all_checks(|_, _| Box::new(|_| End::Pass)))
+    hold(&variants("two failed runs", 3 * HOUR, agent, quiet));
 }
 
 #[test]
 fn a_restart_alerts_nobody() {
-    // Of all replicas at once, for three minutes; then of each.
-    let agent = || Agent { down: vec![FAULT..FAULT + 180, 2 * HOUR..2 * HOUR + 30], ..well() };
-    hold(&variants("restart", 5 * HOUR, agent, quiet));
-}
-
-#[test]
-fn a_restart_after_a_failed_run_alerts_nobody() {
-    let agent = || Agent {
-        down: vec![FAULT + 40..FAULT + 100],
-        ..Agent::with(all_checks(|check, interval| Box::new(fails_once(finding_of(check), FAULT, interval))))
-    };
-    hold(&variants("restart after a failed run", 5 * HOUR, agent, quiet));
+    // Right after a failed run; and of all replicas at once, for three minutes.
+    let agent =
+        || Agent { down: vec![FAULT + 40..FAULT + 100, FAULT + 2_000..FAULT + 2_180], ..one_accident(FAULT) };
+    hold(&variants("restart", 3 * HOUR, agent, quiet));
 }
 
 #[test]
 fn a_reload_that_restarts_the_series_alerts_nobody() {
-    let agent = || Agent {
-        emptied: vec![FAULT..FAULT + 45, FAULT + 600..FAULT + 661],
-        ..Agent::with(all_checks(|check, interval| Box::new(fails_once(finding_of(check), FAULT, interval))))
-    };
-    hold(&variants("reload", 5 * HOUR, agent, quiet));
+    let agent =
+        || Agent { emptied: vec![FAULT + 45..FAULT + 90, FAULT + 600..FAULT + 661], ..one_accident(FAULT) };
+    hold(&variants("reload", 3 * HOUR, agent, quiet));
 }
 
 #[test]
 fn a_gap_in_scraping_alerts_nobody() {
-    hold(&variants("gap", 5 * HOUR, well, |mut world| {
+    let well = || Agent::with(all_checks(|_, _| Box::new(|_| End::Pass)));
+    hold(&variants("gap", 3 * HOUR, well, |mut world| {
         world.gaps = vec![FAULT..FAULT + 480, 2 * HOUR..2 * HOUR + 200];
         quiet(world)
     }));

@@ -76,6 +76,11 @@ impl Job {
         Self { target: "chat", check, interval, slo: None, stuck_from: None, ends: Box::new(|_| End::Pass) }
     }
 
+    /// The same of another target.
+    pub fn of(self, target: &'static str) -> Self {
+        Self { target, ..self }
+    }
+
     pub fn slo(self, objective: f64, days: u64) -> Self {
         Self { slo: Some((objective, days)), ..self }
     }
@@ -111,6 +116,17 @@ impl Agent {
 }
 
 impl World {
+    /// Whether a job has an objective.
+    pub fn has_objectives(&self) -> bool {
+        self.agents.iter().flat_map(|agent| &agent.jobs).any(|job| job.slo.is_some())
+    }
+
+    /// Whether round-trip times are measured.
+    pub fn has_pings(&self) -> bool {
+        let mut further = self.agents.iter().flat_map(|agent| &agent.further);
+        further.any(|(name, _)| name.starts_with("gateprobe_heartbeat_rtt_seconds"))
+    }
+
     /// The series as promtool's `input_series`, indented by six.
     pub fn input_series(&self) -> String {
         let mut text = String::new();

@@ -1,6 +1,6 @@
 //! Worlds at each pace of scraping, with one and with two replicas.
 
-use super::story::Story;
+use super::story::{Fire, Story};
 use super::world::{Agent, End, Further, Job, World};
 
 /// When faults begin.
@@ -10,7 +10,7 @@ pub const HOUR: u64 = 3_600;
 pub const MINUTE: u64 = 60;
 
 /// Seconds between scrapes, and replicas.
-const VARIANTS: [(u64, usize); 4] = [(15, 2), (30, 2), (60, 1), (60, 2)];
+const VARIANTS: [(u64, usize); 4] = [(15, 2), (30, 1), (60, 1), (60, 2)];
 
 /// The same story at each pace of scraping, with one and with two replicas. `agent` is asked for each replica.
 pub fn variants(
@@ -32,11 +32,19 @@ pub fn variants(
 
 /// A story in which nothing may fire.
 pub fn quiet(world: World) -> Story {
-    Story { name: String::new(), world, fire: Vec::new(), may: Vec::new(), quiet_until: 0, quiet_from: None }
+    Story {
+        name: String::new(),
+        world,
+        fire: Vec::new(),
+        may: Vec::new(),
+        quiet_until: 0,
+        quiet_from: None,
+        evaluation: MINUTE,
+    }
 }
 
 /// A story in which these fire, nothing before the fault, and nothing but what may beside them.
-pub fn fires(world: World, fire: &[(&'static str, &'static str, u64)], may: &[&'static str]) -> Story {
+pub fn fires(world: World, fire: &[Fire], may: &[&'static str]) -> Story {
     Story { fire: fire.to_vec(), may: may.to_vec(), quiet_until: FAULT - 1, ..quiet(world) }
 }
 
