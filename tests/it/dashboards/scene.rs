@@ -50,7 +50,8 @@ impl Scene {
         let chat = gateway(&[&tls[..], &jwt[..]].concat());
         let broken = FAULTS.map(|(name, faults)| {
             let faults = faults.iter().flat_map(|fault| ["--fault", fault]);
-            let options: Vec<&str> = faults.chain(jwt.into_iter().filter(|_| matches!(name, "tenants" | "renewals"))).collect();
+            let options: Vec<&str> =
+                faults.chain(jwt.into_iter().filter(|_| matches!(name, "tenants" | "renewals"))).collect();
             (name.to_uppercase(), gateway(&options))
         });
         let collector = Collector::start();
