@@ -1,6 +1,6 @@
 //! The image: built by buildah from a statically linked program, run by podman and runc with no right at all.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -9,17 +9,6 @@ use crate::support::certificate::Certificate;
 use crate::support::program::{Program, project, tool};
 use crate::support::reference::Reference;
 use crate::support::{folder, write};
-
-/// Links the program that the tests are of, statically; the library is there already, so this takes some seconds where
-/// `make image` takes minutes. What that one links differs in the optimizer's work only.
-const LINK: &str = r#"
-set -e
-# A test's build leaves no library under this name, and an older one may be there.
-"$CARGO" build --quiet --locked --offline --lib --profile "$PROFILE"
-exec rustc --edition 2024 --crate-name gateprobe --crate-type bin src/main.rs --out-dir "$FOLDER/program" \
-    --extern gateprobe="$BUILT/libgateprobe.rlib" -L dependency="$BUILT/deps" \
-    -C target-feature=+crt-static -C strip=debuginfo
-"#;
 
 /// Builds the image and runs it. It is the first process of a PID namespace: all that it starts ends with it, and it
 /// collects what has ended, for which podman waits.
@@ -121,17 +110,36 @@ fn the_image_checks_a_gateway_by_its_name_with_no_right_at_all() {
     assert_eq!((&*field("NoNewPrivs"), &*field("Seccomp")), ("1", "2"));
 }
 
+/// Links the program statically of the library that the tests were built with: some seconds, where `make image` takes
+/// minutes. What that one links differs in the optimizer's work only.
 fn link(folder: &Path) {
-    std::fs::create_dir(folder.join("program")).expect("made");
-    let binary = Path::new(env!("CARGO_BIN_EXE_gateprobe"));
-    let profile =
-        binary.parent().and_then(Path::file_name).and_then(|name| name.to_str()).expect("a profile");
-    let mut command = Command::new("bash");
-    command.args(["-c", LINK]).current_dir(project(""));
-    command.env("FOLDER", folder).env("BUILT", binary.with_file_name("")).env("CARGO", env!("CARGO"));
-    command.env("PROFILE", if profile == "debug" { "dev" } else { profile });
-    let output = command.output().expect("bash runs");
+    let library = library();
+    let mut command = Command::new("rustc");
+    command.args(["--edition", "2024", "--crate-name", "gateprobe", "--crate-type", "bin", "src/main.rs"]);
+    command.arg("--extern").arg(format!("gateprobe={}", library.display()));
+    command.arg("-L").arg(format!("dependency={}", library.parent().expect("a folder").display()));
+    command.args(["-C", "target-feature=+crt-static", "-C", "strip=debuginfo", "--out-dir"]);
+    let output = command.arg(folder.join("program")).current_dir(project("")).output().expect("rustc runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The library that these tests are linked with. Cargo knows which of those that lie around it is.
+fn library() -> PathBuf {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["test", "--locked", "--offline", "--no-run", "--test", "it", "--message-format", "json"]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    let output = command.current_dir(project("")).stderr(Stdio::null()).output().expect("cargo runs");
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    let found = said.lines().filter_map(|line| {
+        let artifact: Value = serde_json::from_str(line).ok()?;
+        let target = &artifact["target"];
+        let ours = target["name"] == "gateprobe" && target["kind"] == serde_json::json!(["lib"]);
+        let files = artifact["filenames"].as_array().filter(|_| ours)?;
+        files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".rlib")).map(PathBuf::from)
+    });
+    found.last().unwrap_or_else(|| panic!("no library in {said}"))
 }
 
 fn build_and_run(folder: &Path, url: &str, resolver: &str) {
