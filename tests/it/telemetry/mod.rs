@@ -131,10 +131,12 @@ fn agent_in_trouble(scene: &Scene) {
 
     let exports =
         Shows { board: "agent.json", title: "Exports by OTLP", series: &[("result", "failure")], by: 1.0 };
-    exports.changes(scene, ".+", 0.0);
+    let none = exports.before(scene, ".+");
+    scene.receiver.answer(503);
+    exports.changes(scene, ".+", none);
     let failing = [("alertname", "GateprobeExportFailing"), ("instance", scene.annex.address.as_str())];
     scene.notified("firing", &failing);
-    scene.angry.answer(200);
+    scene.receiver.answer(200);
 
     let old = Shows { board: "agent.json", title: "On an old config", series: &[], by: 1.0 };
     let new = old.before(scene, ".+");

@@ -43,8 +43,8 @@ pub struct Scene {
     pub pager: Pager,
     /// What the agent in `lab` exports to.
     pub collector: Collector,
-    /// What the agent in `annex` exports to; not well at first.
-    pub angry: Server,
+    /// What the agent in `annex` exports to.
+    pub receiver: Server,
     gateways: BTreeMap<&'static str, Reference>,
     folder: TempDir,
 }
@@ -56,20 +56,21 @@ impl Scene {
         write(folder.path(), "key", SECRET);
         write(folder.path(), "token", SECRET);
         write(folder.path(), "blind", SECRET);
-        let (pager, collector, angry) = (Pager::start(), Collector::start(), Server::answering(503));
+        let (pager, collector, receiver) = (Pager::start(), Collector::start(), Server::answering(200));
         let drill = folder.path().join("drill-webhook");
         let alertmanager = Alertmanager::start(&notifying(&pager.url, &drill));
         let gateways = gateways(&folder);
         let lab = write(folder.path(), "lab.yaml", config(CONFIG, &collector.grpc, &gateways, &folder, "[]"));
-        let angry_url = format!("http://{}", angry.address);
-        let annex = write(folder.path(), "annex.yaml", config(ANNEX, &angry_url, &gateways, &folder, "[]"));
+        let receiver_url = format!("http://{}", receiver.address);
+        let annex =
+            write(folder.path(), "annex.yaml", config(ANNEX, &receiver_url, &gateways, &folder, "[]"));
         let [lab, annex] = [lab, annex].map(|file| {
             let (agent, log) = Agent::start(&file);
             log.collect();
             agent
         });
         let prometheus = Prometheus::start(&scraping(&[&lab, &annex], &alertmanager, &rules(&folder)));
-        Self { lab, annex, prometheus, alertmanager, pager, collector, angry, gateways, folder }
+        Self { lab, annex, prometheus, alertmanager, pager, collector, receiver, gateways, folder }
     }
 
     /// The gateway of a target.
@@ -116,7 +117,7 @@ impl Scene {
     }
 
     fn annex_config(&self, pause: &str) -> String {
-        self.config(ANNEX, &format!("http://{}", self.angry.address), pause)
+        self.config(ANNEX, &format!("http://{}", self.receiver.address), pause)
     }
 
     fn config(&self, text: &str, collector: &str, pause: &str) -> String {
