@@ -71,7 +71,7 @@ impl Exports {
         let targets = Arc::new(AtomicUsize::new(targets));
         let (end, ending) = watch::channel(None);
         let (done, ended) = oneshot::channel();
-        let (tell, told) = mpsc::channel();
+        let (tell, told) = mpsc::sync_channel(1);
         let (for_thread, recorder) = (Arc::clone(&targets), Arc::clone(recorder));
         let work = async move {
             // Here, since connections belong to the runtime in which they were made.
