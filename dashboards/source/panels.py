@@ -133,7 +133,7 @@ def ranked(calc, name):
         "calcs": [calc],
         "sortBy": name,
         "sortDesc": True,
-        "width": 260,
+        "width": 300,
     }
 
 

@@ -1,7 +1,7 @@
-//! The dashboards of `dashboards/`: their form, what they ask for, and that a real Prometheus can answer.
+//! The dashboards of `dashboards/`: their form, and that a real Prometheus can answer what they ask. That it exists at all,
+//! `rules::contract` holds against the catalogue.
 
 pub mod board;
-mod catalogue;
 mod fresh;
 mod live;
 mod promql;

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SCENE = ROOT / "tests/it/dashboards/scene.yaml"
 KEY = "0123456789abcdef0123456789abcdef"
 JWT = ["--jwt-algorithm", "HS256", "--jwt-issuer", "gateprobe", "--jwt-audience", "chat"]
-GATEWAYS = {"chat": ["--tls", *JWT], "orders": [], "presence": [], "legacy": [], "tenants": JWT}
+GATEWAYS = {"chat": ["--tls", *JWT], "orders": [], "presence": [], "legacy": [], "tenants": JWT, "renewals": JWT}
 # When in the story (from 0 to 1) a fault comes and goes.
 STORY = [
     (0.10, 0.25, "chat", "pong_delay", "40ms"),
@@ -25,9 +25,9 @@ STORY = [
     (0.30, 0.55, "chat", "upgrade_delay", "150ms"),
     (0.35, 0.60, "orders", "malformed_hang", "not_utf8"),
     (0.40, 0.55, "presence", "upgrade_status", "503"),
-    (0.45, 0.80, "tenants", "refresh_refused", ""),
+    (0.45, 0.60, "tenants", "refresh_refused", ""),
     (0.50, 1.00, "orders", "zombies_kept", ""),
-    (0.60, 0.85, "tenants", "jwt_expired_accepted", ""),
+    (0.60, 0.85, "tenants", "refresh_takes", "expired"),
     (0.65, 0.68, "chat", "session_closed_after", "1s"),
     (0.66, 0.69, "orders", "session_closed_after", "1s"),
     (0.85, 1.00, "orders", "pong_dropped", "4"),

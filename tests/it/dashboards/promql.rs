@@ -1,7 +1,5 @@
 //! As much of PromQL as is needed to say which series a query reads, and how.
 
-use std::collections::BTreeSet;
-
 /// One selector of a query.
 #[derive(Debug, PartialEq)]
 pub struct Selector {
@@ -13,13 +11,6 @@ pub struct Selector {
     pub range: Option<String>,
     /// The function or aggregation that it stands in directly.
     pub inside: Option<String>,
-}
-
-impl Selector {
-    /// The labels that its matchers name.
-    pub fn labels(&self) -> impl Iterator<Item = &str> {
-        self.matchers.iter().filter_map(|matcher| matcher.split(['=', '!']).next())
-    }
 }
 
 /// The selectors of a query. Every metric of ours is written with braces, so that a name before a brace is one.
@@ -41,19 +32,6 @@ pub fn selectors(expr: &str) -> Vec<Selector> {
         });
     }
     found
-}
-
-/// The labels by which a query groups or joins.
-pub fn groupings(expr: &str) -> BTreeSet<&str> {
-    let mut labels = BTreeSet::new();
-    for word in ["by", "on", "without", "ignoring", "group_left", "group_right"] {
-        for (at, _) in expr.match_indices(&format!("{word} (")) {
-            let inside = &expr[at + word.len() + 2..];
-            let inside = &inside[..inside.find(')').expect("its end")];
-            labels.extend(inside.split(',').map(str::trim).filter(|label| !label.is_empty()));
-        }
-    }
-    labels
 }
 
 /// The labels that a legend names.
@@ -115,7 +93,5 @@ fn selectors_are_found_with_what_is_around_them() {
         found.iter().map(|s| (s.name.as_str(), s.range.as_deref(), s.inside.as_deref())).collect();
     assert_eq!(told, [("a_bucket", Some("5m"), Some("rate")), ("b", None, None), ("c_total", None, None)]);
     assert_eq!(found[0].matchers, [r#"job=~"$job""#, r#"x!="},""#]);
-    assert_eq!(found[0].labels().collect::<Vec<_>>(), ["job", "x"]);
-    assert_eq!(groupings("max by (a, b) (x) * on (c) group_left () y"), ["a", "b", "c"].into());
     assert_eq!(legend_labels("{{a}} x {{b}}").collect::<Vec<_>>(), ["a", "b"]);
 }

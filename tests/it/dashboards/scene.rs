@@ -11,11 +11,12 @@ use crate::support::{folder, write};
 const CONFIG: &str = include_str!("scene.yaml");
 
 /// What goes wrong from the start, by target; `chat` is well, `asleep` is paused.
-const FAULTS: [(&str, &[&str]); 4] = [
+const FAULTS: [(&str, &[&str]); 5] = [
     ("orders", &["zombies_kept", "messages_lost=3", "malformed_hang=not_utf8", "pong_dropped=4"]),
     ("presence", &["session_closed_after=3s", "refuse_every=4"]),
     ("legacy", &["upgrade_status=503"]),
-    ("tenants", &["refresh_refused", "jwt_expired_accepted"]),
+    ("tenants", &["refresh_takes=expired"]),
+    ("renewals", &["refresh_refused"]),
 ];
 
 /// All of it; ends when dropped.
@@ -49,7 +50,8 @@ impl Scene {
         let chat = gateway(&[&tls[..], &jwt[..]].concat());
         let broken = FAULTS.map(|(name, faults)| {
             let faults = faults.iter().flat_map(|fault| ["--fault", fault]);
-            let options: Vec<&str> = faults.chain(jwt.into_iter().filter(|_| name == "tenants")).collect();
+            let options: Vec<&str> =
+                faults.chain(jwt.into_iter().filter(|_| matches!(name, "tenants" | "renewals"))).collect();
             (name.to_uppercase(), gateway(&options))
         });
         let collector = Collector::start();
