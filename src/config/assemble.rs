@@ -49,6 +49,9 @@ pub fn assemble(report: &mut Report<'_>, mut config: Value, now: Timestamp) -> O
     Some(plan)
 }
 
+/// A check, and its objective.
+type WithObjective = (CheckSpec, Option<Slo>);
+
 struct Assembler<'a, 'r> {
     report: &'a mut Report<'r>,
     now: Timestamp,
@@ -57,7 +60,7 @@ struct Assembler<'a, 'r> {
 }
 
 impl Assembler<'_, '_> {
-    fn target(&mut self, name: &str, mut value: Value) -> Option<(Target, Vec<(CheckSpec, Option<Slo>)>)> {
+    fn target(&mut self, name: &str, mut value: Value) -> Option<(Target, Vec<WithObjective>)> {
         let path = Path::of(&["targets", name]);
         let objectives = self.objectives(&path, &mut value);
         let settings: TargetSettings = read(self.report, &path, value)?;

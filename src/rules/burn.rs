@@ -1,7 +1,8 @@
 //! How fast the error budget burns: several windows, several rates (Google's SRE Workbook, chapter 5).
 //!
 //! At 99.9 % and one run a minute, a single failed run in an hour burns 16 times as fast as the objective allows.
-//! So each rule wants three failed runs in its long window, and three runs in its short one, too.
+//! So each rule wants three failed runs in its long window, and three runs in its short one, too. The failed runs are
+//! those of one replica and address: an accident that three replicas saw is one accident.
 
 use super::pace::unindented;
 use super::{Alert, Group, OF_SLO, PAUSED, Rule, Severity, record};
@@ -13,6 +14,7 @@ const LONG_WINDOWS: [&str; 2] = ["1d", "3d"];
 /// The share of runs that may fail, where there is an objective and the target is not paused.
 const BUDGET: &str = "target_check_location:gateprobe_slo_error_budget:ratio";
 const FAILED: &str = "gateprobe_failed_runs:increase";
+const WORST: &str = "gateprobe_failed_runs:max_increase";
 const JUDGED: &str = "gateprobe_judged_runs:increase";
 const RATIO: &str = "gateprobe_failed_per_judged_runs:ratio_increase";
 
@@ -23,6 +25,7 @@ pub(super) fn group() -> Group {
     );
     let mut rules = vec![record(BUDGET, budget)];
     rules.extend(SHORT_WINDOWS.iter().flat_map(|window| windows(window)));
+    rules.extend(["1h", "6h"].iter().flat_map(|window| worst(window)));
     rules.extend(page(14.4, "1h", "5m", "2m"));
     rules.extend(page(6.0, "6h", "30m", "15m"));
     Group { name: "gateprobe.slo", interval: None, rules }
@@ -32,6 +35,7 @@ pub(super) fn group() -> Group {
 /// often than every five minutes, a series would seem to end between two evaluations.
 pub(super) fn long_group() -> Group {
     let mut rules: Vec<Rule> = LONG_WINDOWS.iter().flat_map(|window| windows(window)).collect();
+    rules.extend(LONG_WINDOWS.iter().flat_map(|window| worst(window)));
     rules.push(ticket(3, "1d", "2h", "1h"));
     rules.push(ticket(1, "3d", "6h", "3h"));
     Group { name: "gateprobe.slo.days", interval: Some("2m"), rules }
@@ -54,6 +58,16 @@ fn windows(window: &str) -> [Rule; 6] {
         record(format!("target_check:{JUDGED}{window}"), over_all(JUDGED)),
         record(format!("target_check:{RATIO}{window}"), ratio("target_check")),
     ]
+}
+
+/// The failed runs of the one replica and address that saw the most.
+fn worst(window: &str) -> [Rule; 2] {
+    let level = format!("target_check_location:{WORST}{window}");
+    let runs = format!(
+        "max by (target, check, location) (increase(gateprobe_check_runs_total{{outcome=\"fail\"}}[%{window}%]))"
+    );
+    let over_all = format!("max by (target, check) ({level})");
+    [record(level, runs), record(format!("target_check:{WORST}{window}"), over_all)]
 }
 
 /// The ratio of each location that burns so fast, and an alert where two do, or the only one.
@@ -86,11 +100,11 @@ fn condition(level: &str, rate: f64, budget: &str, on: &str, long: &str, short: 
     let expr = "
         LEVEL:RATIOLONG > on (ON) RATE * BUDGET
         and on (ON) (LEVEL:RATIOSHORT > on (ON) RATE * BUDGET)
-        and on (ON) (LEVEL:FAILEDLONG >= 3)
+        and on (ON) (LEVEL:WORSTLONG >= 3)
         and on (ON) (LEVEL:JUDGEDSHORT >= 3)";
     let expr = expr.replace("BUDGET", budget).replace("RATE", &rate.to_string());
     let expr = expr.replace("LEVEL", level).replace("(ON)", &format!("({on})"));
-    let expr = expr.replace("RATIO", RATIO).replace("FAILED", FAILED).replace("JUDGED", JUDGED);
+    let expr = expr.replace("RATIO", RATIO).replace("WORST", WORST).replace("JUDGED", JUDGED);
     unindented(&expr.replace("LONG", long).replace("SHORT", short))
 }
 

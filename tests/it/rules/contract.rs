@@ -77,9 +77,10 @@ fn faults_of(selector: &Selector, recorded: &BTreeSet<String>) -> Vec<String> {
     let mut faults: Vec<String> = unknown.map(|(label, _)| format!("{name} has no label {label}")).collect();
     for (label, text) in &selector.matchers {
         let Some(values) = values(metric, label) else { continue };
-        let odd = |value: &&str| {
-            !values.contains(value) && !value.contains(['$', '.', '*', '+', '[', '(']) && !value.is_empty()
-        };
+        let pattern = |value: &str| value.is_empty() || value.contains(['$', '.', '*', '+', '[', '(']);
+        // What a runbook leaves to its reader.
+        let placeholder = |value: &str| value.chars().all(|c| c.is_ascii_uppercase());
+        let odd = |value: &&str| !(values.contains(value) || pattern(value) || placeholder(value));
         faults.extend(text.split('|').filter(odd).map(|value| format!("{name} has no {label} {value:?}")));
     }
     faults

@@ -1,4 +1,4 @@
-//! Worlds at each pace of scraping, with one and with two replicas.
+//! Worlds at each pace of scraping, with one replica and with several.
 
 use super::story::{Fire, Story};
 use super::world::{Agent, End, Further, Job, World};
@@ -10,9 +10,9 @@ pub const HOUR: u64 = 3_600;
 pub const MINUTE: u64 = 60;
 
 /// Seconds between scrapes, and replicas.
-const VARIANTS: [(u64, usize); 4] = [(15, 2), (30, 1), (60, 1), (60, 2)];
+const VARIANTS: [(u64, usize); 4] = [(15, 2), (30, 1), (60, 1), (60, 3)];
 
-/// The same story at each pace of scraping, with one and with two replicas. `agent` is asked for each replica.
+/// The same story at each pace of scraping, with one replica and with several. `agent` is asked for each replica.
 pub fn variants(
     name: &str,
     length: u64,
@@ -20,7 +20,7 @@ pub fn variants(
     tell: impl Fn(World) -> Story,
 ) -> Vec<Story> {
     let of = |(scrape, replicas): (u64, usize)| {
-        let names = [("a:9464", 0), ("b:9464", 7)];
+        let names = [("a:9464", 0), ("b:9464", 7), ("c:9464", 16)];
         let agents =
             names.into_iter().take(replicas).map(|(name, phase)| agent().named(name, phase)).collect();
         let mut story = tell(World { scrape, length, agents, gaps: Vec::new() });
