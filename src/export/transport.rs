@@ -219,9 +219,9 @@ impl HttpClient for Http {
     {
         Box::pin(async move {
             let sent = self.send(request).await;
-            if let Err(error) = &sent {
-                keep(&self.last_error, chain(&**error));
-            }
+            // A try that gets through ends what was wrong with those before it.
+            let error = sent.as_ref().err().map(|error| chain(&**error));
+            *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
             sent
         })
     }
