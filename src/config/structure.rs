@@ -175,7 +175,7 @@ mod tests {
             "control.timeout: \"2 seconds\" is not a length of time; write a number with a unit, such as 250ms, 5s, 1m30s, 2h or 21d",
             "defaults.auth.token: a secret must not stand in the config; write {file: PATH}, {env: NAME} or {mint: {...}}",
             "defaults.tls.resumption: \"s\" is neither true nor false",
-            "defaults.url: no such field; known: labels, dialect, auth, tls, headers, identify, subprotocols, budget, proxy, cookies, redirects, network, resolve, pause, observe, slo, checks",
+            "defaults.url: no such field; known: labels, dialect, auth, tls, headers, identify, subprotocols, budget, proxy, cookies, redirects, network, resolve, trace, pause, observe, slo, checks",
             "history.runs: 0 is too small; the least is 1",
             "http.listen: a list is not a text",
             "http.max_conections: no such field; did you mean \"max_connections\"?",

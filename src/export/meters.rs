@@ -217,3 +217,104 @@ impl MetricReader for Reader {
         self.0.temporality(kind)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
+
+    use super::*;
+    use crate::metrics::{Descriptor, Kind, Sample, Scope, Settings, Unit};
+
+    static SEEN: Descriptor = Descriptor {
+        name: "gateprobe_seen_total",
+        help: "Seen",
+        scope: Scope::Job,
+        kind: Kind::Counter,
+        unit: Unit::None,
+        labels: &["what"],
+    };
+
+    static TOOK: Descriptor = Descriptor {
+        name: "gateprobe_took_seconds",
+        help: "Took",
+        scope: Scope::Job,
+        kind: Kind::Histogram { buckets: &[1.0] },
+        unit: Unit::Seconds,
+        labels: &["what"],
+    };
+
+    /// Each target has so many series of each metric.
+    const SERIES: usize = 250;
+
+    fn record(recorder: &Recorder, targets: std::ops::Range<usize>) {
+        for target in targets {
+            for what in 0..SERIES {
+                for metric in [&SEEN, &TOOK] {
+                    let labels = vec![Cow::Owned(what.to_string())];
+                    recorder.record_job(&format!("t{target}"), "c", &Sample { metric, labels, value: 1.0 });
+                }
+            }
+        }
+    }
+
+    /// Of each batch: whether it has retired, its series of the histogram, and the sum of the counter.
+    fn told(batches: &[Batch]) -> Vec<(bool, usize, f64)> {
+        let one = |batch: &Batch| {
+            let (mut series, mut sum) = (0, 0.0);
+            for metric in batch.data.scope_metrics().flat_map(|scope| scope.metrics()) {
+                match metric.data() {
+                    AggregatedMetrics::F64(MetricData::ExponentialHistogram(histogram)) => {
+                        series += histogram.data_points().count();
+                    }
+                    AggregatedMetrics::F64(MetricData::Sum(data)) if metric.name() == "gateprobe.seen" => {
+                        let whole = data.data_points().filter(|point| point.attributes().count() == 3);
+                        sum += whole.map(|point| point.value()).sum::<f64>();
+                    }
+                    _ => {}
+                }
+            }
+            (batch.retired, series, sum)
+        };
+        batches.iter().map(one).collect()
+    }
+
+    #[test]
+    fn the_sdk_has_room_for_all_and_forgets_what_is_gone() {
+        let recorder = Arc::new(Recorder::new(&[&SEEN, &TOOK], Settings::default()).expect("good"));
+        let targets = Arc::new(AtomicUsize::new(20));
+        let resource = Resource::builder_empty().build();
+        let mut meters = Meters::new(&recorder, &resource, Temporality::Cumulative, Arc::clone(&targets));
+        record(&recorder, 0..20);
+        let all = 20 * SERIES;
+        assert_eq!(told(&meters.collect()), [(false, all, 0.0), (false, 0, all as f64)]);
+
+        recorder.retain(|target, _| target == "t0");
+        record(&recorder, 0..1);
+        let batches = meters.collect();
+        let left = 2.0 * SERIES as f64;
+        assert_eq!(told(&batches)[0], (true, all, 0.0), "what it had, once more");
+        assert_eq!(told(&batches).last(), Some(&(false, 0, left)), "counted from the one start");
+        // Not taken by the collector: it comes again.
+        let batches = meters.collect();
+        assert!(told(&batches)[0].0);
+        batches.into_iter().for_each(|batch| meters.sent(batch));
+        record(&recorder, 0..1);
+        assert_eq!(told(&meters.collect()), [(false, SERIES, 0.0), (false, 0, 1.5 * left)]);
+    }
+
+    #[test]
+    fn a_plan_that_outgrows_the_room_gets_more() {
+        let recorder = Arc::new(Recorder::new(&[&SEEN, &TOOK], Settings::default()).expect("good"));
+        let targets = Arc::new(AtomicUsize::new(1));
+        let resource = Resource::builder_empty().build();
+        let mut meters = Meters::new(&recorder, &resource, Temporality::Cumulative, Arc::clone(&targets));
+        record(&recorder, 0..1);
+        targets.store(50, Ordering::Relaxed);
+        meters.collect().into_iter().for_each(|batch| meters.sent(batch));
+        record(&recorder, 1..50);
+        let (series, sum) = (49 * SERIES, 50.0 * SERIES as f64);
+        assert_eq!(told(&meters.collect()), [(false, series, 0.0), (false, 0, sum)]);
+    }
+}

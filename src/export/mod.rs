@@ -15,10 +15,11 @@ mod settings;
 mod spans;
 mod transport;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
+use futures_util::future::OptionFuture;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
@@ -44,6 +45,9 @@ pub enum ExportError {
     /// No thread.
     #[error("otlp: no thread could be started: {0}")]
     Thread(std::io::Error),
+    /// A panic, whose message is on standard error.
+    #[error("otlp: the thread ended at once: please report this")]
+    Ended,
 }
 
 /// What exports, for as long as this lives.
@@ -55,7 +59,7 @@ pub struct Exports {
     targets: Arc<AtomicUsize>,
     /// The moment by which the thread must be done; none while it goes on.
     end: watch::Sender<Option<Instant>>,
-    ended: std::sync::Mutex<Option<oneshot::Receiver<()>>>,
+    ended: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl Exports {
@@ -64,60 +68,37 @@ impl Exports {
     /// # Errors
     /// When the settings are not usable. A collector that does not answer is no error.
     pub fn start(settings: Settings, targets: usize, recorder: &Arc<Recorder>) -> Result<Self, ExportError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(ExportError::Thread)?;
-        let resource = resource::resource(&settings.identity);
         let targets = Arc::new(AtomicUsize::new(targets));
         let (end, ending) = watch::channel(None);
         let (done, ended) = oneshot::channel();
-        let (metrics, traces) = {
-            // Connections belong to the runtime in which their channel was made.
-            let _within = runtime.enter();
-            let transport = Transport::new(settings.resolve);
-            let metrics = settings.metrics.as_ref().map(|signal| {
-                let exporter = transport.metrics(signal, settings.temporality)?;
-                let meters = Meters::new(recorder, &resource, settings.temporality, Arc::clone(&targets));
-                let health = Health::new(recorder, "metrics", signal);
-                Ok(pusher::Metrics {
-                    exporter,
-                    meters,
-                    health,
-                    interval: settings.interval,
-                    timeout: signal.timeout,
-                })
-            });
-            let traces = settings.traces.as_ref().map(|signal| {
-                let exporter = transport.traces(signal, &resource)?;
-                let health = Health::new(recorder, "traces", signal);
-                let queue = Arc::new(Queue::new(Arc::clone(recorder)));
-                Ok(pusher::Traces { exporter, queue, health, timeout: signal.timeout })
-            });
-            (metrics.transpose()?, traces.transpose()?)
-        };
-        let spans = traces.as_ref().map(|traces| Arc::clone(&traces.queue));
+        let (tell, told) = mpsc::sync_channel(1);
+        let (for_thread, recorder) = (Arc::clone(&targets), Arc::clone(recorder));
         let work = async move {
-            let metrics = async {
-                if let Some(metrics) = metrics {
-                    metrics.push(ending.clone()).await;
+            // Here, since connections belong to the runtime in which they were made.
+            match pushers(settings, &for_thread, &recorder) {
+                Ok((metrics, traces)) => {
+                    // Whoever asked waits for it.
+                    let _ = tell.send(Ok(traces.as_ref().map(|traces| Arc::clone(&traces.queue))));
+                    let metrics = OptionFuture::from(metrics.map(|metrics| metrics.push(ending.clone())));
+                    let traces = OptionFuture::from(traces.map(|traces| traces.push(ending)));
+                    tokio::join!(metrics, traces);
+                    // Whoever waited may be gone.
+                    let _ = done.send(());
                 }
-            };
-            let traces = async {
-                if let Some(traces) = traces {
-                    traces.push(ending.clone()).await;
-                }
-            };
-            tokio::join!(metrics, traces);
-            // Whoever waited may be gone.
-            let _ = done.send(());
+                Err(error) => _ = tell.send(Err(error)),
+            }
         };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(ExportError::Thread)?;
         let thread = std::thread::Builder::new().name("otlp".to_owned());
-        // A name that is being looked up must not hold up the end.
         let work = move || {
             runtime.block_on(work);
+            // A name that is being looked up must not hold up the end.
             runtime.shutdown_background();
         };
         thread.spawn(work).map_err(ExportError::Thread)?;
-        Ok(Self { spans, targets, end, ended: std::sync::Mutex::new(Some(ended)) })
+        let spans = told.recv().map_err(|_| ExportError::Ended)??;
+        Ok(Self { spans, targets, end, ended: Mutex::new(Some(ended)) })
     }
 
     /// Hands over a run's spans. Quick, and never waits: where the queue is full, the oldest runs go.
@@ -134,9 +115,33 @@ impl Exports {
 
     /// Exports what there is, within that time, and ends.
     pub async fn finish(&self, within: Duration) {
-        let ended = self.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(ended) = ended else { return };
         self.end.send_replace(Some(Instant::now() + within));
         let _ = tokio::time::timeout(within + LAST_WORD, ended).await;
     }
+}
+
+/// What pushes each signal that is on. Must be called within the runtime that will do it.
+fn pushers(
+    settings: Settings,
+    targets: &Arc<AtomicUsize>,
+    recorder: &Arc<Recorder>,
+) -> Result<(Option<pusher::Metrics>, Option<pusher::Traces>), ExportError> {
+    let resource = resource::resource(&settings.identity);
+    let transport = Transport::new(settings.resolve);
+    let metrics = settings.metrics.as_ref().map(|signal| {
+        let exporter = transport.metrics(signal, settings.temporality)?;
+        let meters = Meters::new(recorder, &resource, settings.temporality, Arc::clone(targets));
+        let health = Health::new(recorder, "metrics", signal);
+        let (interval, timeout) = (settings.interval, signal.timeout);
+        Ok(pusher::Metrics { exporter, meters, health, interval, timeout })
+    });
+    let traces = settings.traces.as_ref().map(|signal| {
+        let exporter = transport.traces(signal, &resource)?;
+        let health = Health::new(recorder, "traces", signal);
+        let queue = Arc::new(Queue::new(Arc::clone(recorder)));
+        Ok(pusher::Traces { exporter, queue, health, timeout: signal.timeout })
+    });
+    Ok((metrics.transpose()?, traces.transpose()?))
 }

@@ -66,7 +66,7 @@ impl Metrics {
             Ok(())
         };
         let result = timeout(limit, round).await;
-        self.health.count(&result.unwrap_or_else(|_| Err(silent(limit))));
+        self.health.count(&result.unwrap_or_else(|_| Err(self.exporter.explain(&silent(limit)))));
     }
 }
 
@@ -117,7 +117,7 @@ impl Traces {
         let result: Option<OTelSdkResult> = timeout(limit, self.exporter.inner.export(spans)).await.ok();
         let result = match result {
             Some(result) => result.map_err(|error| self.exporter.explain(&error)),
-            None => Err(silent(limit)),
+            None => Err(self.exporter.explain(&silent(limit))),
         };
         self.health.count(&result);
         result.is_ok()

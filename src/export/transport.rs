@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -160,11 +160,20 @@ fn interceptor(
             keep(&last_error, error);
             tonic::Status::unauthenticated("a header can't be read")
         })?;
+        // Where both say something, the environment's word is there already, and wins.
         let mut all = std::mem::take(request.metadata_mut()).into_headers();
-        all.extend(fresh);
+        for (name, value) in &fresh {
+            all.entry(name).or_insert_with(|| value.clone());
+        }
+        hide(&mut all);
         *request.metadata_mut() = MetadataMap::from_headers(all);
         Ok(request)
     }
+}
+
+/// So that no library's log shows a value: those of the environment are as secret as ours.
+fn hide(headers: &mut HeaderMap) {
+    headers.values_mut().for_each(|value| value.set_sensitive(true));
 }
 
 fn keep(last_error: &LastError, text: String) {
@@ -187,7 +196,11 @@ impl std::fmt::Debug for Http {
 impl Http {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let mut request = request.map(Full::new);
-        request.headers_mut().extend((self.headers)()?);
+        // Where both say something, the environment's word is there already, and wins.
+        for (name, value) in &(self.headers)()? {
+            request.headers_mut().entry(name).or_insert_with(|| value.clone());
+        }
+        hide(request.headers_mut());
         let (head, body) = self.client.request(request).await?.into_parts();
         let body = Limited::new(body, MAX_ANSWER).collect().await?;
         Ok(Response::from_parts(head, body.to_bytes()))
@@ -206,9 +219,9 @@ impl HttpClient for Http {
     {
         Box::pin(async move {
             let sent = self.send(request).await;
-            if let Err(error) = &sent {
-                keep(&self.last_error, chain(&**error));
-            }
+            // A try that gets through ends what was wrong with those before it.
+            let error = sent.as_ref().err().map(|error| chain(&**error));
+            *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
             sent
         })
     }

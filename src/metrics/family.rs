@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use opentelemetry::KeyValue;
 use prometheus::core::Collector;
@@ -29,7 +30,8 @@ pub(super) enum Dropped {
 pub(super) struct Family {
     pub(super) descriptor: &'static Descriptor,
     collector: Vector,
-    series: HashMap<Labels, Handle>,
+    /// The labels are shared with whoever reads the values without holding up those who record.
+    series: HashMap<Arc<Labels>, Handle>,
     series_of_target: HashMap<LabelValue, usize>,
     /// Whether the log has been told that this metric reached its limit.
     pub(super) limit_was_logged: bool,
@@ -96,7 +98,7 @@ impl Family {
 
     /// Removes each series whose label values are not to be kept; says how many.
     pub(super) fn retain(&mut self, keep: impl Fn(&[LabelValue]) -> bool) -> usize {
-        let gone: Vec<Labels> = self.series.keys().filter(|labels| !keep(labels)).cloned().collect();
+        let gone: Vec<Arc<Labels>> = self.series.keys().filter(|labels| !keep(labels)).cloned().collect();
         let removed = gone.len();
         for labels in gone {
             self.series.remove(&labels);
@@ -112,13 +114,15 @@ impl Family {
         removed
     }
 
-    /// The value of each series of a counter or gauge.
-    pub(super) fn values(&self) -> impl Iterator<Item = (&Labels, f64)> {
-        self.series.iter().filter_map(|(labels, handle)| match handle {
-            Handle::Counter(counter) => Some((labels, counter.get())),
-            Handle::Gauge(gauge) => Some((labels, gauge.get())),
+    /// The labels and the value of each series of a counter or gauge. Quick also where there are many: nothing is
+    /// copied.
+    pub(super) fn values(&self) -> Vec<(Arc<Labels>, f64)> {
+        let value = |handle: &Handle| match handle {
+            Handle::Counter(counter) => Some(counter.get()),
+            Handle::Gauge(gauge) => Some(gauge.get()),
             Handle::Histogram(_) => None,
-        })
+        };
+        self.series.iter().filter_map(|(labels, handle)| Some((Arc::clone(labels), value(handle)?))).collect()
     }
 
     fn series(&mut self, labels: Labels, limit: usize) -> Result<&Handle, Dropped> {
@@ -126,7 +130,7 @@ impl Family {
             return Err(Dropped::Labels);
         }
         let target = target_of(self.descriptor, &labels);
-        let vacant = match self.series.entry(labels) {
+        let vacant = match self.series.entry(Arc::new(labels)) {
             Entry::Occupied(handle) => return Ok(handle.into_mut()),
             Entry::Vacant(vacant) => vacant,
         };

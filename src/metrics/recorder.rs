@@ -2,6 +2,10 @@
 //! OpenTelemetry instrument. Counters and gauges are read by OpenTelemetry from the very series that
 //! Prometheus shows; only histograms are recorded twice.
 
+mod otel;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -9,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use opentelemetry::metrics::{AsyncInstrument, Histogram, Meter};
+use opentelemetry::metrics::Histogram;
 use prometheus::proto::MetricFamily;
 use prometheus::{Registry, TextEncoder};
 
@@ -142,55 +146,6 @@ impl Recorder {
         Ok(recorder)
     }
 
-    /// Lets a meter observe counters and gauges: it is told, at each of its collections, of the series that
-    /// Prometheus shows, and forgets those that are gone.
-    pub fn observe_by(&self, meter: &Meter) {
-        for family in self.families.values() {
-            let metric = lock(family).descriptor;
-            if matches!(metric.kind, Kind::Histogram { .. }) {
-                continue;
-            }
-            let (family, location) = (Arc::clone(family), self.settings.location.clone());
-            observe(meter, metric, move |instrument| {
-                for (labels, value) in lock(&family).values() {
-                    instrument.observe(value, &attributes(metric, labels, location.as_deref()));
-                }
-            });
-        }
-        let (info, location) = (self.target_info.clone(), self.settings.location.clone());
-        observe(meter, &TARGET_INFO, move |instrument| info.observe(instrument, location.as_deref()));
-        for &(metric, ref read) in &self.readings {
-            let (read, location) = (Arc::clone(read), self.settings.location.clone());
-            observe(meter, metric, move |instrument| {
-                instrument.observe(read(), &attributes(metric, &[], location.as_deref()));
-            });
-        }
-    }
-
-    /// Records histograms by a meter from now on, in place of the one before, which gets nothing more when this
-    /// returns. The SDK can't forget a histogram's series: whoever exports takes a new meter when
-    /// [`Recorder::forgot_series`] says so.
-    pub fn record_to(&self, meter: &Meter) {
-        let mut histograms = HashMap::new();
-        for (&name, family) in &self.families {
-            let metric = lock(family).descriptor;
-            if let Kind::Histogram { buckets } = metric.kind {
-                let builder = meter.f64_histogram(metric.otel_name()).with_description(metric.help);
-                let builder = builder.with_unit(metric.unit.ucum()).with_boundaries(buckets.to_vec());
-                histograms.insert(name, builder.build());
-            }
-        }
-        let names: Vec<&str> = histograms.keys().copied().collect();
-        self.histograms.store(Arc::new(histograms));
-        // Who still records by the old ones does so under the family's lock.
-        names.iter().filter_map(|name| self.families.get(name)).for_each(|family| drop(lock(family)));
-    }
-
-    /// Whether series of histograms went since this was last asked.
-    pub fn forgot_series(&self) -> bool {
-        self.forgot.swap(false, Ordering::AcqRel)
-    }
-
     /// The value of the label `location`, where there is one.
     pub fn location(&self) -> Option<&str> {
         self.settings.location.as_deref()
@@ -201,14 +156,6 @@ impl Recorder {
         let readings = self.readings.iter().map(|(metric, _)| *metric);
         let families = self.families.values().map(|family| lock(family).descriptor);
         families.chain(readings).chain([&TARGET_INFO])
-    }
-
-    /// How many series a metric can have with so many targets.
-    pub fn most_series(&self, metric: &Descriptor, targets: usize) -> usize {
-        match metric.scope {
-            Scope::Agent => AGENT_SERIES,
-            Scope::Target | Scope::Job => targets.max(1).saturating_mul(self.settings.series_per_target),
-        }
     }
 
     /// Records what a run measured, under the labels of its job.
@@ -403,27 +350,7 @@ impl fmt::Debug for Recorder {
     }
 }
 
-/// Registers an observable instrument for a counter or gauge.
-fn observe(
-    meter: &Meter,
-    metric: &'static Descriptor,
-    callback: impl Fn(&dyn AsyncInstrument<f64>) + Send + Sync + 'static,
-) {
-    let (name, unit) = (metric.otel_name(), metric.unit.ucum());
-    // The SDK keeps the callback; the instrument itself is an empty shell.
-    if metric.kind == Kind::Counter {
-        let builder = meter.f64_observable_counter(name).with_description(metric.help);
-        let _ = builder.with_unit(unit).with_callback(callback).build();
-    } else {
-        let builder = meter.f64_observable_gauge(name).with_description(metric.help);
-        let _ = builder.with_unit(unit).with_callback(callback).build();
-    }
-}
-
 fn lock(family: &Mutex<Family>) -> MutexGuard<'_, Family> {
     // A panic elsewhere leaves at worst one sample unrecorded.
     family.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-#[cfg(test)]
-mod tests;

@@ -186,6 +186,21 @@ mod tests {
         assert_eq!(at, [0, 0, 500, 1000, 1500, 2000]);
     }
 
+    #[tokio::test]
+    async fn connections_of_all_budgets_are_counted_while_their_permits_live() {
+        let all = OpenConnections::default();
+        let budgets = [Budget::counted_in(limits(2, 9.0), &all), Budget::counted_in(limits(2, 9.0), &all)];
+        let first = budgets[0].connect().await;
+        let second = budgets[1].connect().await;
+        assert_eq!(all.count(), 2);
+        // A budget that a reload has replaced may have connections that live on.
+        drop(budgets);
+        drop(first);
+        assert_eq!(all.count(), 1);
+        drop(second);
+        assert_eq!(all.count(), 0);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn slow_rates_wait_their_whole_turn() {
         let budget = Budget::new(limits(100, 0.1));

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use gateprobe::agent::Agent;
 use gateprobe::agent::metrics::emitters;
 use gateprobe::metrics::{Descriptor, Kind, Unit};
+use prometheus::proto::MetricFamily;
 
 use crate::support::plan;
 
@@ -16,14 +17,20 @@ type Values = BTreeMap<(String, String), BTreeSet<String>>;
 /// Above so many, the page says where to look.
 const MOST_SHOWN: usize = 16;
 
-/// The labels' values of everything that exists before the first run of every check.
-async fn values() -> Values {
+/// Everything that exists before the first run of every check.
+async fn before_the_first_run() -> Vec<MetricFamily> {
     // Paused, so that no run can be the first one.
     let yaml = "targets: { chat: { url: 'wss://gateway.test/', dialect: json, pause: [{ until: '2999-01-01T00:00:00Z' }], \
          checks: { handshake: {}, heartbeat: {}, zombie: {}, flapping: {}, malformed: {}, network_switch: {}, hold: {} } } }";
     let agent =
         Agent::start(plan(yaml), Box::new(|| unreachable!("no reload")), String::new()).expect("starts");
     let families = agent.sinks().recorder.gather();
+    agent.drain(std::time::Duration::ZERO).await;
+    families
+}
+
+/// The values of each label.
+fn values(families: &[MetricFamily]) -> Values {
     let mut values = Values::new();
     for family in families {
         for pair in family.get_metric().iter().flat_map(|metric| metric.get_label()) {
@@ -31,8 +38,25 @@ async fn values() -> Values {
             values.entry(key).or_default().insert(pair.value().to_owned());
         }
     }
-    agent.drain(std::time::Duration::ZERO).await;
     values
+}
+
+/// How many series each check begins with.
+fn counts(families: &[MetricFamily]) -> String {
+    let mut counts = BTreeMap::<String, (usize, usize)>::new();
+    for metric in families.iter().flat_map(|family| family.get_metric()) {
+        let Some(check) = metric.get_label().iter().find(|pair| pair.name() == "check") else { continue };
+        let (all, buckets) = counts.entry(check.value().to_owned()).or_default();
+        // With the bucket for everything, the sum and the count.
+        match metric.get_histogram().get_bucket().len() {
+            0 => *all += 1,
+            bounds => (*all, *buckets) = (*all + bounds + 3, *buckets + bounds + 1),
+        }
+    }
+    let rows: String =
+        counts.iter().map(|(check, (all, buckets))| format!("| `{check}` | {all} | {buckets} |\n")).collect();
+    let (all, buckets) = counts.values().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+    format!("| check | series | of these, buckets |\n|---|---|---|\n{rows}| all | {all} | {buckets} |\n")
 }
 
 fn labels(metric: &Descriptor, values: &Values) -> String {
@@ -77,7 +101,8 @@ fn row(metric: &Descriptor, values: &Values) -> String {
 
 #[tokio::test]
 async fn the_page_on_metrics_lists_them_all() {
-    let values = values().await;
+    let families = before_the_first_run().await;
+    let values = values(&families);
     let mut tables = String::new();
     for (emitter, metrics) in emitters() {
         tables += &format!(
@@ -88,6 +113,7 @@ async fn the_page_on_metrics_lists_them_all() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
     let page = fs::read_to_string(&path).expect("docs/metrics.md");
     let fresh = crate::docs::replace(&page, "metrics", &format!("{tables}\n"));
+    let fresh = crate::docs::replace(&fresh, "series", &format!("\n{}\n", counts(&families)));
     if fresh != page {
         fs::write(&path, fresh).expect("written");
         panic!("docs/metrics.md was stale; it is fresh now, commit it");

@@ -30,7 +30,7 @@ static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
     write("jwt-secret", &"s3cr3t+/".repeat(6));
     write("mistaken.yaml", "dialect: 1\nname: mistaken\nerror: {txt: x}\n");
     write("notes.txt", "nothing to see here\n");
-    for secret in ["token", "chat-token", "reload-token", "proxy-password", "a", "t"] {
+    for secret in ["token", "chat-token", "reload-token", "otlp-token", "proxy-password", "a", "t"] {
         write(secret, "s3cr3t\n");
     }
     folder

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::agent::{exports, runs, write_config};
 use super::server::Server;
 use crate::support::binary::{Agent, eventually};
+use crate::support::certificate::Certificate;
 use crate::support::folder;
 use crate::support::program::ClosedPort;
 use crate::support::reference::Reference;
@@ -78,4 +79,33 @@ fn a_collector_that_answers_with_errors_and_recovers() {
     assert_eq!(agent.wait(), Some(0));
     let log = log.join().expect("the log");
     assert!(log.contains("takes exports again"), "{log}");
+}
+
+#[test]
+fn a_collector_behind_tls_is_verified_and_gets_what_the_environment_says() {
+    let folder = folder();
+    let certificate = Certificate::new(folder.path(), &["127.0.0.1"]);
+    let secured = Server::secured(200, &certificate);
+    let gateway = Reference::start(&[]);
+    let endpoint = format!("https://{}/base", secured.address);
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=of%20the%20environment"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "1000"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "200"),
+        ("OTEL_TRACES_EXPORTER", "none"),
+    ];
+    let file = write_config(&folder, "", &[("edge", &gateway.url, "")]);
+    let (agent, mut log) = Agent::start_with(&file, &variables);
+    let refused = log.until(|line| line.contains("takes no exports"));
+    assert!(refused.contains("invalid peer certificate"), "{refused}");
+    assert_eq!((exports(&agent, "metrics", "success"), secured.requests().len()), (0.0, 0));
+    drop(agent);
+
+    let authority = ("OTEL_EXPORTER_OTLP_CERTIFICATE", certificate.ca.to_str().expect("UTF-8"));
+    let (agent, _log) = Agent::start_with(&file, &[&variables[..], &[authority]].concat());
+    eventually("a success", || (exports(&agent, "metrics", "success") >= 1.0).then_some(()));
+    let request = secured.requests().remove(0).to_lowercase();
+    assert!(request.starts_with("post /base/v1/metrics http/1.1"), "{request}");
+    assert!(request.contains("x-tenant: of the environment\r\n"), "{request}");
 }
