@@ -43,8 +43,9 @@ impl<'a> Jwt<'a> {
         let mut claims = object(self.payload)?;
         match claims.get("exp").and_then(Value::as_i64) {
             Some(exp) => claims.insert("exp".into(), exp.wrapping_add(1).into()),
-            None => claims.insert("jti".into(), format!("garbled-{:016x}", rand::random::<u64>()).into()),
+            None => claims.insert("jti".into(), Value::Null),
         };
+        rename(&mut claims);
         Some(format!("{}{}.{}.{}", self.lead, self.header, encoded(&claims), self.signature))
     }
 
@@ -52,12 +53,18 @@ impl<'a> Jwt<'a> {
     pub fn unsigned(&self) -> Option<String> {
         let mut header = object(self.header)?;
         header.insert("alg".into(), "none".into());
-        Some(format!("{}{}.{}.", self.lead, encoded(&header), self.payload))
+        Some(format!("{}{}.{}.", self.lead, encoded(&header), self.renamed()?))
+    }
+
+    /// The claims with another `jti`, where there is one: what is forged is not to be refused for having been used.
+    fn renamed(&self) -> Option<String> {
+        let mut claims = object(self.payload)?;
+        Some(if rename(&mut claims) { encoded(&claims) } else { self.payload.to_owned() })
     }
 
     /// The same header and claims, signed with another key. `None` when the key does not sign by the algorithm.
     pub fn signed_with(&self, key: &EncodingKey, algorithm: Algorithm) -> Option<String> {
-        let message = format!("{}.{}", self.header, self.payload);
+        let message = format!("{}.{}", self.header, self.renamed()?);
         let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, algorithm.into()).ok()?;
         Some(format!("{}{message}.{signature}", self.lead))
     }
@@ -77,6 +84,12 @@ pub(super) fn garbled(text: &str) -> Option<String> {
         other => char::from(other + 1),
     };
     Some(format!("{}{changed}{}", &text[..at], &text[at + 1..]))
+}
+
+/// Gives the token another `jti` (RFC 7519, section 4.1.7), where it has one; tells whether it has.
+fn rename(claims: &mut Map<String, Value>) -> bool {
+    let id = claims.get_mut("jti").map(|id| *id = format!("{:032x}", rand::random::<u128>()).into());
+    id.is_some()
 }
 
 fn object(part: &str) -> Option<Map<String, Value>> {
@@ -124,6 +137,20 @@ mod tests {
             &token(&header, &json!([])),
         ] {
             assert!(Jwt::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    /// A gateway that takes each token once must refuse it for what is forged all the same.
+    #[test]
+    fn what_is_forged_was_never_used_before() {
+        let good = token(&json!({"alg": "HS256"}), &json!({"sub": "probe", "jti": "once", "exp": 1000}));
+        let jwt = Jwt::parse(&good).unwrap();
+        let key = EncodingKey::from_secret(b"a key of the test's own");
+        let forged = [jwt.garbled(), jwt.unsigned(), jwt.signed_with(&key, Algorithm::HS256)];
+        for forged in forged.map(Option::unwrap) {
+            let (_, claims, _) = parts(&forged);
+            assert_eq!((&claims["sub"], claims.len()), (&json!("probe"), 3));
+            assert_ne!(claims["jti"], "once");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The checks: one module a kind. The config of a check *is* the check.
 
 mod capability;
+mod failures;
 mod finding;
 pub mod flapping;
 pub mod handshake;
@@ -33,7 +34,7 @@ pub use zombie::Zombie;
 
 use crate::dialect::{Dialect, Variables};
 use crate::metrics::{Descriptor, LabelValue};
-use crate::model::{Cause, Failure, Outcome, Phase, Span, Verdict};
+use crate::model::{Cause, Outcome, Phase, Span, Verdict};
 use crate::session::{Target, Visit};
 
 /// Of every kind.
@@ -303,74 +304,6 @@ impl CheckSpec {
             }
             Self::TokenRefresh(check) => Self::TokenRefresh(TokenRefresh { timeout: Some(timeout), ..check }),
             Self::Hold(check) => Self::Hold(Hold { timeout: Some(timeout), ..check }),
-        }
-    }
-
-    /// How late the agent may be in a run that ends with this failure, where that is more than the config's
-    /// `lag_bound`: a window that tolerates seconds is not spoilt by a hiccup. Who did not answer in time himself
-    /// is another matter.
-    pub fn lag_tolerance(&self, failure: Failure) -> Option<Duration> {
-        use Failure::{EvictedEarly, HalfClosedLeak, MemoryGrew, SessionsLeaked, ZombieLeaked};
-        match self {
-            Self::Zombie(check) if matches!(failure, ZombieLeaked | HalfClosedLeak | EvictedEarly) => {
-                Some(check.tolerance.get() / 2)
-            }
-            // To look later gives the gateway more time, not less.
-            Self::Flapping(check) if matches!(failure, SessionsLeaked | MemoryGrew) => {
-                Some(check.settle() / 2)
-            }
-            // Nobody but the socket says when a reaction came: late is only what comes after half of the time.
-            Self::Malformed(check) if failure == Failure::MalformedHang => Some(check.within.get() / 2),
-            Self::TokenRefresh(check) => check.lag_tolerance(failure),
-            // Nobody ends a connection, or is late to come back, for a hiccup.
-            Self::Hold(check) => Some(check.pong_timeout.get() / 2),
-            _ => None,
-        }
-    }
-
-    /// Whether a run may end with this failure; its counter exists from the start.
-    pub fn can_fail_as(&self, failure: Failure) -> bool {
-        use Failure::*;
-        let of_session =
-            matches!(
-                failure,
-                SessionClosed | ConnectionCut | ConnectionReset | ProtocolViolation | MessageTooLarge
-            ) || matches!(failure, FrameStalled | SessionTimeout | Unavailable | DialectMismatch)
-                || matches!(failure, FirstMessageTimeout);
-        let of_heartbeat =
-            matches!(failure, PongLost | PongMismatch | PongDuplicated | BeatMissing | BeatOff)
-                || matches!(failure, TooSlow | TooJittery);
-        let of_zombie = matches!(failure, ZombieLeaked | HalfClosedLeak | EvictedEarly | RecoveredEvicted)
-            || matches!(failure, FalseEviction | CollateralDamage);
-        let of_flapping = matches!(failure, ReconnectFailed | ReconnectSlowed | UnstableAfterFlapping)
-            || matches!(failure, SessionsLeaked | MemoryGrew);
-        let of_malformed = matches!(failure, MalformedAccepted | MalformedReaction | MalformedError)
-            || matches!(failure, MalformedHang | MalformedCrash);
-        let of_switch = matches!(failure, MessagesLost | MessagesDuplicated | MessagesReordered)
-            || matches!(failure, FalselyResumed | NotResumed);
-        let of_refresh = matches!(failure, RefreshUnanswered | RefreshRefused | RefreshNotApplied)
-            || matches!(failure, RefreshDisturbs | SessionDroppedByRefresh)
-            || matches!(failure, ExpiredSessionSurvives | BadTokenAccepted);
-        match self {
-            Self::Handshake(_) => {
-                let of_others = of_heartbeat && failure != TooSlow
-                    || of_zombie
-                    || of_flapping
-                    || of_malformed
-                    || of_switch
-                    || of_refresh;
-                !(of_others || matches!(failure, TcpNotEnded | SessionClosed))
-            }
-            Self::Heartbeat(_) => of_session || of_heartbeat,
-            Self::Zombie(_) => of_session || of_zombie,
-            Self::Flapping(_) => of_session || of_flapping || failure == CollateralDamage,
-            Self::Malformed(_) => of_session || of_malformed || failure == CollateralDamage,
-            Self::NetworkSwitch(_) => of_session || of_switch || matches!(failure, ReconnectFailed | TooSlow),
-            Self::TokenRefresh(_) => of_session || of_refresh || failure == TooSlow,
-            Self::Hold(_) => {
-                let of_opening = matches!(failure, FrameStalled | FirstMessageTimeout | DialectMismatch);
-                of_session && !of_opening || matches!(failure, PongLost | ReconnectFailed)
-            }
         }
     }
 

@@ -37,7 +37,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("network_switch", "messages: 10, every: 20ms, away: 100ms, settle: 1s, retention: 20s"),
     (
         "token_refresh",
-        "profile: suite, messages: 10, every: 20ms, lifetime: 3s, leeway: 0s, tolerance: 1s, settle: 1s, \
+        "profile: suite, messages: 6, every: 50ms, lifetime: 3s, leeway: 0s, tolerance: 1s, settle: 1s, \
          expiry_enforced: true",
     ),
     ("hold", "watch: 1s, every: 200ms, pong_timeout: 2s, back_within: 5s"),

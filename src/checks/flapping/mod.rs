@@ -20,11 +20,21 @@ pub use metrics::METRICS;
 use crate::checks::{Capability, capability};
 use crate::dialect::{Dialect, Origin, Part, Variables};
 use crate::metrics::{Descriptor, LabelValue};
-use crate::model::Verdict;
+use crate::model::{Failure, Verdict};
 use crate::session::{Ask, Companion, ObserveError, Proof, Talk, Visit};
 use cycles::Scene;
 use growth::Growth;
 use judge::Seen;
+
+/// What it may find, beside what any session may end with.
+pub(super) const FAILURES: &[Failure] = &[
+    Failure::ReconnectFailed,
+    Failure::ReconnectSlowed,
+    Failure::UnstableAfterFlapping,
+    Failure::SessionsLeaked,
+    Failure::MemoryGrew,
+    Failure::CollateralDamage,
+];
 
 /// What a connection is asked that must work: what the dialect has, or else a ping.
 const SIGNS_OF_LIFE: &[Part] = &[Part::Heartbeat, Part::Echo];

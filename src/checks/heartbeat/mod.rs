@@ -20,10 +20,21 @@ pub use metrics::METRICS;
 use crate::checks::{Capability, capability};
 use crate::dialect::Part;
 use crate::metrics::{Descriptor, LabelValue};
-use crate::model::{Cause, Outcome, Verdict, Why};
+use crate::model::{Cause, Failure, Outcome, Verdict, Why};
 use crate::session::{Ask, Level, Refusal, Talk, Target, Visit};
 use crate::wire::Record;
 use judge::{Seen, findings, millis, stats};
+
+/// What it may find, beside what any session may end with.
+pub(super) const FAILURES: &[Failure] = &[
+    Failure::PongLost,
+    Failure::PongMismatch,
+    Failure::PongDuplicated,
+    Failure::BeatMissing,
+    Failure::BeatOff,
+    Failure::TooSlow,
+    Failure::TooJittery,
+];
 
 impl Heartbeat {
     /// Holds its connections side by side, and judges what was seen on all of them.

@@ -19,9 +19,12 @@ pub use metrics::METRICS;
 use crate::checks::{Capability, capability};
 use crate::dialect::Part;
 use crate::metrics::{Descriptor, LabelValue};
-use crate::model::{Outcome, Phase, Verdict};
+use crate::model::{Failure, Outcome, Phase, Verdict};
 use crate::session::{End, Glance, Hindsight, Standing, Visit};
 use judge::{Finding, describe, events, findings, whole};
+
+/// What it may find, beside what any session may end with.
+pub(super) const FAILURES: &[Failure] = &[Failure::PongLost, Failure::ReconnectFailed];
 
 /// From when on before an end its cause may be sought in the agent.
 const CAUSE: Duration = Duration::from_secs(60);

@@ -29,11 +29,21 @@ pub use vectors::{Class, Group, Need, Patience, Vector};
 
 use crate::checks::{Capability, capability};
 use crate::metrics::{Descriptor, LabelValue};
-use crate::model::Verdict;
+use crate::model::{Failure, Verdict};
 use crate::session::{Ask, Companion, Talk, Target, Visit};
 use crate::wire::Record;
 use judge::{End, Entry};
 use scene::Scene;
+
+/// What it may find, beside what any session may end with.
+pub(super) const FAILURES: &[Failure] = &[
+    Failure::MalformedAccepted,
+    Failure::MalformedReaction,
+    Failure::MalformedError,
+    Failure::MalformedHang,
+    Failure::MalformedCrash,
+    Failure::CollateralDamage,
+];
 
 impl Malformed {
     /// Sends the vectors one after another, and judges how the gateway took them.

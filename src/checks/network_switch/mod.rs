@@ -15,10 +15,21 @@ pub use metrics::METRICS;
 use crate::checks::{Capability, capability};
 use crate::dialect::{Part, Variables};
 use crate::metrics::{Descriptor, LabelValue};
-use crate::model::Verdict;
+use crate::model::{Failure, Verdict};
 use crate::session::{Ask, Stream, Talk, Visit};
 use crate::wire::{Path, Record};
 use subscriber::Subscriber;
+
+/// What it may find, beside what any session may end with.
+pub(super) const FAILURES: &[Failure] = &[
+    Failure::MessagesLost,
+    Failure::MessagesDuplicated,
+    Failure::MessagesReordered,
+    Failure::FalselyResumed,
+    Failure::NotResumed,
+    Failure::ReconnectFailed,
+    Failure::TooSlow,
+];
 
 /// What both connections of a run share.
 struct Scene<'a> {

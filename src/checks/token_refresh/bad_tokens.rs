@@ -28,8 +28,10 @@ pub(super) enum Reception {
 /// # Errors
 /// The verdict, when something else is wrong.
 pub(super) async fn try_all(scene: &Scene<'_>) -> Result<(), Verdict> {
-    // What has been used must have been, and a gateway that takes no token at all is not praised for taking no bad one.
-    scene.renewed.cancelled().await;
+    if scene.tokens.are_new() {
+        // One of the bad ones is what the other session was refreshed by.
+        scene.renewed.cancelled().await;
+    }
     let mut client: Option<Client<'_>> = None;
     let mut recovers = scene.check.looks_at(Case::Recovery) && scene.tokens.are_new();
     for bad in scene.check.bad_tokens() {

@@ -314,3 +314,54 @@ impl TokenRefresh {
         Cost { connections, concurrent, messages, bytes }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_lasts_as_long_as_what_it_waits_for() {
+        let light = TokenRefresh::default();
+        assert_eq!(
+            light.beyond(),
+            Duration::from_secs(62),
+            "the leeway of most validators, and the tolerance"
+        );
+        assert!(
+            light.worst_case() < Span::secs(40),
+            "it says that there was no proof: {}",
+            light.worst_case()
+        );
+        assert!(light.timeout() > Span::secs(84), "but it has the time: {}", light.timeout());
+        let suite = TokenRefresh { profile: Profile::Suite, ..light.clone() };
+        assert!(suite.worst_case() > Span::secs(84));
+        let short = TokenRefresh { leeway: Some(Span::default()), lifetime: Some(Span::secs(4)), ..suite };
+        assert!(short.timeout() < Span::secs(60), "{}", short.timeout());
+    }
+
+    #[test]
+    fn each_bad_token_may_cost_a_connection() {
+        let light = TokenRefresh::default();
+        assert_eq!((light.cost().connections, light.cost().concurrent), (2, 2));
+        let full = TokenRefresh { profile: Profile::Full, ..light.clone() };
+        assert_eq!((full.cost().connections, full.cost().concurrent), (13, 5));
+        let cases = Some(vec![Case::Expiry]);
+        assert_eq!(TokenRefresh { cases, ..light.clone() }.cost().connections, 2);
+        let cases = Some(vec![Case::Renew, Case::Recovery]);
+        assert_eq!(
+            TokenRefresh { cases, ..light }.bad_tokens(),
+            [BadToken::Garbled],
+            "something to recover from"
+        );
+    }
+
+    #[test]
+    fn the_words_of_the_config_are_those_of_the_labels() {
+        for bad in BadToken::ALL {
+            assert_eq!(serde_json::to_value(bad).unwrap(), bad.label());
+        }
+        for case in Case::ALL {
+            assert_eq!(serde_json::to_value(case).unwrap(), case.word());
+        }
+    }
+}

@@ -343,3 +343,52 @@ fn describe(scene: &Scene<'_>, seen: &Seen) -> String {
     }
     if parts.is_empty() { "nothing could be looked at".to_owned() } else { parts.join("; ") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn session(case: Case, answers: &[Option<(Answer, Duration)>], fate: Fate) -> Session {
+        let refresh =
+            |answer: &Option<(Answer, Duration)>| Refresh { case, sent: Instant::now(), answer: *answer };
+        Session { case, refreshes: answers.iter().map(refresh).collect(), fate }
+    }
+
+    #[test]
+    fn what_is_late_is_told_by_what_was_usual() {
+        assert_eq!(limit(&mut [ms(5), ms(6)]), None, "too little is known");
+        assert_eq!(limit(&mut [ms(9), ms(5), ms(7)]), Some(ms(1_007)), "the median and a second");
+        let mut slow: Vec<Duration> = (1..=20).map(|n| ms(100 * n)).collect();
+        assert_eq!(limit(&mut slow), Some(ms(5_700)), "three times the p95");
+    }
+
+    #[test]
+    fn the_mean_is_of_what_was_accepted() {
+        let answers = [
+            Some((Answer::Accepted, ms(10))),
+            Some((Answer::Refused, ms(90))),
+            Some((Answer::Accepted, ms(30))),
+            None,
+        ];
+        let mut seen = Seen::default();
+        assert_eq!(mean(&seen), None);
+        seen.sessions.push(session(Case::Renew, &answers, Fate::Unknown));
+        assert_eq!(mean(&seen), Some(ms(20)));
+    }
+
+    #[test]
+    fn one_session_that_lived_on_is_proof_enough() {
+        let lives = |proof| session(Case::Renew, &[], Fate::Lives(proof));
+        let missing = Proof::Missing("too late".into());
+        let mut seen = Seen { sessions: vec![lives(Proof::Nothing)], ..Seen::default() };
+        assert_eq!(seen.proof(), None);
+        seen.sessions.push(lives(missing.clone()));
+        assert_eq!(seen.proof(), Some(&missing));
+        seen.sessions.push(lives(Proof::Shown));
+        assert_eq!(seen.proof(), Some(&Proof::Shown));
+    }
+}

@@ -27,12 +27,24 @@ use crate::auth::Token;
 use crate::checks::{Capability, capability};
 use crate::dialect::{Part, Variables};
 use crate::metrics::{Descriptor, LabelValue};
-use crate::model::{Cause, Outcome, Verdict, Why};
+use crate::model::{Cause, Failure, Outcome, Verdict, Why};
 use crate::session::{Ask, Opened, Stream, Talk, Visit};
 use client::{Client, Stop};
 use clock::{Clock, Skew};
 use judge::Seen;
 use tokens::Tokens;
+
+/// What it may find, beside what any session may end with.
+pub(super) const FAILURES: &[Failure] = &[
+    Failure::RefreshUnanswered,
+    Failure::RefreshRefused,
+    Failure::RefreshNotApplied,
+    Failure::RefreshDisturbs,
+    Failure::SessionDroppedByRefresh,
+    Failure::ExpiredSessionSurvives,
+    Failure::BadTokenAccepted,
+    Failure::TooSlow,
+];
 
 /// What all connections of a run share.
 struct Scene<'a> {

@@ -26,11 +26,21 @@ pub use metrics::METRICS;
 use crate::checks::{Capability, capability};
 use crate::dialect::{Origin, Part};
 use crate::metrics::{Descriptor, LabelValue};
-use crate::model::Verdict;
+use crate::model::{Failure, Verdict};
 use crate::session::{Ask, Companion, Talk, Target, Visit};
 use crate::wire::Record;
 use clock::{Limits, Observation};
 use judge::Seen;
+
+/// What it may find, beside what any session may end with.
+pub(super) const FAILURES: &[Failure] = &[
+    Failure::ZombieLeaked,
+    Failure::HalfClosedLeak,
+    Failure::EvictedEarly,
+    Failure::RecoveredEvicted,
+    Failure::FalseEviction,
+    Failure::CollateralDamage,
+];
 
 /// What all connections of a run share.
 struct Scene<'a> {

@@ -83,7 +83,7 @@ fn a_typo_in_any_key_of_the_full_example_is_told_with_its_line() {
     let text = full_example();
     let lines: Vec<&str> = text.lines().collect();
     // Names of targets, modules, labels and claims are free.
-    let free = ["chat", "minted", "plain", "public", "stream", "team", "tenant", "tier"];
+    let free = ["chat", "minted", "plain", "public", "renewed", "stream", "team", "tenant", "tier"];
     let mut tried = 0;
     for (index, line) in lines.iter().enumerate() {
         let Some((key, _)) = line.trim_start_matches([' ', '-']).split_once(':') else { continue };

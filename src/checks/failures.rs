@@ -1,0 +1,78 @@
+//! Which failures a check may end with, and how far each may be our own doing.
+
+use std::time::Duration;
+
+use super::{CheckSpec, flapping, heartbeat, hold, malformed, network_switch, token_refresh, zombie};
+use crate::model::Failure;
+
+/// What any session may end with.
+const OF_SESSION: &[Failure] = &[
+    Failure::SessionClosed,
+    Failure::ConnectionCut,
+    Failure::ConnectionReset,
+    Failure::ProtocolViolation,
+    Failure::MessageTooLarge,
+    Failure::FrameStalled,
+    Failure::SessionTimeout,
+    Failure::Unavailable,
+    Failure::DialectMismatch,
+    Failure::FirstMessageTimeout,
+];
+
+/// What a session may end with while it is opened; whoever only holds it does not count that.
+const OF_OPENING: &[Failure] =
+    &[Failure::FrameStalled, Failure::FirstMessageTimeout, Failure::DialectMismatch];
+
+/// What checks other than `handshake` look for beside that.
+const OF_OTHERS: &[&[Failure]] = &[
+    heartbeat::FAILURES,
+    zombie::FAILURES,
+    flapping::FAILURES,
+    malformed::FAILURES,
+    network_switch::FAILURES,
+    token_refresh::FAILURES,
+    hold::FAILURES,
+];
+
+impl CheckSpec {
+    /// How late the agent may be in a run that ends with this failure, where that is more than the config's
+    /// `lag_bound`: a window that tolerates seconds is not spoilt by a hiccup. Who did not answer in time himself
+    /// is another matter.
+    pub fn lag_tolerance(&self, failure: Failure) -> Option<Duration> {
+        use Failure::{EvictedEarly, HalfClosedLeak, MemoryGrew, SessionsLeaked, ZombieLeaked};
+        match self {
+            Self::Zombie(check) if matches!(failure, ZombieLeaked | HalfClosedLeak | EvictedEarly) => {
+                Some(check.tolerance.get() / 2)
+            }
+            // To look later gives the gateway more time, not less.
+            Self::Flapping(check) if matches!(failure, SessionsLeaked | MemoryGrew) => {
+                Some(check.settle() / 2)
+            }
+            // Nobody but the socket says when a reaction came: late is only what comes after half of the time.
+            Self::Malformed(check) if failure == Failure::MalformedHang => Some(check.within.get() / 2),
+            Self::TokenRefresh(check) => check.lag_tolerance(failure),
+            // Nobody ends a connection, or is late to come back, for a hiccup.
+            Self::Hold(check) => Some(check.pong_timeout.get() / 2),
+            _ => None,
+        }
+    }
+
+    /// Whether a run may end with this failure; its counter exists from the start.
+    pub fn can_fail_as(&self, failure: Failure) -> bool {
+        let of_session = |own: &[Failure]| own.contains(&failure) || OF_SESSION.contains(&failure);
+        match self {
+            Self::Handshake(_) => match failure {
+                Failure::TooSlow => true,
+                Failure::TcpNotEnded | Failure::SessionClosed => false,
+                _ => !OF_OTHERS.iter().any(|own| own.contains(&failure)),
+            },
+            Self::Heartbeat(_) => of_session(heartbeat::FAILURES),
+            Self::Zombie(_) => of_session(zombie::FAILURES),
+            Self::Flapping(_) => of_session(flapping::FAILURES),
+            Self::Malformed(_) => of_session(malformed::FAILURES),
+            Self::NetworkSwitch(_) => of_session(network_switch::FAILURES),
+            Self::TokenRefresh(_) => of_session(token_refresh::FAILURES),
+            Self::Hold(_) => of_session(hold::FAILURES) && !OF_OPENING.contains(&failure),
+        }
+    }
+}
