@@ -34,7 +34,7 @@ fn total_outage_pages_within_three_runs_and_two_minutes() {
         Agent::with(outages.into_iter().zip(["a", "b", "c", "d", "e"]).map(job).collect())
     };
     let told = outages.map(|(_, interval, labels)| (FAILING, labels, third(interval) + 2 * MINUTE));
-    hold(&variants("outage", third(3_600) + 3 * HOUR, agent, |world| Story {
+    hold(&variants("outage", third(3_600) + 2 * HOUR + 20 * MINUTE, agent, |world| Story {
         // The quickest check has run twice by then.
         quiet_until: FAULT + 59,
         quiet_from: Some(third(3_600) + 2 * HOUR + 8 * MINUTE),
