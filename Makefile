@@ -2,6 +2,8 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
+# Nearly all of the integration tests' time is waiting.
+export RUST_TEST_THREADS ?= 4
 .PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection dashboards pictures chart image image-test sizing sbom demo clean-tools
 
 help: ## list these targets
@@ -9,7 +11,6 @@ help: ## list these targets
 
 test: tools lint doc gateways ## all that CI runs: install what the tests need, lint, doc, every test
 	cargo test --locked
-	@if [ "$$(id -u)" = 0 ]; then $(MAKE) image-test; else echo "left out, since it needs root: make image-test"; fi
 
 tools: ## install what the tests run against into .tools (quick when all is there)
 	tests/tools/install

@@ -132,14 +132,14 @@ fn library() -> PathBuf {
     }
     let output = command.current_dir(project("")).stderr(Stdio::null()).output().expect("cargo runs");
     let said = String::from_utf8(output.stdout).expect("UTF-8");
-    let found = said.lines().filter_map(|line| {
+    let mut found = said.lines().filter_map(|line| {
         let artifact: Value = serde_json::from_str(line).ok()?;
         let target = &artifact["target"];
         let ours = target["name"] == "gateprobe" && target["kind"] == serde_json::json!(["lib"]);
         let files = artifact["filenames"].as_array().filter(|_| ours)?;
         files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".rlib")).map(PathBuf::from)
     });
-    found.last().unwrap_or_else(|| panic!("no library in {said}"))
+    found.next_back().unwrap_or_else(|| panic!("no library in {said}"))
 }
 
 fn build_and_run(folder: &Path, url: &str, resolver: &str) {
