@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gateprobe::agent::metrics::catalogue;
+use gateprobe::checks::CheckSpec;
 use gateprobe::gateway::{self, Settings, TlsSettings, Token};
 use gateprobe::metrics::{Descriptor, Kind, METRICS, Scope, lint};
 
@@ -121,7 +122,7 @@ fn counters_and_histograms_exist_before_the_first_run_and_gauges_do_not() {
     }
     of_check.remove("");
     println!("{} series before the first run: {of_check:?}", of_check.values().sum::<usize>());
-    assert_eq!(of_check.len(), 7);
+    assert_eq!(of_check.len(), CheckSpec::KINDS.len());
     assert!(of_check.values().all(|count| *count <= SERIES_OF_A_CHECK), "{of_check:?}");
     let values = |metric: &Descriptor, label: &str| {
         of(metric).iter().map(|series| series.labels[label].clone()).collect::<BTreeSet<String>>()
