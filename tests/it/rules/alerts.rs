@@ -125,7 +125,8 @@ fn a_burning_budget_is_told_at_each_rate() {
     let agent_of_one =
         move |index: usize| move || Agent { jobs: vec![agent().jobs.swap_remove(index)], ..agent() };
     for (index, told) in told.into_iter().enumerate() {
-        let evaluation = if index < 2 { MINUTE } else { 4 * MINUTE };
+        // Hours need no minutes.
+        let evaluation = if index == 0 { MINUTE } else { 4 * MINUTE };
         hold(&variants(told.1, told.2, agent_of_one(index), |world| Story {
             evaluation,
             ..fires(world, &[told], &[BURN, UNSTABLE])
@@ -150,7 +151,11 @@ fn a_nearly_spent_budget_is_told_for_periods_short_and_long() {
     let spent = "GateprobeErrorBudgetNearlySpent";
     let after = |bad: u64| FAULT + bad * 120 + HOUR + 16 * MINUTE;
     let told = [(spent, "target=\"a\"", after(15)), (spent, "target=\"b\"", after(98))];
-    hold(&variants("budget", after(98) + HOUR, agent, |world| fires(world, &told, &[BURN, UNSTABLE])));
+    hold(&variants("budget", after(98) + HOUR, agent, |world| Story {
+        // As often as the group is evaluated.
+        evaluation: 3 * MINUTE,
+        ..fires(world, &told, &[BURN, UNSTABLE])
+    }));
 }
 
 #[test]
@@ -342,5 +347,5 @@ fn a_paused_target_disturbs_nobody() {
         further: vec![further(NOT_AFTER, |now, _| (now > FAULT).then_some(2.0 * HOUR as f64))],
         ..Agent::with(all_checks(|check, _| Box::new(fails(finding_of(check), FAULT, u64::MAX))))
     };
-    hold(&variants("paused", 4 * HOUR, agent, quiet));
+    hold(&variants("paused", 2 * HOUR + 600, agent, quiet));
 }
