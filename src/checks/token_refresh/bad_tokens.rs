@@ -38,13 +38,18 @@ pub(super) async fn try_all(scene: &Scene<'_>) -> Result<(), Verdict> {
         let token = make(scene, bad).await?;
         let patience = scene.check.connect_timeout.get() + scene.check.refresh_timeout.get();
         let can = token.is_some() && scene.time_left(patience);
-        capability(scene.visit, bad.capability(), can);
-        let Some(token) = token.filter(|_| can) else { continue };
+        let Some(token) = token.filter(|_| can) else {
+            capability(scene.visit, bad.capability(), false);
+            continue;
+        };
         let mut trying = match client.take() {
             Some(client) => client,
             None => Client::open(scene, scene.tokens.long().await?).await?,
         };
         let (reception, goes_on) = receive(scene, &mut trying, bad, &token).await?;
+        // Where it said nothing, nobody knows what it made of the token.
+        let told = reception.is_some_and(|reception| reception != Reception::Silent);
+        capability(scene.visit, bad.capability(), told);
         if let Some(reception) = reception {
             scene.seen().bad.push((bad, reception));
         }

@@ -138,9 +138,10 @@ pub(super) fn verdict(scene: &Scene<'_>, course: Result<(), Verdict>) -> Result<
     Ok(Verdict::new(Outcome::Pass, story))
 }
 
-/// Whether nothing at all could be looked at.
+/// Whether nothing at all was found out. Silence is neither a refusal nor an acceptance.
 fn nothing(seen: &Seen) -> bool {
-    seen.refreshes().next().is_none() && seen.bad.is_empty() && seen.expired.is_none()
+    let told = seen.bad.iter().any(|(_, reception)| *reception != Reception::Silent);
+    seen.refreshes().next().is_none() && !told && seen.expired.is_none()
 }
 
 /// What was wrong, the most telling first.
@@ -320,6 +321,12 @@ fn describe(scene: &Scene<'_>, seen: &Seen) -> String {
         let of = |wanted: &[Reception]| seen.bad.iter().filter(|(_, r)| wanted.contains(r)).count();
         let refused = of(&[Reception::Refused, Reception::Closed]);
         parts.push(format!("{refused} of {} bad tokens refused", seen.bad.len()));
+        match of(&[Reception::Silent]) {
+            0 => {}
+            silent => {
+                parts.push(format!("{silent} not answered, so that nobody knows whether they were taken"))
+            }
+        }
     }
     match &seen.expired {
         Some(Expired::Closed { after, .. }) => {

@@ -89,6 +89,14 @@ pub const ROWS: &[Row] = &[
         ("fail refresh_not_applied", "when the old one expired the gateway closed with code 4401"),
         None,
     ),
+    // Silence is neither a refusal nor an acceptance.
+    row(
+        "refresh_ignored",
+        "cases: [bad_tokens], bad_tokens: [garbled, expired], refresh_timeout: 300ms, \
+         thresholds: { mean: 300ms, max: 300ms }",
+        ("unsupported promise", "0 of 2 bad tokens refused; 2 not answered"),
+        None,
+    ),
     row("refresh_takes=forged", "", accepted("a claim changed behind its signature"), None),
     row("refresh_takes=forged", "bad_tokens: [wrong_key]", accepted("signed with a wrong key"), None),
     row("refresh_takes=unsigned", "", accepted("a token of `alg: none`"), None),
@@ -123,7 +131,11 @@ pub const ROWS: &[Row] = &[
 
 /// How a gateway with this fault would be if it were healthy.
 fn healthy(row: &Row) -> (&'static str, &'static str) {
-    if row.settings.contains("cases: [expiry]") { CLOSED } else { PASS }
+    match row.settings {
+        settings if settings.contains("cases: [expiry]") => CLOSED,
+        settings if settings.contains("cases: [bad_tokens]") => ("pass", "2 of 2 bad tokens refused"),
+        _ => PASS,
+    }
 }
 
 fn target(index: usize, row: &Row, gateway: &Handle, key: &std::path::Path) -> String {
