@@ -8,7 +8,7 @@ use gateprobe::metrics::{Descriptor, Kind, METRICS, Scope, lint};
 
 use crate::support::binary::{Agent, eventually};
 use crate::support::program::Program;
-use crate::support::{folder, write};
+use crate::support::{every_check, folder, write};
 
 /// The most series that a target may have (docs: cardinality).
 const SERIES_PER_TARGET: usize = 250;
@@ -73,12 +73,7 @@ fn counters_and_histograms_exist_before_the_first_run_and_gauges_do_not() {
     let config = write(
         folder.path(),
         "gateprobe.yaml",
-        // Paused, so that no run can be the first one.
-        "http: { listen: '127.0.0.1:0' }\n\
-         log: { format: json }\n\
-         targets: { chat: { url: 'wss://gateway.test/', dialect: json, auth: { token: { env: TOKEN } }, pause: [{ until: '2999-01-01T00:00:00Z' }], \
-         checks: { handshake: {}, heartbeat: {}, zombie: {}, flapping: {}, malformed: {}, \
-         network_switch: {}, token_refresh: {}, hold: {} } } }\n",
+        format!("http: {{ listen: '127.0.0.1:0' }}\nlog: {{ format: json }}\n{}", every_check()),
     );
     let (agent, _log) = Agent::start(&config);
     let (_, text) = agent.get("/metrics");

@@ -9,7 +9,7 @@ use gateprobe::agent::metrics::emitters;
 use gateprobe::metrics::{Descriptor, Kind, Unit};
 use prometheus::proto::MetricFamily;
 
-use crate::support::plan;
+use crate::support::{every_check, plan};
 
 /// Values by metric and label.
 type Values = BTreeMap<(String, String), BTreeSet<String>>;
@@ -19,11 +19,8 @@ const MOST_SHOWN: usize = 16;
 
 /// Everything that exists before the first run of every check.
 async fn before_the_first_run() -> Vec<MetricFamily> {
-    // Paused, so that no run can be the first one.
-    let yaml = "targets: { chat: { url: 'wss://gateway.test/', dialect: json, pause: [{ until: '2999-01-01T00:00:00Z' }], \
-         checks: { handshake: {}, heartbeat: {}, zombie: {}, flapping: {}, malformed: {}, network_switch: {}, hold: {} } } }";
-    let agent =
-        Agent::start(plan(yaml), Box::new(|| unreachable!("no reload")), String::new()).expect("starts");
+    let agent = Agent::start(plan(&every_check()), Box::new(|| unreachable!("no reload")), String::new())
+        .expect("starts");
     let families = agent.sinks().recorder.gather();
     agent.drain(std::time::Duration::ZERO).await;
     families

@@ -101,6 +101,15 @@ impl Bench {
     }
 }
 
+/// The target `chat` with every check that there is, in YAML; paused, so that none of them ever runs.
+pub fn every_check() -> String {
+    let checks: String = CheckSpec::KINDS.iter().map(|kind| format!("{kind}: {{}}, ")).collect();
+    format!(
+        "targets: {{ chat: {{ url: 'wss://gateway.test/', dialect: json, auth: {{ token: {{ env: TOKEN }} }}, \
+         pause: [{{ until: '2999-01-01T00:00:00Z' }}], checks: {{ {checks}}} }} }}\n"
+    )
+}
+
 /// An outcome as the tables write it: `pass`, or `fail upgrade_timeout`.
 pub fn words(report: &RunReport) -> String {
     match report.outcome.reason() {
