@@ -13,14 +13,14 @@ use crate::http::{
 /// The agent as the HTTP server sees it.
 pub struct Handle {
     agent: Arc<Agent>,
-    reload_token_file: Option<PathBuf>,
+    token_file: Option<PathBuf>,
 }
 
 impl Handle {
-    /// A handle on an agent whose reloads ask for the token in a file.
+    /// A handle on an agent that obeys whoever shows the token in a file.
     pub fn new(agent: Arc<Agent>) -> Self {
-        let reload_token_file = agent.setup().plan.agent.http.reload_token_file.clone();
-        Self { agent, reload_token_file }
+        let token_file = agent.setup().plan.agent.http.token_file.clone();
+        Self { agent, token_file }
     }
 }
 
@@ -54,8 +54,8 @@ impl http::AgentHandle for Handle {
         Box::pin(self.agent.probe(request))
     }
 
-    fn reload_token(&self) -> Option<SecretString> {
-        let file = self.reload_token_file.as_ref()?;
+    fn token(&self) -> Option<SecretString> {
+        let file = self.token_file.as_ref()?;
         // One that can't be read lets nobody in: no request can hold a line break.
         let token = std::fs::read_to_string(file).unwrap_or_else(|_| "\n".to_owned());
         let trimmed = token.trim();

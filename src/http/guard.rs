@@ -1,38 +1,29 @@
-//! POST `/-/reload`, and who may.
+//! Who may ask for what changes something: a reload, a run out of turn, a pause, a canary's verification.
 
 use std::hint::black_box;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{AUTHORIZATION, FORWARDED, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::handle::ReloadError;
 use super::routes::App;
 
-/// POST `/-/reload`: 200 with a summary, 400 with the configuration's mistakes, 500 with the agent's own.
-pub(super) async fn reload(
+/// Lets a request through whose client may change something.
+pub(super) async fn guarded(
     State(app): State<Arc<App>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
-    _body: Bytes,
+    request: Request,
+    next: Next,
 ) -> Response {
-    if let Err(refusal) = may_reload(app.parts.agent.reload_token().as_ref(), peer.ip(), &headers) {
-        return refusal.into_response();
+    match may_change(app.parts.agent.token().as_ref(), peer.ip(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
     }
-    let agent = Arc::clone(&app.parts.agent);
-    // In a task of its own: a client that goes away must not leave a reload half done.
-    let (status, text) = match tokio::spawn(async move { agent.reload().await }).await {
-        Ok(Ok(summary)) => (StatusCode::OK, summary.to_string()),
-        Ok(Err(ReloadError::Config(reasons))) => (StatusCode::BAD_REQUEST, lines(&reasons)),
-        Ok(Err(ReloadError::Agent(reasons))) => (StatusCode::INTERNAL_SERVER_ERROR, lines(&reasons)),
-        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the reload failed\n".to_owned()),
-    };
-    (status, text).into_response()
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -51,16 +42,16 @@ impl IntoResponse for Refusal {
                 (StatusCode::UNAUTHORIZED, challenge, "the token is missing or wrong\n").into_response()
             }
             Self::Remote => {
-                forbidden("without a reload token, only clients on the agent's machine may reload\n")
+                forbidden("without http.token_file, only programs on the agent's machine may do that\n")
             }
-            Self::Browser => forbidden("without a reload token, no web page may reload\n"),
+            Self::Browser => forbidden("without http.token_file, no web page may do that\n"),
         }
     }
 }
 
 /// With a token, whoever shows it. Without one, programs on this machine: a proxy on this machine speaks
 /// for others, and a browser for any web page.
-fn may_reload(token: Option<&SecretString>, peer: IpAddr, headers: &HeaderMap) -> Result<(), Refusal> {
+fn may_change(token: Option<&SecretString>, peer: IpAddr, headers: &HeaderMap) -> Result<(), Refusal> {
     if let Some(token) = token {
         let shown = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
         let right = shown.is_some_and(|shown| same(shown, token.expose_secret().as_bytes()));
@@ -92,10 +83,6 @@ fn same(shown: &[u8], token: &[u8]) -> bool {
     black_box(difference) == 0
 }
 
-fn lines(reasons: &[String]) -> String {
-    reasons.iter().map(|reason| format!("{reason}\n")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,7 +96,7 @@ mod tests {
     }
 
     fn ask(token: Option<&str>, peer: &str, pairs: &[(&'static str, &'static str)]) -> Result<(), Refusal> {
-        may_reload(token.map(SecretString::from).as_ref(), peer.parse().unwrap(), &headers(pairs))
+        may_change(token.map(SecretString::from).as_ref(), peer.parse().unwrap(), &headers(pairs))
     }
 
     #[test]

@@ -37,8 +37,8 @@ pub trait AgentHandle: Send + Sync + 'static {
     /// dropped when the client goes away.
     fn probe(&self, request: ProbeRequest) -> Answer<'_, Result<ProbeAnswer, ProbeError>>;
 
-    /// The token that `/-/reload` asks for; without one, only clients on this machine may reload.
-    fn reload_token(&self) -> Option<SecretString> {
+    /// The token that whoever changes something has to show; without one, only programs on this machine may.
+    fn token(&self) -> Option<SecretString> {
         None
     }
 }

@@ -5,6 +5,7 @@
 
 mod api;
 mod connection;
+mod guard;
 mod handle;
 mod health;
 mod pages;

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::server::Limits;
-use super::{Parts, REQUESTS, api, health, pages, probe, reload};
+use super::{Parts, REQUESTS, api, guard, health, pages, probe, reload};
 use crate::metrics::{Recorder, Sample};
 
 /// How many large responses may be in memory at once; the next one waits for its turn.
@@ -34,21 +34,25 @@ pub(super) struct App {
 /// All routes, ready to serve.
 pub(super) fn router(parts: Parts, limits: &Limits) -> Router {
     let metrics = Arc::clone(&parts.metrics);
-    let app = App {
+    let app = Arc::new(App {
         parts,
         began: Timestamp::now(),
         large: Arc::new(Semaphore::new(LARGE_RESPONSES)),
         probe_timeout: limits.probe_timeout,
-    };
+    });
+    // What changes something.
+    let guarded = Router::new()
+        .route("/-/reload", post(reload::reload))
+        .route_layer(from_fn_with_state(Arc::clone(&app), guard::guarded));
     Router::new()
         .route("/", get(pages::index))
         .route("/metrics", get(pages::metrics))
         .route("/livez", get(health::live))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
-        .route("/-/reload", post(reload::reload))
         .route("/api/v1/status", get(api::status))
         .route("/api/v1/runs", get(api::runs))
+        .merge(guarded)
         .layer(from_fn_with_state(limits.request_timeout, in_time))
         // A probe has a deadline of its own.
         .route("/probe", get(probe::probe))
@@ -58,7 +62,7 @@ pub(super) fn router(parts: Parts, limits: &Limits) -> Router {
         .layer(from_fn_with_state(limits.body_bytes, small_enough))
         .layer(map_response(with_headers))
         .layer(from_fn_with_state(metrics, counted))
-        .with_state(Arc::new(app))
+        .with_state(app)
 }
 
 async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {

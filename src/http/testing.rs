@@ -73,7 +73,7 @@ impl AgentHandle for FakeAgent {
         })
     }
 
-    fn reload_token(&self) -> Option<SecretString> {
+    fn token(&self) -> Option<SecretString> {
         self.token.lock().unwrap().clone()
     }
 }

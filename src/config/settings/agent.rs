@@ -47,8 +47,9 @@ pub struct AgentSettings {
 pub struct Http {
     /// Address and port. Port 0 takes any free one.
     pub listen: String,
-    /// A file with the token that `POST /-/reload` asks for. Without it, only loopback may reload.
-    pub reload_token_file: Option<PathBuf>,
+    /// A file with the token that whoever changes something has to show: reloads, runs out of turn, pauses, canaries.
+    /// Without it, only programs on this machine may.
+    pub token_file: Option<PathBuf>,
     /// Most connections at once.
     #[schemars(range(min = 1, max = 10000))]
     pub max_connections: u32,
@@ -181,7 +182,7 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:9464".into(),
-            reload_token_file: None,
+            token_file: None,
             max_connections: 100,
             header_timeout: Span::secs(5),
             max_header_bytes: 16 * 1_024,

@@ -31,7 +31,7 @@ static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
     write("mistaken.yaml", "dialect: 1\nname: mistaken\nerror: {txt: x}\n");
     write("notes.txt", "nothing to see here\n");
     for secret in
-        ["token", "client-secret", "chat-token", "reload-token", "otlp-token", "proxy-password", "a", "t"]
+        ["token", "client-secret", "chat-token", "api-token", "otlp-token", "proxy-password", "a", "t"]
     {
         write(secret, "s3cr3t\n");
     }

@@ -38,11 +38,11 @@ pub fn agent(report: &mut Report<'_>, settings: &AgentSettings) {
             report.problem(&root.dotted("resolver.servers").index(index), message);
         }
     }
-    if let Some(file) = &settings.http.reload_token_file
+    if let Some(file) = &settings.http.token_file
         && let Err(error) = report.files.read(file, Use::Anew)
     {
         let message = format!("{} can't be read: {error}", file.display());
-        report.warning(&root.dotted("http.reload_token_file"), message);
+        report.warning(&root.dotted("http.token_file"), message);
     }
     if let Some(otlp) = &settings.otlp {
         super::otlp(report, otlp);
@@ -61,8 +61,8 @@ fn listen(report: &mut Report<'_>, settings: &AgentSettings) {
             );
             report.problem(&path, message);
         }
-        Ok(address) if !address.ip().is_loopback() && settings.http.reload_token_file.is_none() => {
-            report.warning(&path, "others can reach this address; /-/reload answers only loopback until http.reload_token_file is set");
+        Ok(address) if !address.ip().is_loopback() && settings.http.token_file.is_none() => {
+            report.warning(&path, "others can reach this address; reloads, runs, pauses and canaries are for loopback only until http.token_file is set");
         }
         Ok(_) => {}
     }

@@ -131,7 +131,7 @@ fn assert_agent_takes(name: &str, map: &Value) {
     std::fs::rename(pair.cert, secrets.path().join("tls.crt")).expect("renamed");
     std::fs::copy(&pair.key, secrets.path().join("tls.key")).expect("copied");
     std::fs::rename(pair.key, secrets.path().join("jwt-key.pem")).expect("renamed");
-    for file in ["chat-token", "reload-token", "tenant"] {
+    for file in ["chat-token", "api-token", "tenant"] {
         write(secrets.path(), file, "secret");
     }
     for (file, text) in map["data"].as_object().expect("files") {

@@ -38,7 +38,7 @@ const MISTAKES: [&str; 30] = [
     "targets: {chat: {url: 'wss://x.example/', auth: {token: 'ZqXMistake7x}}}",
     "targets: {chat: {url: 'wss://x.example/', token: ZqXMistake7x, token: ZqXMistake7x}}",
     "http: {reload_token: ZqXMistake7x}\ntargets: {chat: {url: 'wss://x.example/'}}",
-    "http: {reload_token_file: {env: ZqXMistake7x}}\ntargets: {chat: {url: 'wss://x.example/'}}",
+    "http: {token_file: {env: ZqXMistake7x}}\ntargets: {chat: {url: 'wss://x.example/'}}",
 ];
 
 #[test]

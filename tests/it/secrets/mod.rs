@@ -132,7 +132,7 @@ impl House {
         let key = source("header", "KEY_OF_TENANT");
         let (reload, path) = (self.folder.path().join("reload"), self.folder.path());
         let mut text = format!(
-            "http: {{listen: '127.0.0.1:0', reload_token_file: {reload:?}}}\n\
+            "http: {{listen: '127.0.0.1:0', token_file: {reload:?}}}\n\
              log: {{format: json, level: trace}}\n\
              lag_bound: 10s\n\
              defaults:\n  \
