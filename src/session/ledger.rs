@@ -47,10 +47,10 @@ pub struct Account {
     pub duplicated: Vec<u64>,
     /// Delivered after a later one.
     pub reordered: Vec<u64>,
-    /// Acknowledged, and over with the session that they belonged to.
+    /// Over with the session that they belonged to.
     pub excused: u64,
-    /// Neither acknowledged nor delivered: nobody knows whether the gateway ever had them.
-    pub unknown: u64,
+    /// Neither acknowledged nor delivered, and not over with a session: nobody knows whether the gateway ever had them.
+    pub unknown: Vec<u64>,
     /// Deliveries of what was never published here.
     pub foreign: u64,
 }
@@ -103,6 +103,18 @@ impl Ledger {
         self.messages.values().all(|entry| !entry.is_owed() || entry.delivered.is_some())
     }
 
+    /// Whether of each message that matters it is known that the gateway has it.
+    pub fn is_answered(&self) -> bool {
+        let known =
+            |entry: &Entry| entry.acknowledged.is_some() || entry.delivered.is_some() || entry.excused;
+        self.messages.values().all(known)
+    }
+
+    /// How many messages were published.
+    pub fn publications(&self) -> usize {
+        self.messages.len()
+    }
+
     /// How many messages the gateway has acknowledged.
     pub fn acknowledgements(&self) -> usize {
         self.messages.values().filter(|entry| entry.acknowledged.is_some()).count()
@@ -142,9 +154,9 @@ impl Ledger {
         for (sequence, entry) in &self.messages {
             match (entry.delivered, entry.acknowledged) {
                 (Some(_), _) => account.delivered += 1,
-                (None, Some(_)) if entry.excused => account.excused += 1,
+                (None, _) if entry.excused => account.excused += 1,
                 (None, Some(_)) => account.lost.push(*sequence),
-                (None, None) => account.unknown += 1,
+                (None, None) => account.unknown.push(*sequence),
             }
             if entry.repeated > 0 {
                 account.duplicated.push(*sequence);
@@ -200,7 +212,7 @@ mod tests {
         let account = ledger.account();
         assert_eq!(account.delivered, 5);
         assert_eq!((account.lost, account.duplicated, account.reordered), (vec![4], vec![5], vec![2]));
-        assert_eq!((account.unknown, account.foreign), (0, 1));
+        assert_eq!((account.unknown, account.foreign), (vec![], 1));
         assert!(!ledger.is_settled());
         assert!(filled(&[1, 2], &[1, 2]).is_settled());
     }
@@ -213,7 +225,7 @@ mod tests {
         ledger.delivered(3, Instant::now());
         assert!(ledger.is_settled());
         let account = ledger.account();
-        assert_eq!((account.delivered, account.unknown, account.lost), (2, 1, vec![]));
+        assert_eq!((account.delivered, account.unknown, account.lost), (2, vec![2], vec![]));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::talk::Talk;
 use super::visit::Visit;
 use super::word::Word;
 use crate::dialect::{Answer, Part, Variables};
-use crate::model::{Failure, Outcome, Verdict};
+use crate::model::{Failure, Outcome, Span, Verdict};
 
 /// A stream that one connection publishes to, and others listen to.
 #[derive(Debug)]
@@ -89,6 +89,10 @@ impl Stream {
         while !waiting.is_empty() && Instant::now() < patience {
             self.listen(talk, &mut waiting, patience).await?;
         }
+        if answers && self.ledger().acknowledgements() == 0 && patience < visit.until(None) {
+            let detail = format!("publish was not answered within {}", Span::from(self.settle));
+            return Err(Verdict::new(Outcome::Fail(Failure::DialectMismatch), detail));
+        }
         self.published.cancel();
         Ok(())
     }
@@ -113,8 +117,9 @@ impl Stream {
                         return Ok(());
                     }
                 }
-                Word::Nothing { mid_frame: false } => return Ok(()),
-                over @ (Word::Over(..) | Word::Nothing { .. }) => {
+                // A large message may be on its way when the moment is over.
+                Word::Nothing { .. } => return Ok(()),
+                over @ Word::Over(..) => {
                     return Err(over.unexpected("in the middle of what was published"));
                 }
                 _ => {}

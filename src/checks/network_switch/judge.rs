@@ -16,6 +16,7 @@ pub enum Assertion {
     NothingLost,
     NothingTwice,
     InOrder,
+    Answered,
     Resumed,
     Fast,
 }
@@ -27,6 +28,7 @@ impl Assertion {
         Self::NothingLost,
         Self::NothingTwice,
         Self::InOrder,
+        Self::Answered,
         Self::Resumed,
         Self::Fast,
     ];
@@ -63,7 +65,7 @@ fn findings(scene: &Scene<'_>, switches: &[Switch], account: &Account) -> Vec<(A
         found.push((assertion, Verdict::new(Outcome::Fail(failure), detail)));
     };
     for (number, switch) in switches.iter().enumerate().filter(|(_, s)| s.answer == Some(Answer::Resumed)) {
-        let (owed, came) = scene.stream.ledger().between(switch.left, switch.back);
+        let (owed, came) = scene.stream.ledger().between(switch.left, switch.asked);
         // One alone may be lost like any other.
         if owed > 1 && came == 0 {
             let detail = format!(
@@ -85,6 +87,12 @@ fn findings(scene: &Scene<'_>, switches: &[Switch], account: &Account) -> Vec<(A
             let detail = format!("{} of {all} messages {what}: {}", numbers.len(), tell(numbers));
             fail(assertion, failure, detail);
         }
+    }
+    if !account.unknown.is_empty() {
+        let (count, all) = (account.unknown.len(), scene.stream.ledger().publications());
+        let numbers = tell(&account.unknown);
+        let detail = format!("{count} of {all} messages were neither acknowledged nor delivered: {numbers}");
+        fail(Assertion::Answered, Failure::DialectMismatch, detail);
     }
     for (number, switch) in switches.iter().enumerate() {
         let promised = scene.check.retention.filter(|retention| switch.absent() < retention.get());

@@ -10,7 +10,7 @@ use super::config::{Mode, RAPID_LEG, Way};
 use crate::checks::{Capability, capability};
 use crate::dialect::{Answer, Part, Variables};
 use crate::model::{Cause, Failure, Outcome, Verdict};
-use crate::session::{Ask, Talk, Word};
+use crate::session::{Ask, Ledger, Talk, Word};
 use crate::wire::Record;
 
 /// Names that a session is taken up by, beside what its dialect captured.
@@ -27,6 +27,8 @@ pub(super) struct Switch {
     pub answer: Option<Answer>,
     /// From the begin of the new dial to that answer; without the wait for our own budget.
     pub took: Duration,
+    /// When we asked for the session. What was published before can only come out of the gateway's memory.
+    pub asked: StdInstant,
     /// When the session was ours again, or another one.
     pub back: StdInstant,
 }
@@ -117,8 +119,8 @@ impl<'a> Subscriber<'a> {
         let (dial, upgraded) = (dialed.timings.total(), next.opened.upgraded_at);
         evidence.remark(format!("back from {}", dialed.local));
         let (mut answer, mut at) = (None, upgraded);
+        let asked = StdInstant::now();
         if scene.visit.target().dialect.has(Part::Resume) {
-            let asked = StdInstant::now();
             let (said, when) = self.asked(&mut next, Part::Resume, &memory.carried).await?;
             // In the mode `make_before_break` the new connection has waited for the old one to be left.
             (answer, at) = (Some(said), upgraded + when.saturating_duration_since(asked));
@@ -130,7 +132,7 @@ impl<'a> Subscriber<'a> {
             scene.stream.ledger().forgive();
         }
         let took = dial + at.saturating_duration_since(upgraded);
-        self.switches.push(Switch { left, away, answer, took, back });
+        self.switches.push(Switch { left, away, answer, took, asked, back });
         Ok(next)
     }
 
@@ -231,7 +233,8 @@ impl<'a> Subscriber<'a> {
                 break;
             }
         }
-        if !scene.stream.ledger().is_settled() && self.is_over(patience) {
+        let known = |ledger: &Ledger| ledger.is_settled() && ledger.is_answered();
+        if !known(&scene.stream.ledger()) && self.is_over(patience) {
             return Err(out_of_time());
         }
         self.hear_for(talk, AFTERMATH).await
@@ -253,10 +256,9 @@ impl<'a> Subscriber<'a> {
                 let detail = "a message of the stream came without its number";
                 Err(Verdict::new(Outcome::Fail(Failure::DialectMismatch), detail))
             }
-            Word::Nothing { mid_frame: false } => Ok(None),
-            over @ (Word::Over(..) | Word::Nothing { .. }) => {
-                Err(over.unexpected("in the middle of the stream"))
-            }
+            // A large message may be on its way when the moment is over.
+            Word::Nothing { .. } => Ok(None),
+            over @ Word::Over(..) => Err(over.unexpected("in the middle of the stream")),
             word => Ok(Some(word)),
         }
     }

@@ -10,7 +10,7 @@ use super::config::{Case, KEEP_ALIVE};
 use crate::auth::Token;
 use crate::dialect::{Answer, CloseClass, Part, Variables};
 use crate::model::{Cause, Failure, Outcome, Span, Verdict};
-use crate::session::{Ask, Goodbye, Talk, Word};
+use crate::session::{Ask, Goodbye, Ledger, Talk, Word};
 use crate::wire::Record;
 
 /// What a client says to be seen to be served; without them, it pings.
@@ -286,7 +286,8 @@ impl<'a> Client<'a> {
                 break;
             }
         }
-        if !stream.ledger().is_settled() && self.is_over(patience) {
+        let known = |ledger: &Ledger| ledger.is_settled() && ledger.is_answered();
+        if !known(&stream.ledger()) && self.is_over(patience) {
             return Err(Stop::Verdict(out_of_time()));
         }
         self.listen_for(LAST_WORD).await
@@ -344,10 +345,9 @@ impl<'a> Client<'a> {
                 }
                 Ok(Some(Word::Delivery { sequence, at }))
             }
-            Word::Nothing { mid_frame: false } => Ok(None),
-            over @ (Word::Over(..) | Word::Nothing { .. }) => {
-                Err(self.stop(over, "in the middle of a session"))
-            }
+            // A large message may be on its way when the moment is over.
+            Word::Nothing { .. } => Ok(None),
+            over @ Word::Over(..) => Err(self.stop(over, "in the middle of a session")),
             word => Ok(Some(word)),
         }
     }

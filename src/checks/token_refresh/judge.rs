@@ -250,13 +250,14 @@ fn session_case(session: &Session, case: Case) -> &'static str {
 /// What the stream suffered.
 fn stream(scene: &Scene<'_>, seen: &Seen) -> Option<(Assertion, Verdict)> {
     let ledger = scene.stream.as_ref()?.ledger();
-    let Account { lost, duplicated, reordered, .. } = ledger.account();
+    let Account { lost, duplicated, reordered, unknown, .. } = ledger.account();
     let fates = [
         (lost, "were never delivered"),
         (duplicated, "came more than once"),
         (reordered, "came after later ones"),
+        (unknown, "were neither acknowledged nor delivered"),
     ];
-    let all = ledger.acknowledgements();
+    let all = ledger.publications();
     let suffered = fates.into_iter().find(|(numbers, _)| !numbers.is_empty());
     let detail = match suffered {
         Some((numbers, what)) => {

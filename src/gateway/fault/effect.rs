@@ -49,6 +49,7 @@ pub fn lacks(fault: &Fault, settings: &Settings) -> Option<&'static str> {
             "cleans no zombies anyway, for want of a heartbeat or an idle timeout",
         ),
         K::MessagesLost
+        | K::MessagesDropped
         | K::MessagesDuplicated
         | K::MessagesReordered
         | K::ResumeRefused

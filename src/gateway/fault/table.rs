@@ -105,6 +105,7 @@ faults! {
     }
     "Streams" {
         MessagesLost(NonZeroU32 as COUNT) = "messages_lost", "acknowledges every K-th message and delivers it to nobody";
+        MessagesDropped(NonZeroU32 as COUNT) = "messages_dropped", "neither acknowledges nor delivers every K-th message of a client";
         MessagesDuplicated(NonZeroU32 as COUNT) = "messages_duplicated", "delivers every K-th message twice";
         MessagesReordered(NonZeroU32 as COUNT) = "messages_reordered", "delivers every K-th message after the next one";
         ResumeRefused = "resume_refused", "takes up no session again, but begins a new one";

@@ -48,6 +48,13 @@ pub const ROWS: &[Row] = &[
         Some(Assertion::NothingLost),
     ),
     row(
+        "messages_dropped=10",
+        "",
+        ("fail dialect_mismatch", "were neither acknowledged nor delivered: 10, 20"),
+        Some(Assertion::Answered),
+    ),
+    row("messages_dropped=1", "", ("fail dialect_mismatch", "publish was not answered within 500ms"), None),
+    row(
         "messages_duplicated=10",
         "",
         ("fail messages_duplicated", "came more than once: 10, 20"),

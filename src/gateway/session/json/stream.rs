@@ -17,6 +17,8 @@ pub struct Stream {
     /// What is to be sent, as others publish it.
     pub inbox: Inbox,
     tenancy: Option<Tenancy>,
+    /// Messages that the client has published.
+    published: u64,
     /// A session that is to be taken up again, later.
     resuming: Option<(Instant, Map<String, Value>)>,
 }
@@ -24,7 +26,7 @@ pub struct Stream {
 impl Default for Stream {
     fn default() -> Self {
         let (outbox, inbox) = outbox();
-        Self { outbox, inbox, tenancy: None, resuming: None }
+        Self { outbox, inbox, tenancy: None, published: 0, resuming: None }
     }
 }
 
@@ -48,6 +50,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, '_, S> {
                 self.reply(json!({ "type": "unsubscribed" }), &message);
             }
             Verb::Publish => {
+                self.stream.published += 1;
+                let dropped = self.faults.number(FaultKind::MessagesDropped);
+                if dropped.is_some_and(|every| self.stream.published.is_multiple_of(every.get().into())) {
+                    return;
+                }
                 self.peer.shared.hub().publish(channel, &message, &self.faults);
                 self.reply(json!({ "type": "published" }), &message);
             }
