@@ -3,7 +3,7 @@
 from . import query as q
 from .board import dashboard as board
 from .panels import BLUE, GREEN, ORANGE, RED, YELLOW
-from .panels import bars, by_regex, fixed, heatmap, lines, query, stat, steps, table
+from .panels import bars, by_regex, fixed, heatmap, lines, query, stat, steps, table, timeline
 
 TROUBLE = steps((GREEN, None), (RED, 1))
 
@@ -14,7 +14,7 @@ def dashboard():
         "Agent health",
         "Whether the agents run what they should, in time, within their means, and get rid of what they found.",
         [
-            (None, [*numbers(), agents()]),
+            (None, [*numbers(), agents(), shards()]),
             ("Does it run what it should", [runs(), lag(), skipped(), busy(), durations(), requests()]),
             ("Does what it found arrive", [exports(), exported(), dropped()]),
             ("What it costs", [memory(), cpu(), descriptors(), threads()]),
@@ -86,6 +86,19 @@ def agents():
         hide=["Value #A"],
         sort="Instance",
         descending=False,
+    )
+
+
+def shards():
+    states = {"0": {"index": 0, "text": "MISSING", "color": RED}, "1": {"index": 1, "text": "there", "color": GREEN}}
+    return timeline(
+        "Shards",
+        "Where several agents share the targets: a line a shard, red while nobody watches its targets. Empty where each "
+        "agent watches all.",
+        f"max by (job, location, shard) ({q.agent('gateprobe_agent_shard')})",
+        "{{job}} {{location}} shard {{shard}}",
+        (24, 4),
+        mappings=[{"type": "value", "options": states}],
     )
 
 

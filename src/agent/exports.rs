@@ -32,7 +32,7 @@ pub(super) fn start(
         identity: identity(otlp, replica),
         resolve: resolve(plan)?,
     };
-    Ok(Some(Exports::start(settings, plan.targets.len(), recorder)?))
+    Ok(Some(Exports::start(settings, plan.watched().count(), recorder)?))
 }
 
 /// A target in the words of a trace.

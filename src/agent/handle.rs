@@ -6,6 +6,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{Agent, lock};
+use crate::config::Shard;
 use crate::http::{
     self, Answer, ProbeAnswer, ProbeError, ProbeRequest, Readiness, ReloadError, ReloadSummary,
 };
@@ -36,8 +37,13 @@ impl http::AgentHandle for Handle {
 
     fn readiness(&self) -> Readiness {
         let setup = self.agent.setup();
-        let mut reasons =
-            vec![format!("{} jobs of {} targets", setup.plan.jobs.len(), setup.plan.targets.len())];
+        let plan = &setup.plan;
+        let mut reasons = vec![format!("{} jobs of {} targets", plan.jobs.len(), plan.watched().count())];
+        if let Some(Shard { index, shards }) = plan.shard {
+            let all = plan.targets.len();
+            reasons
+                .push(format!("shard {index} of {shards}, counted from 0; all of them watch {all} targets"));
+        }
         if let Some(problem) = lock(&self.agent.problem).as_ref() {
             // Still ready: the old config is in force, and a restart would make it worse.
             reasons.push("the config in the files was not loaded, an older one is in force:".to_owned());

@@ -133,6 +133,16 @@ pub static JOBS: Descriptor = Descriptor {
     labels: &[],
 };
 
+/// Which of several agents this is.
+pub static SHARD: Descriptor = Descriptor {
+    name: "gateprobe_agent_shard",
+    help: "1 for the shard that the agent is, 0 for each other one that must be there beside it; absent where targets are not shared.",
+    scope: Scope::Agent,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &["shard"],
+};
+
 /// Runs in progress.
 pub static RUNNING: Descriptor = Descriptor {
     name: "gateprobe_agent_running",
@@ -167,6 +177,7 @@ static METRICS: &[&Descriptor] = &[
     &RELOAD_SUCCESS,
     &RELOAD_TIME,
     &JOBS,
+    &SHARD,
     &RUNNING,
     &OPEN_CONNECTIONS,
 ];

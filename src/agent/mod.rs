@@ -93,6 +93,7 @@ impl Agent {
     /// # Errors
     /// When the plan can't be set up.
     pub fn start(plan: Plan, loader: Loader, replica: String) -> Result<Arc<Self>, AgentError> {
+        let plan = plan.of_its_shard();
         let settings = Settings { location: plan.agent.location.clone(), ..Settings::default() };
         let open = OpenConnections::default();
         let recorder = Arc::new(Recorder::with_readings(&metrics::catalogue(), readings(&open), settings)?);
@@ -117,6 +118,7 @@ impl Agent {
             replica,
         });
         tokio::spawn(agent.stop.clone().run_until_cancelled_owned(throttle.watch()));
+        agent.sinks.show_shard(agent.setup().plan.shard);
         agent.put_in_force();
         agent.sinks.loaded(true);
         Ok(agent)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::setup::Setup;
 use super::{Agent, lock, metrics};
 use crate::config::settings::AgentSettings;
-use crate::config::{Loaded, Sources};
+use crate::config::{Loaded, Plan, Sources};
 use crate::http::{ReloadError, ReloadSummary};
 use crate::metrics::Sample;
 
@@ -75,6 +75,8 @@ impl Agent {
             |problems: &dyn std::fmt::Display| problems.to_string().lines().map(str::to_owned).collect();
         let (plan, warnings) = loaded.map_err(|problems| ReloadError::Config(lines(&problems)))?;
         let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        // Targets change hands by a restart: which shard this is stands in the environment, and that is fixed.
+        let plan = Plan { shard: self.setup.load().plan.shard, ..plan }.of_its_shard();
         let setup = Setup::new(plan, self.throttle.clone());
         let mut setup = setup.map_err(|error| ReloadError::Agent(lines(&error)))?;
         setup.runner = setup.runner.succeeding(&self.setup.load().runner);
@@ -103,6 +105,7 @@ fn needs_restart(old: &AgentSettings, new: &AgentSettings) -> Vec<String> {
         ("log", old.log != new.log),
         ("history", old.history != new.history),
         ("otlp", old.otlp != new.otlp),
+        ("sharding", old.sharding != new.sharding),
     ];
     let changed = changed.into_iter().filter(|(_, changed)| *changed);
     changed

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use super::exports;
 use super::metrics;
 use super::tally::{self, Tally};
-use crate::config::{self, Plan};
+use crate::config::{self, Plan, Shard};
 use crate::export::Exports;
 use crate::metrics::{Recorder, Sample};
 use crate::model::{Cause, Failure, JobKey, Outcome, RunReport};
@@ -152,6 +152,16 @@ impl Sinks {
         reports.into_iter().for_each(|report| self.record(job, report));
     }
 
+    /// Shows which of several agents this is, and how many it counts upon.
+    pub(super) fn show_shard(&self, shard: Option<Shard>) {
+        let Some(Shard { index, shards }) = shard else { return };
+        for each in 0..shards {
+            let flag = f64::from(u8::from(each == index));
+            let labels = vec![Cow::Owned(each.to_string())];
+            self.recorder.record_agent(&Sample { metric: &metrics::SHARD, labels, value: flag });
+        }
+    }
+
     /// Shows the objectives of the plan, and those only.
     pub(super) fn show_objectives(&self, plan: &Plan) {
         let of = |target: &str, check: &str| {
@@ -185,10 +195,9 @@ impl Sinks {
         self.history.retain(move |target, check| for_history.has_job(target, check));
         self.tally.retain(|target, check| kept.has_job(target, check));
         if let Some(exports) = &self.exports {
-            exports.set_targets(plan.targets.len());
+            exports.set_targets(plan.watched().count());
         }
-        let targets = plan.targets.iter();
-        let labels = targets.map(|target| (target.name.to_string(), target.settings.labels.clone()));
+        let labels = plan.watched().map(|target| (target.name.to_string(), target.settings.labels.clone()));
         self.recorder.set_target_info(labels.collect());
     }
 }
@@ -206,7 +215,7 @@ struct Kept(Arc<HashMap<Arc<str>, HashMap<&'static str, u64>>>);
 impl Kept {
     fn of(plan: &Plan) -> Self {
         let mut kept: HashMap<Arc<str>, HashMap<&'static str, u64>> =
-            plan.targets.iter().map(|target| (Arc::clone(&target.name), HashMap::new())).collect();
+            plan.watched().map(|target| (Arc::clone(&target.name), HashMap::new())).collect();
         for config::Job { key, .. } in &plan.jobs {
             kept.entry(Arc::clone(&key.target)).or_default().insert(key.check, key.config_hash);
         }

@@ -33,6 +33,9 @@ enum ConfigCommand {
         /// Print what the checks will cost each target a day, at most, instead.
         #[arg(long)]
         cost: bool,
+        /// Print which target goes to which shard, were there so many, instead.
+        #[arg(long, value_name = "N", conflicts_with = "cost", value_parser = clap::value_parser!(u32).range(1..=256))]
+        shards: Option<u32>,
         /// The form of the output.
         #[arg(long, value_enum, default_value_t = Output::Text)]
         output: Output,
@@ -90,6 +93,9 @@ fn execute(
     warn(&warnings, err)?;
     match &args.command {
         ConfigCommand::Show { cost: true, output, .. } => show_cost(&plan, *output, out)?,
+        ConfigCommand::Show { shards: Some(shards), output, .. } => {
+            show_shards(&plan, *shards, *output, out)?;
+        }
         ConfigCommand::Show { output, .. } => show(&plan, &origins, *output, out)?,
         _ => writeln!(out, "ok: {}", summary(&plan))?,
     }
@@ -122,13 +128,42 @@ fn show_cost(plan: &Plan, output: Output, out: &mut impl Write) -> io::Result<()
     }
 }
 
+fn show_shards(plan: &Plan, shards: u32, output: Output, out: &mut impl Write) -> io::Result<()> {
+    let targets = plan.targets.iter().map(|target| (config::shard_of(&target.name, shards), &*target.name));
+    let mut targets: Vec<(u32, &str)> = targets.collect();
+    targets.sort_unstable();
+    let of = |shard: u32| targets.iter().filter(move |(at, _)| *at == shard).map(|(_, target)| *target);
+    let jobs = |shard: u32| {
+        plan.jobs.iter().filter(|job| config::shard_of(&job.key.target, shards) == shard).count()
+    };
+    match output {
+        Output::Text => (0..shards).try_for_each(|shard| {
+            let names: Vec<&str> = of(shard).collect();
+            let counted = format!("{}, {}", count(names.len(), "target"), count(jobs(shard), "job"));
+            writeln!(out, "shard {shard}: {counted}")?;
+            names.iter().try_for_each(|name| writeln!(out, "  {name}"))
+        }),
+        Output::Json => {
+            let row = |shard: u32| {
+                let targets: Vec<&str> = of(shard).collect();
+                serde_json::json!({ "shard": shard, "jobs": jobs(shard), "targets": targets })
+            };
+            let rows: Vec<serde_json::Value> = (0..shards).map(row).collect();
+            writeln!(out, "{:#}", serde_json::json!(rows))
+        }
+    }
+}
+
 fn summary(plan: &Plan) -> String {
-    let count = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
     let modules = match plan.modules.len() {
         0 => String::new(),
         some => format!(", {}", count(some, "module")),
     };
     format!("{}, {}{modules}", count(plan.targets.len(), "target"), count(plan.jobs.len(), "job"))
+}
+
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
@@ -194,6 +229,21 @@ mod tests {
              other   handshake      1440             1440          1440  1.4 MiB\n\
              total   all            4320             4320          4320  4.2 MiB\n"
         );
+    }
+
+    #[test]
+    fn show_shards_tells_where_each_target_goes() {
+        let names = ["CHAT", "GAME", "TICKER"];
+        let urls = names.map(|name| (format!("GATEPROBE__TARGETS__{name}__URL"), "ws://10.0.0.1"));
+        let variables: Vec<(&str, &str)> = urls.iter().map(|(name, url)| (name.as_str(), *url)).collect();
+        let (code, out, _) = gateprobe(&["show", "--shards", "2"], &variables);
+        assert_eq!(
+            (code, out.as_str()),
+            (0, "shard 0: 1 target, 1 job\n  ticker\nshard 1: 2 targets, 2 jobs\n  chat\n  game\n")
+        );
+        let (_, out, _) = gateprobe(&["show", "--shards", "2", "--output", "json"], &variables);
+        let rows: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(rows[1]["targets"], serde_json::json!(["chat", "game"]), "{out}");
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub fn assemble(report: &mut Report<'_>, mut config: Value, now: Timestamp) -> O
     if let Some(agent) = &agent {
         validate::agent(report, agent);
     }
+    let sharding = agent.as_ref().and_then(|agent| agent.sharding.as_ref());
+    let shard = sharding.and_then(|sharding| validate::sharding(report, sharding));
     let otlp = agent.as_ref().and_then(|agent| otlp(report, agent.otlp.as_ref()));
     validate::entry_names(report, "targets", targets.keys().map(String::as_str));
     validate::entry_names(report, "modules", modules.keys().map(String::as_str));
@@ -39,7 +41,7 @@ pub fn assemble(report: &mut Report<'_>, mut config: Value, now: Timestamp) -> O
         targets.into_iter().filter_map(|(name, value)| assembler.target(&name, value)).collect();
     let modules: Vec<_> =
         modules.into_iter().filter_map(|(name, value)| assembler.module(&name, value)).collect();
-    let mut plan = Plan { otlp, ..Plan::new(agent?) };
+    let mut plan = Plan { otlp, shard, ..Plan::new(agent?) };
     plan.modules = modules.into_iter().map(|module| (module.name.clone(), Arc::new(module))).collect();
     for (target, checks) in targets {
         let target = Arc::new(target);

@@ -27,6 +27,7 @@ mod refused;
 mod route;
 mod schema;
 pub mod settings;
+mod shard;
 mod show;
 mod sources;
 mod structure;
@@ -47,6 +48,7 @@ pub use plan::{Job, Module, Plan, Slo, Target};
 pub use problem::{Problem, Problems, Warning};
 pub use route::{Route, TARGET_HEADER};
 pub use settings::mask_url;
+pub use shard::{Shard, shard_of};
 pub use show::{in_force, to_yaml};
 pub use sources::{Glimpse, Sources};
 

@@ -11,6 +11,7 @@ use super::otlp::Otlp;
 use super::pause::Pause;
 use super::route::{Route, resolver};
 use super::settings::{AgentSettings, Allow, TargetSettings};
+use super::shard::Shard;
 use crate::checks::{CheckSpec, Checks};
 use crate::dialect::Dialect;
 use crate::model::{JobKey, Span};
@@ -28,6 +29,8 @@ pub struct Plan {
     pub jobs: Vec<Job>,
     /// The modules of `/probe`, by name.
     pub modules: BTreeMap<Arc<str>, Arc<Module>>,
+    /// Which of several agents this is, where they share the targets.
+    pub shard: Option<Shard>,
     /// Where metrics and traces are pushed to, by the file and the environment.
     pub otlp: Option<Otlp>,
 }
@@ -95,12 +98,32 @@ pub struct Module {
 
 impl Plan {
     pub(super) fn new(agent: AgentSettings) -> Self {
-        Self { agent, targets: Vec::new(), jobs: Vec::new(), modules: BTreeMap::new(), otlp: None }
+        Self {
+            agent,
+            targets: Vec::new(),
+            jobs: Vec::new(),
+            modules: BTreeMap::new(),
+            shard: None,
+            otlp: None,
+        }
     }
 
     /// Whether there is nothing to watch.
     pub fn is_empty(&self) -> bool {
         self.targets.is_empty() && self.modules.is_empty()
+    }
+
+    /// Without the jobs that other shards run. All targets stay: `/probe` visits each of them from everywhere.
+    pub fn of_its_shard(mut self) -> Self {
+        if let Some(shard) = self.shard {
+            self.jobs.retain(|job| shard.watches(&job.key.target));
+        }
+        self
+    }
+
+    /// The targets that this shard watches; all where targets are not shared.
+    pub fn watched(&self) -> impl Iterator<Item = &Arc<Target>> {
+        self.targets.iter().filter(|target| self.shard.is_none_or(|shard| shard.watches(&target.name)))
     }
 
     /// Which name servers to ask.

@@ -8,6 +8,8 @@ pub(super) fn group() -> Group {
     let rules = vec![
         down(),
         replica_down(),
+        shard_missing(),
+        shards_disagree(),
         own(
             "GateprobeConfigReloadFailed",
             "gateprobe_agent_config_last_reload_success == 0",
@@ -77,6 +79,44 @@ fn replica_down() -> Rule {
         "The agent {{ $labels.instance }} was there within the last hour and does not answer now. Where it was the only one \
          of its location, nobody watches from there.",
     )
+}
+
+/// Each agent tells which shards there must be, so that the one that is not there has a name.
+fn shard_missing() -> Rule {
+    Rule::Alert(Alert {
+        name: "GateprobeShardMissing",
+        severity: Severity::Critical,
+        expr: "max by (job, namespace, location, shard) (gateprobe_agent_shard) == 0".into(),
+        hold: Some("5m"),
+        keep: None,
+        label: None,
+        summary: "Shard {{ $labels.shard }} of {{ $labels.job }} is not there",
+        description: "The other shards of {{ $labels.job }} count upon shard {{ $labels.shard }}, and no agent has been \
+                      that one for five minutes: nobody watches its targets."
+            .into(),
+        dashboard: OF_AGENTS,
+    })
+}
+
+/// For a quarter of an hour: agents that are replaced one by one disagree meanwhile.
+fn shards_disagree() -> Rule {
+    let expr = "
+        max by (job, namespace, location) (count by (job, namespace, location, instance) (gateprobe_agent_shard))
+        != min by (job, namespace, location) (count by (job, namespace, location, instance) (gateprobe_agent_shard))";
+    Rule::Alert(Alert {
+        name: "GateprobeShardsDisagree",
+        severity: Severity::Warning,
+        expr: unindented(expr),
+        hold: Some("15m"),
+        keep: None,
+        label: None,
+        summary: "The shards of {{ $labels.job }} disagree on how many they are",
+        description:
+            "One shard of {{ $labels.job }} counts on {{ $value | printf \"%.0f\" }} shards, another one on \
+                      fewer: some targets are watched twice, others perhaps by nobody."
+                .into(),
+        dashboard: OF_AGENTS,
+    })
 }
 
 fn own(

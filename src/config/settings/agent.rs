@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Otlp;
+use super::{Otlp, Sharding};
 use crate::model::Span;
 
 /// Settings of the agent itself.
@@ -32,6 +32,8 @@ pub struct AgentSettings {
     /// Pushes metrics and traces to an OpenTelemetry collector. Off when absent, unless the standard variables of the
     /// environment name a collector.
     pub otlp: Option<Otlp>,
+    /// Lets several agents share the targets: each watches its part. Without it, an agent watches them all.
+    pub sharding: Option<Sharding>,
     /// How the agent ends.
     pub shutdown: Shutdown,
     /// Whether a change of the config's files is put in force by itself, also of those that it names: dialects,
@@ -171,6 +173,7 @@ impl Default for AgentSettings {
             control: None,
             resolver: Resolver::default(),
             otlp: None,
+            sharding: None,
             shutdown: Shutdown::default(),
             watch_config: true,
             lag_bound: Span::millis(100),

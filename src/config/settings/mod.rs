@@ -9,6 +9,7 @@ mod connection;
 mod observe;
 mod otlp;
 mod secret;
+mod sharding;
 mod slo;
 mod target;
 
@@ -18,5 +19,6 @@ pub use connection::{Ca, Cookies, Family, Network, Proxy, Redirects, Resolve, Tl
 pub use observe::Observe;
 pub use otlp::{Compression, Otlp, OtlpProtocol, Temporality};
 pub use secret::{HeaderValue, MaskedUrl, SecretSource, mask_url};
+pub use sharding::{ShardIndex, Sharding};
 pub use slo::{Objective, SloSettings};
 pub use target::{AddressClass, Allow, Budget, PauseSettings, TargetSettings, Weekday};

@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::text::{is_header_text, is_host_port};
 use super::{Path, Report};
-use crate::config::settings::AgentSettings;
+use crate::config::settings::{AgentSettings, Sharding};
+use crate::config::shard::Shard;
 use crate::config::sources::Use;
 use crate::config::words::quoted;
 use crate::model::Span;
@@ -66,6 +67,30 @@ fn listen(report: &mut Report<'_>, settings: &AgentSettings) {
         }
         Ok(_) => {}
     }
+}
+
+/// Which shard this agent is, if that is well said.
+pub fn sharding(report: &mut Report<'_>, settings: &Sharding) -> Option<Shard> {
+    let path = Path::of(&["sharding"]);
+    let (shards, at) = (settings.shards, path.key("index"));
+    let Some(index) = &settings.index else {
+        report
+            .problem(&at, "missing; set the variable GATEPROBE__SHARDING__INDEX to a number or a pod's name");
+        return None;
+    };
+    let Some(index) = index.number() else {
+        report.problem(&at, "has no number behind its last hyphen; the name of a StatefulSet's pod has one");
+        return None;
+    };
+    if index >= shards {
+        let message = format!(
+            "{index} is not below the number of shards, {shards}; they are counted from 0, and the number must be \
+             the same for all"
+        );
+        report.problem(&at, message);
+        return None;
+    }
+    Some(Shard { index, shards })
 }
 
 fn spans(report: &mut Report<'_>, settings: &AgentSettings) {

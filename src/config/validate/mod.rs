@@ -18,7 +18,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::path::{Path as FilePath, PathBuf};
 
-pub use agent::agent;
+pub use agent::{agent, sharding};
 pub use dialect::dialect;
 pub use module::module;
 pub use names::{entry_names, target_labels};

@@ -83,9 +83,9 @@ pub fn pods(objects: &[Value]) -> Vec<(&str, &Value, &Value)> {
         .iter()
         .filter_map(|object| match object["kind"].as_str() {
             Some("Pod") => Some(("Pod", &object["metadata"]["labels"], &object["spec"])),
-            Some("Deployment") => {
+            Some(kind @ ("Deployment" | "StatefulSet")) => {
                 let template = &object["spec"]["template"];
-                Some(("Deployment", &template["metadata"]["labels"], &template["spec"]))
+                Some((kind, &template["metadata"]["labels"], &template["spec"]))
             }
             _ => None,
         })

@@ -90,6 +90,7 @@ fn a_wrong_value_is_refused_with_its_path() {
         ("image: { digest: latest }", "/image/digest'"),
         ("listen: { port: 80 }", "/listen/port'"),
         ("replica: 2", "additional properties 'replica'"),
+        ("sharding: { shards: 3 }", "/sharding': additional properties 'shards'"),
     ] {
         let whole = if values.starts_with("config") { values.to_owned() } else { with(values) };
         let said = refused(&whole);
@@ -122,6 +123,8 @@ fn what_contradicts_itself_is_refused_with_a_reason() {
         let said = refused(&with(values));
         assert!(said.contains(told), "{values}\n{said}");
     }
+    let shared = "config: { sharding: { shards: 3 }, targets: { chat: { url: 'wss://h/' } } }";
+    assert!(refused(shared).contains("config.sharding: each pod has its own number"), "{}", refused(shared));
     let said = refused("replicas: 1");
     assert!(said.contains("config.targets: nothing to watch; name a gateway"), "{said}");
     let listens = "config: { http: { listen: '0.0.0.0:1' }, targets: { chat: { url: 'wss://h/' } } }";
@@ -133,6 +136,34 @@ fn what_contradicts_itself_is_refused_with_a_reason() {
     let nulls = "http: null, resolver: null, control: null, shutdown: { drain_grace: null }, modules: null";
     let values = format!("config: {{ {nulls}, targets: {{ chat: {{ url: 'wss://h/', labels: null }} }} }}");
     render(&format!("{values}\nnetworkPolicy: {{ enabled: true }}"));
+}
+
+#[test]
+fn shards_are_a_stateful_set_whose_pods_know_their_number() {
+    let objects = case("sharded");
+    assert!(all(&objects, "Deployment").is_empty());
+    let set = one(&objects, "StatefulSet");
+    assert_eq!(
+        (&set["spec"]["replicas"], &set["spec"]["podManagementPolicy"]),
+        (&json!(3), &json!("Parallel"))
+    );
+    let service = &one(&objects, "Service")["metadata"]["name"];
+    assert_eq!(&set["spec"]["serviceName"], service);
+    let (selector, template) = (&set["spec"]["selector"]["matchLabels"], &set["spec"]["template"]);
+    assert_eq!(selector, &template["metadata"]["labels"]);
+    assert_eq!(&one(&objects, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"], selector);
+    let variables = template["spec"]["containers"][0]["env"].as_array().expect("variables");
+    let variable = |name: &str| variables.iter().find(|variable| variable["name"] == name).expect(name);
+    assert_eq!(variable("POD_NAME")["valueFrom"]["fieldRef"]["fieldPath"], "metadata.name");
+    assert_eq!(variable("GATEPROBE__SHARDING__INDEX")["value"], "$(POD_NAME)");
+    assert_eq!(variable("GATEPROBE__SHARDING__SHARDS")["value"], "3");
+    // `helm test` is no shard: it tries all targets.
+    let text = one(&objects, "Pod").to_string();
+    assert!(!text.contains("SHARDING"), "{text}");
+    let plain = render(TARGET);
+    assert!(
+        all(&plain, "StatefulSet").is_empty() && !one(&plain, "Deployment").to_string().contains("SHARD")
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod drain;
 mod kubelet;
 mod reload;
+mod shards;
 mod watch;
 
 use std::path::{Path, PathBuf};

@@ -192,6 +192,26 @@ fn findings_alert_when_they_are_seen_again() {
 }
 
 #[test]
+fn a_finding_is_not_told_again_by_another_failure() {
+    // Two findings; well for half an hour; then out of order for a reason of another kind, over a restart.
+    let (to, out) = (FAULT + 3 * 300, FAULT + 3 * 300 + 30 * MINUTE);
+    let agent = move || {
+        let ends = move |second: u64| match second {
+            _ if (FAULT..to).contains(&second) => End::Fail("collateral_damage"),
+            _ if second >= out => End::Fail("unavailable"),
+            _ => End::Pass,
+        };
+        let restart = out + 30 * MINUTE..out + 31 * MINUTE;
+        Agent { down: vec![restart], ..Agent::with(vec![Job::well("flapping", 300).ends(ends)]) }
+    };
+    let told = [("GateprobeBystanderHarmed", "target=\"chat\"", FAULT + 2 * 300 + 16 + 2 * MINUTE)];
+    hold(&variants("finding, then another failure", out + 2 * HOUR, agent, |world| Story {
+        quiet_until: FAULT + 299,
+        ..fires(world, &told, &[FAILING, UNSTABLE])
+    }));
+}
+
+#[test]
 fn a_certificate_is_told_at_three_weeks_and_at_one() {
     const DAY: u64 = 24 * HOUR;
     // In an hour, three weeks will be left, or one; an hour later it is renewed.
@@ -299,6 +319,73 @@ fn agents_that_are_gone_are_told() {
         Story { name: format!("one of two down, scraped each {scrape} s"), ..fires(world, &[own], &[]) }
     };
     hold(&[story(15), story(30), story(60)]);
+}
+
+/// An agent that is one of several.
+fn shard(instance: &'static str, index: u64, shards: u64) -> Agent {
+    let flag = |each: u64| {
+        let name = format!("gateprobe_agent_shard{{shard=\"{each}\"}}");
+        further(&name, move |_, _| Some(f64::from(u8::from(each == index))))
+    };
+    let jobs = vec![Job::well("handshake", 30)];
+    Agent { further: (0..shards).map(flag).collect(), ..Agent::with(jobs).named(instance, index) }
+}
+
+#[test]
+fn a_shard_that_is_missing_is_named() {
+    let gone = ("GateprobeReplicaDown", "instance=\"b:9464\"", FAULT + 8 * MINUTE);
+    let missing = ("GateprobeShardMissing", "shard=\"1\",severity=\"critical\"", FAULT + 8 * MINUTE);
+    let story = |(scrape, length): (u64, u64)| {
+        let lost = Agent { down: vec![FAULT..u64::MAX], ..shard("b:9464", 1, 3) };
+        let agents = vec![shard("a:9464", 0, 3), lost, shard("c:9464", 2, 3)];
+        let world = World { scrape, length, agents, gaps: Vec::new() };
+        // The alert about the replica forgets it within an hour; that about the shard does not.
+        let name = format!("one shard of three is gone, scraped each {scrape} s");
+        Story { name, ..fires(world, &[gone, missing], &[]) }
+    };
+    hold(&[(15, FAULT + 30 * MINUTE), (60, FAULT + HOUR)].map(story));
+    // `kubectl scale` to two, of which the agents know nothing: the pod's series are gone, and its address with it.
+    let scaled = |scrape: u64| {
+        let agents = vec![shard("a:9464", 0, 3), shard("b:9464", 1, 3)];
+        let world = World { scrape, length: FAULT, agents, gaps: Vec::new() };
+        let told = [("GateprobeShardMissing", "shard=\"2\"", 8 * MINUTE)];
+        Story {
+            name: format!("scaled down, {scrape} s"),
+            quiet_until: 4 * MINUTE,
+            ..fires(world, &told, &[])
+        }
+    };
+    hold(&[15, 60].map(scaled));
+}
+
+#[test]
+fn shards_that_disagree_are_told_and_a_rollout_is_not() {
+    let disagree = ("GateprobeShardsDisagree", "severity=\"warning\"", 18 * MINUTE);
+    let missing = ("GateprobeShardMissing", "shard=\"2\"", 8 * MINUTE);
+    let stuck = |scrape: u64| {
+        let agents = vec![shard("a:9464", 0, 3), shard("b:9464", 1, 2)];
+        let world = World { scrape, length: HOUR, agents, gaps: Vec::new() };
+        let name = format!("a rollout that is stuck, scraped each {scrape} s");
+        Story { name, quiet_until: 4 * MINUTE, ..fires(world, &[disagree, missing], &[]) }
+    };
+    hold(&[15, 60].map(stuck));
+    // From two shards to three, one pod after the other, each of them away for a minute.
+    let rolled = |scrape: u64| {
+        let third = |from: u64, until: u64| {
+            let name = "gateprobe_agent_shard{shard=\"2\"}";
+            further(name, move |now, _| (from..until).contains(&now).then_some(0.0))
+        };
+        let replaced = |instance: &'static str, index: u64, at: u64| {
+            let mut agent = shard(instance, index, 2);
+            agent.further.push(third(at + MINUTE, u64::MAX));
+            Agent { down: vec![at..at + MINUTE], ..agent }
+        };
+        let new = Agent { down: vec![0..FAULT], ..shard("c:9464", 2, 3) };
+        let agents =
+            vec![replaced("a:9464", 0, FAULT + 5 * MINUTE), replaced("b:9464", 1, FAULT + 2 * MINUTE), new];
+        quiet(World { scrape, length: 2 * HOUR, agents, gaps: Vec::new() })
+    };
+    hold(&[15, 60].map(rolled));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::story::FILE;
 use crate::support::program::project;
 
 /// What a scrape adds to each series.
-const OF_SCRAPE: [&str; 3] = ["job", "instance", "location"];
+const OF_SCRAPE: [&str; 4] = ["job", "instance", "location", "namespace"];
 /// What Prometheus makes itself.
 const OF_PROMETHEUS: [&str; 3] = ["up", "ALERTS", "scrape_duration_seconds"];
 /// Labels that rules give to alerts and their series.

@@ -92,6 +92,9 @@ annotations:
 {{- if and (not .Values.existingConfigMap) (not $config.targets) (not $config.modules) }}
 {{- fail "config.targets: nothing to watch; name a gateway (--set config.targets.chat.url=wss://chat.example.com/socket), or a module for /probe in config.modules" }}
 {{- end }}
+{{- if $config.sharding }}
+{{- fail "config.sharding: each pod has its own number; write sharding.enabled and replicas instead" }}
+{{- end }}
 {{- if ($config.http | default dict).listen }}
 {{- fail "config.http.listen: the Service and the probes need to know it; write listen.address and listen.port instead" }}
 {{- end }}

@@ -120,3 +120,84 @@ securityContext:
 {{ toYaml . }}
 {{- end }}
 {{- end }}
+
+{{- /* A pod's name ends in its number in every version; the label `apps.kubernetes.io/pod-index` begins with 1.28. */}}
+{{- define "gateprobe.shard" -}}
+{{- if .Values.sharding.enabled }}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: GATEPROBE__SHARDING__SHARDS
+  value: {{ max 1 .Values.replicas | quote }}
+- name: GATEPROBE__SHARDING__INDEX
+  value: $(POD_NAME)
+{{- end }}
+{{- end }}
+
+{{- /* The template of the agent's pods. */}}
+{{- define "gateprobe.agent" -}}
+metadata:
+  labels:
+    {{- include "gateprobe.selectorLabels" . | nindent 4 }}
+    app.kubernetes.io/component: agent
+    {{- with .Values.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .Values.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  {{- include "gateprobe.pod" . | nindent 2 }}
+  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+  containers:
+    - name: gateprobe
+      {{- include "gateprobe.container" . | nindent 6 }}
+      args:
+        - run
+        - --config=/etc/gateprobe/gateprobe.yaml
+        {{- range .Values.extraArgs }}
+        - {{ . | quote }}
+        {{- end }}
+      env:
+        {{- include "gateprobe.env" . | nindent 8 }}
+        {{- with include "gateprobe.shard" . }}
+        {{- . | nindent 8 }}
+        {{- end }}
+      {{- with .Values.envFrom }}
+      envFrom:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      ports:
+        - name: http
+          containerPort: {{ .Values.listen.port }}
+          protocol: TCP
+      {{- with .Values.livenessProbe }}
+      livenessProbe:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.readinessProbe }}
+      readinessProbe:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.resources }}
+      resources:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      volumeMounts:
+        {{- include "gateprobe.volumeMounts" . | nindent 8 }}
+  volumes:
+    {{- include "gateprobe.volumes" . | nindent 4 }}
+  {{- with .Values.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.topologySpreadConstraints }}
+  {{- $agents := dict "matchLabels" (merge (include "gateprobe.selectorLabels" $ | fromYaml) (dict "app.kubernetes.io/component" "agent")) }}
+  topologySpreadConstraints:
+    {{- range . }}
+    - {{- toYaml (merge dict . (dict "labelSelector" $agents)) | nindent 6 }}
+    {{- end }}
+  {{- end }}
+{{- end }}
