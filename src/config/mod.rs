@@ -33,6 +33,7 @@ mod structure;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod unread;
 mod validate;
 mod words;
 
@@ -49,6 +50,7 @@ pub use route::{Route, TARGET_HEADER};
 pub use settings::mask_url;
 pub use show::{in_force, to_yaml};
 pub use sources::{Glimpse, Sources};
+pub use words::nearest;
 
 /// The JSON Schema of the file, for editors.
 pub fn json_schema() -> &'static serde_json::Value {
