@@ -26,8 +26,7 @@ const SERVER_GRACE: Duration = Duration::from_secs(1);
     gateprobe run --config common.yaml --config eu.yaml     the later file over the earlier one\n  \
     GATEPROBE__HTTP__LISTEN=0.0.0.0:9464 gateprobe run      any field, by the environment\n\n\
     A changed config is loaded by itself, and by SIGHUP; SIGTERM drains and ends.\n\n\
-    Exit codes: 0 ended by SIGTERM or Ctrl-C, 2 usage or config, 4 gateprobe's own error, such as a port \
-    that is taken")]
+    Exit codes: 0 ended by SIGTERM or Ctrl-C, 2 usage or config, 4 gateprobe's own error")]
 pub struct Args {
     /// A config file; several are layered, the later one wins
     #[arg(
