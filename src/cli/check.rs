@@ -1,5 +1,6 @@
 //! `gateprobe check`: runs once, tells what happened, and exits accordingly.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,8 +9,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::output::Output;
 use super::render::{self, Style};
-use super::{DEFAULT_CONFIG, Exit, interrupted, logging};
+use super::{DEFAULT_CONFIG, Exit, advice, interrupted, logging, progress, unknown};
 use crate::agent::Setup;
 use crate::checks::{CheckSpec, Profile};
 use crate::config::{self, Plan};
@@ -25,7 +27,8 @@ use crate::store::RunView;
     gateprobe check wss://chat.example.com/ws --check zombie --zombie-window 20s\n  \
     gateprobe check wss://staging.example.com/ws --check malformed --caution\n  \
     gateprobe check --config gateprobe.yaml            every target of the config\n  \
-    gateprobe check chat --check handshake --output json\n\n\
+    gateprobe check chat --check handshake --output json\n  \
+    gateprobe check wss://chat.example.com/ws --token-file token --ca-file authority.pem\n\n\
     Without a config a URL gets the checks handshake and heartbeat, unless --check says otherwise.\n\n\
     Exit codes: 0 pass, 1 fail, 2 usage or config, 3 inconclusive or unsupported, 4 gateprobe's own error")]
 pub struct Args {
@@ -54,20 +57,18 @@ pub struct Args {
     /// What the gateway speaks, for a URL: a preset or a file
     #[arg(long, value_name = "NAME|FILE")]
     dialect: Option<String>,
-    /// How the results are written
+    /// The file with the token that a URL wants, sent as `Authorization: Bearer ...` unless its dialect says otherwise
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The authorities to trust at a URL, in PEM, in place of the system's
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// How the results are written: for people, or one JSON array of runs
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
     /// Show the timeline of passed runs too
     #[arg(long, short)]
     verbose: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
-    /// For people
-    Text,
-    /// One JSON array of runs
-    Json,
 }
 
 /// Runs the checks, side by side within each target's budget.
@@ -90,7 +91,7 @@ pub async fn run(args: Args) -> Exit {
     match jobs(&setup, &args) {
         Ok(jobs) => {
             let reports = run_all(&setup, &jobs).await;
-            print(&reports, &args);
+            print(&reports, &jobs, &args);
             exit(&reports)
         }
         Err(message) => {
@@ -106,6 +107,13 @@ fn plan(args: &Args) -> Result<Plan, String> {
     if url.is_some() && !files.is_empty() {
         return Err(
             "gateprobe check: a URL is checked without a config; name a target of the config instead".into(),
+        );
+    }
+    if url.is_none() && args.is_about_a_url() {
+        return Err(
+            "gateprobe check: --token-file, --ca-file and --dialect are for a URL; in a config, write them \
+                    to the target: auth, tls and dialect"
+                .into(),
         );
     }
     if files.is_empty() && url.is_none() && !Path::new(DEFAULT_CONFIG).exists() {
@@ -142,9 +150,9 @@ fn for_url(args: &Args) -> Result<Map<String, Value>, String> {
         [] => vec!["handshake", "heartbeat"],
         checks => checks.iter().map(String::as_str).collect(),
     };
-    if let Some(unknown) = kinds.iter().find(|kind| !CheckSpec::KINDS.contains(kind)) {
-        let known = CheckSpec::KINDS.join(", ");
-        return Err(format!("gateprobe check: there is no check {unknown:?}; the checks are: {known}"));
+    if let Some(kind) = kinds.iter().find(|kind| !CheckSpec::KINDS.contains(kind)) {
+        let known = unknown(kind, "the checks are", CheckSpec::KINDS.iter().copied());
+        return Err(format!("gateprobe check: there is no check {known}"));
     }
     let checks: Map<String, Value> =
         kinds.into_iter().map(|kind| (kind.to_owned(), Value::Object(args.of_check(kind)))).collect();
@@ -154,6 +162,12 @@ fn for_url(args: &Args) -> Result<Map<String, Value>, String> {
         // Whoever asks for many connections to a URL has nowhere else to grant them.
         let budget = json!({ "connections": 200, "connections_per_second": 50, "messages_per_second": 500 });
         settings.insert("budget".into(), budget);
+    }
+    if let Some(file) = &args.token_file {
+        settings.insert("auth".into(), json!({ "token": { "file": file } }));
+    }
+    if let Some(file) = &args.ca_file {
+        settings.insert("tls".into(), json!({ "ca_file": file }));
     }
     settings
         .extend(args.dialect.as_ref().map(|dialect| ("dialect".to_owned(), Value::from(dialect.as_str()))));
@@ -176,6 +190,10 @@ fn for_plan(args: &Args, plan: &Plan) -> Value {
 impl Args {
     fn asks_for_more(&self) -> bool {
         self.profile.is_some() || self.zombie_window.is_some() || self.caution
+    }
+
+    fn is_about_a_url(&self) -> bool {
+        self.token_file.is_some() || self.ca_file.is_some() || self.dialect.is_some()
     }
 
     /// What the command line says of a check, in the shape of the config.
@@ -202,13 +220,15 @@ fn jobs(setup: &Setup, args: &Args) -> Result<Vec<Job>, String> {
     let plan = &setup.plan;
     let wanted = args.target.as_deref().filter(|target| !target.contains("://"));
     if let Some(name) = wanted.filter(|name| plan.target(name).is_none()) {
-        let known: Vec<&str> = plan.targets.iter().map(|target| &*target.name).collect();
-        return Err(format!("the config has no target {name:?}; it has: {}", known.join(", ")));
+        let known = unknown(name, "it has", plan.targets.iter().map(|target| &*target.name));
+        return Err(format!(
+            "the config has no target {known}; a gateway that is not in it is checked by its URL"
+        ));
     }
     let kinds: BTreeSet<&str> = plan.jobs.iter().map(|job| job.key.check).collect();
-    if let Some(unknown) = args.checks.iter().find(|check| !kinds.contains(check.as_str())) {
-        let known: Vec<&str> = kinds.into_iter().collect();
-        return Err(format!("no target has a check {unknown:?}; the checks there are: {}", known.join(", ")));
+    if let Some(kind) = args.checks.iter().find(|check| !kinds.contains(check.as_str())) {
+        let known = unknown(kind, "the checks there are", kinds.iter().copied());
+        return Err(format!("no target has a check {known}"));
     }
     let of_target = |name: &str| wanted.is_none_or(|wanted| wanted == name);
     let chosen = |kind: &str| args.checks.is_empty() || args.checks.iter().any(|check| check == kind);
@@ -226,7 +246,14 @@ fn jobs(setup: &Setup, args: &Args) -> Result<Vec<Job>, String> {
 
 async fn run_all(setup: &Setup, jobs: &[Job]) -> Vec<RunReport> {
     let cut = CancellationToken::new();
-    let runs = futures_util::future::join_all(jobs.iter().map(|job| setup.runner.run(job, &cut)));
+    let open: Vec<Cell<bool>> = jobs.iter().map(|_| Cell::new(true)).collect();
+    let run = async |job, open: &Cell<bool>| {
+        let reports = setup.runner.run(job, &cut).await;
+        open.set(false);
+        reports
+    };
+    let runs = futures_util::future::join_all(jobs.iter().zip(&open).map(|(job, open)| run(job, open)));
+    let runs = progress::told(runs, || waits_for(jobs.iter().zip(&open)));
     let stopped = async {
         interrupted().await;
         // The runs end as inconclusive, and are told.
@@ -241,11 +268,33 @@ async fn run_all(setup: &Setup, jobs: &[Job]) -> Vec<RunReport> {
     reports.into_iter().flatten().collect()
 }
 
-fn print(reports: &[RunReport], args: &Args) {
+/// What is still waited for: the checks that have not ended, and what the longest of them does.
+fn waits_for<'a>(jobs: impl Iterator<Item = (&'a Job, &'a Cell<bool>)> + Clone) -> String {
+    let all = jobs.clone().count();
+    let open: Vec<&Job> = jobs.filter(|(_, open)| open.get()).map(|(job, _)| job).collect();
+    let Some(longest) = open.iter().max_by_key(|job| job.spec.worst_case().get()) else {
+        return "closing connections".to_owned();
+    };
+    let (key, most) = (&longest.key, longest.spec.timeout());
+    let waits = advice::waits_for(&longest.spec);
+    format!(
+        "{} of {all} checks done; {} {}: {waits}, {most} at most",
+        all - open.len(),
+        key.target,
+        key.check
+    )
+}
+
+fn print(reports: &[RunReport], jobs: &[Job], args: &Args) {
     let mut text = match args.output {
         Output::Text => {
             let style = Style::for_stdout();
-            let reports = reports.iter().map(|report| render::report(report, style, args.verbose));
+            let reports = reports.iter().map(|report| {
+                let advice =
+                    jobs.iter().find(|job| job.key == report.job).and_then(|job| advice::on(report, job));
+                let advice = advice.map(|advice| format!("\n  next: {advice}\n")).unwrap_or_default();
+                render::report(report, style, args.verbose) + &advice
+            });
             reports.collect::<Vec<_>>().join("\n")
         }
         Output::Json => {

@@ -3,13 +3,20 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
-use crate::config::{self, Loader, Origins, Plan, Problems, Warning};
+use super::output::Output;
+use crate::config::{self, Loader, Origins, Plan, Problem, Problems, Warning};
 
 /// Arguments of `gateprobe config`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    gateprobe config check gateprobe.yaml            every mistake: file, line, field, what is allowed\n  \
+    gateprobe config show gateprobe.yaml --cost      what it costs your gateways a day\n  \
+    gateprobe config schema > gateprobe.schema.json  for an editor\n\n\
+    Exit codes: 0 in order, 2 mistakes or usage, 4 gateprobe's own error")]
 pub struct ConfigArgs {
     #[command(subcommand)]
     command: ConfigCommand,
@@ -17,38 +24,45 @@ pub struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Tell all mistakes in a config, or that there are none.
+    /// Tell all mistakes in a config, or that there are none
+    #[command(after_help = "Examples:\n  \
+        gateprobe config check                              gateprobe.yaml\n  \
+        gateprobe config check common.yaml eu.yaml          the later over the earlier\n  \
+        gateprobe config check gateprobe.yaml --output json for a script\n\n\
+        Exit codes: 0 no mistakes, 2 mistakes or usage, 4 gateprobe's own error")]
     Check {
         /// Files, the later over the earlier; GATEPROBE__... variables over them all [default: gateprobe.yaml].
         #[arg(value_name = "FILE", env = "GATEPROBE_CONFIG", value_delimiter = ',')]
         files: Vec<PathBuf>,
+        /// The form of the output: text, or one JSON object
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        output: Output,
     },
-    /// Print the JSON Schema of the file, for editors.
+    /// Print the JSON Schema of the file, for editors
+    #[command(after_help = "Examples:\n  \
+        gateprobe config schema > gateprobe.schema.json\n\n\
+        The first line of a config then reads: # yaml-language-server: $schema=gateprobe.schema.json\n\n\
+        Exit codes: 0 printed, 4 gateprobe's own error")]
     Schema,
-    /// Print what is in force: merged, with all defaults, secrets masked.
+    /// Print what is in force: merged, with all defaults, secrets masked
+    #[command(after_help = "Examples:\n  \
+        gateprobe config show gateprobe.yaml             each setting, and where it was written\n  \
+        gateprobe config show gateprobe.yaml --cost      connections, messages and bytes a day\n\n\
+        Exit codes: 0 printed, 2 mistakes or usage, 4 gateprobe's own error")]
     Show {
         /// Files, the later over the earlier; GATEPROBE__... variables over them all [default: gateprobe.yaml].
         #[arg(value_name = "FILE", env = "GATEPROBE_CONFIG", value_delimiter = ',')]
         files: Vec<PathBuf>,
-        /// Print what the checks will cost each target a day, at most, instead.
+        /// Print what the checks will cost each target a day, at most, instead
         #[arg(long)]
         cost: bool,
-        /// Print which target goes to which shard, were there so many, instead.
+        /// Print which target goes to which shard, were there so many, instead
         #[arg(long, value_name = "N", conflicts_with = "cost", value_parser = clap::value_parser!(u32).range(1..=256))]
         shards: Option<u32>,
-        /// The form of the output.
+        /// The form of the output: YAML or a table, or JSON
         #[arg(long, value_enum, default_value_t = Output::Text)]
         output: Output,
     },
-}
-
-/// The form of the output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// YAML, or a table.
-    Text,
-    /// JSON.
-    Json,
 }
 
 /// The config is in order.
@@ -80,7 +94,7 @@ fn execute(
             writeln!(out, "{:#}", config::json_schema())?;
             return Ok(OK);
         }
-        ConfigCommand::Check { files } | ConfigCommand::Show { files, .. } => files,
+        ConfigCommand::Check { files, .. } | ConfigCommand::Show { files, .. } => files,
     };
     // As `gateprobe run`: what it would load is what is checked.
     let default = [PathBuf::from(super::DEFAULT_CONFIG)];
@@ -88,10 +102,18 @@ fn execute(
     let loaded = Loader::new(environment, Timestamp::now()).files(files).load_traced();
     let (plan, warnings, origins) = match loaded {
         Ok(loaded) => loaded,
-        Err(problems) => return complain(&problems, err),
+        Err(problems) => return complain(&args.command, &problems, out, err),
     };
     warn(&warnings, err)?;
     match &args.command {
+        ConfigCommand::Check { output: Output::Json, .. } => {
+            let (targets, jobs, modules) = (plan.targets.len(), plan.jobs.len(), plan.modules.len());
+            let warnings: Vec<Value> = warnings.iter().map(as_json).collect();
+            let found = json!({
+                "ok": true, "targets": targets, "jobs": jobs, "modules": modules, "problems": [], "warnings": warnings
+            });
+            writeln!(out, "{found:#}")?;
+        }
         ConfigCommand::Show { cost: true, output, .. } => show_cost(&plan, *output, out)?,
         ConfigCommand::Show { shards: Some(shards), output, .. } => {
             show_shards(&plan, *shards, *output, out)?;
@@ -103,9 +125,25 @@ fn execute(
     Ok(OK)
 }
 
-fn complain(problems: &Problems, err: &mut impl Write) -> io::Result<u8> {
-    writeln!(err, "{problems}")?;
+fn complain(
+    command: &ConfigCommand,
+    problems: &Problems,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<u8> {
+    if let ConfigCommand::Check { output: Output::Json, .. } = command {
+        let problems: Vec<Value> = problems.iter().map(as_json).collect();
+        writeln!(out, "{:#}", json!({ "ok": false, "problems": problems }))?;
+    } else {
+        writeln!(err, "{problems}")?;
+    }
     Ok(MISTAKES)
+}
+
+/// A mistake or an oddity for a program.
+pub(super) fn as_json(problem: &Problem) -> Value {
+    let Problem { place, path, message } = problem;
+    json!({ "place": place.to_string(), "field": path.to_string(), "message": message })
 }
 
 fn warn(warnings: &[Warning], err: &mut impl Write) -> io::Result<()> {
@@ -200,6 +238,18 @@ mod tests {
         let lines: Vec<&str> = err.lines().collect();
         assert!(lines[0].starts_with("/nonexistent/g.yaml:1:1: can't be read: No such file"), "{err}");
         assert!(lines[1].starts_with("GATEPROBE__X: no setting has this name"), "{err}");
+    }
+
+    #[test]
+    fn check_speaks_json_too() {
+        let (code, out, _) = gateprobe(&["check", "--output", "json"], &[URL]);
+        let found: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, &found["ok"], &found["jobs"]), (0, &json!(true), &json!(1)));
+        assert_eq!(found["warnings"][0]["field"], "targets.chat.url");
+        let (code, out, err) = gateprobe(&["check", "--output", "json"], &[("GATEPROBE__X", "1")]);
+        let found: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, &found["ok"], err.as_str()), (2, &json!(false), ""));
+        assert_eq!(found["problems"][0]["place"], "GATEPROBE__X");
     }
 
     #[test]

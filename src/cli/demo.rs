@@ -19,15 +19,17 @@ use crate::runner;
 
 /// The demo's own arguments.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "The fault is any of `gateprobe gateway --help`, such as zombies_kept, pong_dropped=1 or bad_accept."
-)]
+#[command(after_help = "Examples:\n  \
+    gateprobe demo                              the gateway `orders` answers 503 for a while\n  \
+    gateprobe demo --fault zombies_kept         any fault of `gateprobe gateway --help`\n  \
+    gateprobe demo --no-fault --seconds 60      nothing but green, and it ends by itself\n\n\
+    Exit codes: 0 ended by Ctrl-C or --seconds, 2 usage, 4 gateprobe's own error")]
 pub struct Args {
     /// Where /metrics is served; a free port when this one is taken
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
     listen: SocketAddr,
     /// The fault that comes and goes
-    #[arg(long, value_name = "NAME[=VALUE]", default_value = "upgrade_status=503")]
+    #[arg(long, value_name = "NAME[=VALUE]", default_value = "upgrade_status=503", value_parser = super::fault::parse)]
     fault: Fault,
     /// Leave the gateways healthy
     #[arg(long, conflicts_with = "fault")]

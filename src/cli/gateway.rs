@@ -19,10 +19,19 @@ use crate::gateway::{
     TlsSettings, Token, catalogue, format_duration, parse_duration,
 };
 
+const EXAMPLES: &str = "Examples:
+  gateprobe gateway --listen 127.0.0.1:8080 --control 127.0.0.1:8081
+  gateprobe gateway --fault upgrade_status=503 --fault pong_delay=2s
+  gateprobe gateway --json --tls --tls-ca-out authority.pem
+
+--help lists the faults.
+
+Exit codes: 0 ended by Ctrl-C or SIGTERM, 2 usage, or an address that is taken";
+
 /// Run the reference gateway: a WebSocket server that does everything right, and whatever you want
 /// wrong.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = faults_help())]
+#[command(after_help = EXAMPLES, after_long_help = faults_help())]
 pub struct Args {
     /// Where clients connect; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -34,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "control")]
     control_token_file: Option<PathBuf>,
     /// Switch a fault on from the start; may be repeated
-    #[arg(long = "fault", value_name = "NAME[=VALUE]")]
+    #[arg(long = "fault", value_name = "NAME[=VALUE]", value_parser = super::fault::parse)]
     faults: Vec<Fault>,
     /// Speak TLS, with a certificate made at the start unless --tls-cert names one
     #[arg(long)]
@@ -270,10 +279,11 @@ fn message_limit(text: &str) -> anyhow::Result<usize> {
 }
 
 fn faults_help() -> String {
+    let columns = super::terminal::columns(&std::io::stdout());
     format!(
-        "Faults: on from the start with --fault, switched at any time with PUT and DELETE /faults/NAME of the \
-         control API\n\n{}",
-        catalogue()
+        "{EXAMPLES}\n\nFaults: on from the start with --fault, switched at any time with PUT and DELETE \
+         /faults/NAME of the control API\n\n{}",
+        catalogue(columns)
     )
 }
 
@@ -344,7 +354,7 @@ mod tests {
             ("--message-limit 0", "from 1 to 16777216"),
             ("--message-limit 16777217", "from 1 to 16777216"),
             ("--fault malformed_hang=nonsense", "such as any, framing or not_utf8"),
-            ("--fault nonsense", "accept_silent"),
+            ("--fault nonsense", "lists them"),
             ("--fault upgrade_status=1", "STATUS, 200 to 599"),
             ("--heartbeat-interval 5", "such as 10s"),
             ("--heartbeat-timeout 0s", "longer than zero"),

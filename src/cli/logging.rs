@@ -2,6 +2,7 @@
 
 use tracing_subscriber::EnvFilter;
 
+use super::terminal;
 use crate::config::settings;
 
 /// How log lines look.
@@ -26,10 +27,7 @@ pub fn start(level: &str, format: Format) {
         .with_target(false);
     // Fails only when a test has set one before.
     let _ = match format {
-        Format::Text => {
-            let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            builder.with_ansi(colour).try_init()
-        }
+        Format::Text => builder.with_ansi(terminal::colour(&std::io::stderr())).try_init(),
         Format::Json => builder.json().flatten_event(true).try_init(),
     };
 }

@@ -1,17 +1,23 @@
 //! The command line: one file a subcommand.
 
+mod advice;
 mod check;
 mod config;
 mod demo;
 mod dialect;
 mod drill;
+mod fault;
 mod gateway;
 mod gateway_jwt;
 mod logging;
+mod manual;
+mod output;
+mod progress;
 mod ready;
 mod render;
 mod rules;
 mod run;
+mod terminal;
 mod vectors;
 
 use std::process::ExitCode;
@@ -64,6 +70,7 @@ impl Exit {
         gateprobe demo                                see it work, with a gateway of its own\n  \
         gateprobe check wss://chat.example.com/ws     check a gateway once, without a config\n  \
         gateprobe run --config gateprobe.yaml         watch gateways and serve /metrics\n\n\
+        `gateprobe COMMAND --help` has examples of each.\n\n\
         Exit codes: 0 pass, 1 fail, 2 usage or config, 3 inconclusive, 4 gateprobe's own error",
     disable_help_subcommand = true,
     arg_required_else_help = true
@@ -95,6 +102,10 @@ enum Command {
     Drill(drill::Args),
     /// Run the reference gateway, with faults on demand
     Gateway(gateway::Args),
+    /// Print the script by which a shell completes the command line
+    Completions(manual::CompletionsArgs),
+    /// Write the man pages into a folder
+    Man(manual::ManArgs),
 }
 
 /// Reads the arguments, does what they say, and tells how it went.
@@ -124,6 +135,8 @@ pub fn main() -> ExitCode {
             Command::Dialect(args) => dialect::run(&args).await,
             Command::Vectors(args) => vectors::run(&args),
             Command::Rules(args) => rules::run(args),
+            Command::Completions(args) => manual::completions(&args),
+            Command::Man(args) => manual::man(&args),
             Command::Demo(args) => demo::run(args).await,
             Command::Drill(args) => drill::run(args).await,
             Command::Gateway(args) => match gateway::run(args).await {
@@ -138,6 +151,14 @@ pub fn main() -> ExitCode {
     // A blocking read that never returns, of a token on a dead network disk say, must not keep the process.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     ExitCode::from(exit.code())
+}
+
+/// What is said of a name that is not known: the nearest one that is, and all of them.
+fn unknown<'a>(name: &str, heading: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    let meant = crate::config::nearest(name, known.clone());
+    let meant = meant.map(|meant| format!("did you mean {meant:?}? ")).unwrap_or_default();
+    let known: Vec<&str> = known.collect();
+    format!("{name:?}; {meant}{heading}: {}", known.join(", "))
 }
 
 /// Each connection is a descriptor, and the soft limit is made for programs that use `select`.

@@ -1,11 +1,14 @@
 //! `gateprobe ready`: asks a running agent whether it is ready. For places where nothing else can: an image from
 //! scratch has no curl.
 
+use std::io::Write;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
 use url::Url;
 
 use super::Exit;
+use super::output::Output;
 use crate::model::{End, Evidence, Span};
 use crate::wire::{Dialer, Endpoint, Offer, Request, ResolverSettings, TlsClient, TlsSettings};
 
@@ -14,7 +17,10 @@ const LARGEST: usize = 64 << 10;
 
 /// Arguments of `gateprobe ready`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Prints what /readyz?verbose says.\n\n\
+#[command(after_help = "Examples:\n  \
+    gateprobe ready                              the agent on this machine\n  \
+    gateprobe ready http://gateprobe:9464        another\n\n\
+    Prints what /readyz?verbose says.\n\n\
     Exit codes: 0 ready, 1 not ready or out of reach, 2 usage")]
 pub struct Args {
     /// Where the agent serves HTTP
@@ -23,6 +29,9 @@ pub struct Args {
     /// How long it may take to answer
     #[arg(long, value_name = "SPAN", default_value = "5s")]
     timeout: Span,
+    /// The form of the answer: text, or one JSON object
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
 }
 
 /// Asks once.
@@ -33,7 +42,12 @@ pub async fn run(args: Args) -> Exit {
     };
     match tokio::time::timeout(args.timeout.get(), ask(url)).await {
         Ok(Ok((status, text))) => {
-            print!("{text}");
+            let text = match args.output {
+                Output::Text => text,
+                Output::Json => format!("{:#}\n", as_json(status, &text)),
+            };
+            // A reader that has gone away wants no more.
+            let _ = std::io::stdout().lock().write_all(text.as_bytes());
             if status == 200 { Exit::Pass } else { Exit::Fail }
         }
         Ok(Err(why)) => {
@@ -45,6 +59,13 @@ pub async fn run(args: Args) -> Exit {
             Exit::Fail
         }
     }
+}
+
+/// The agent's lines; the last one only repeats the status.
+fn as_json(status: u16, text: &str) -> Value {
+    let mut reasons: Vec<&str> = text.lines().collect();
+    reasons.pop();
+    json!({ "ready": status == 200, "status": status, "says": reasons })
 }
 
 /// The page to ask for; `ws` stands for http in [`Endpoint`].
@@ -86,5 +107,11 @@ mod tests {
         assert_eq!(asked("http://gateprobe:9464").as_deref(), Some("ws://gateprobe:9464/readyz?verbose"));
         assert_eq!(asked("https://[::1]/x?y").as_deref(), Some("wss://[::1]/readyz?verbose"));
         assert_eq!(asked("ftp://gateprobe"), None);
+    }
+
+    #[test]
+    fn a_program_is_told_the_reasons_apart() {
+        let told = as_json(503, "draining\nnot ready\n");
+        assert_eq!(told, json!({ "ready": false, "status": 503, "says": ["draining"] }));
     }
 }

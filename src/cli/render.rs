@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::terminal;
 use crate::model::{End, Event, EventKind, Outcome, RunReport, Side};
 
 /// Colour, or not.
@@ -13,10 +14,9 @@ pub struct Style {
 }
 
 impl Style {
-    /// Colour on a terminal, unless `NO_COLOR` says otherwise.
+    /// Colour on a terminal, unless the environment says otherwise.
     pub fn for_stdout() -> Self {
-        let terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
-        Self { colour: terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) }
+        Self { colour: terminal::colour(&std::io::stdout()) }
     }
 
     /// Wraps a text in the colour of an outcome, given by its label.

@@ -12,7 +12,8 @@ use crate::rules::{self, Options};
     gateprobe rules > gateprobe.rules.yaml                     for `rule_files` of Prometheus\n  \
     gateprobe rules --without GateprobeCheckUnstable           without an alert\n  \
     gateprobe rules --speed 60 --label drill=yes               an hour in a minute, to see an alert fire\n\n\
-    Each alert has its page in docs/runbooks/.")]
+    Each alert has its page in docs/runbooks/. They are printed in YAML, as Prometheus reads them.\n\n\
+    Exit codes: 0 printed, 2 usage, such as an alert that does not exist, 4 gateprobe's own error")]
 pub struct Args {
     /// Divide every window, wait and interval by this
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=3600))]

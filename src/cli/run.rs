@@ -21,8 +21,12 @@ const SERVER_GRACE: Duration = Duration::from_secs(1);
 
 /// Arguments of `gateprobe run`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "A changed config is loaded by itself, and by SIGHUP; SIGTERM drains and ends. \
-    Any field of the config can be overridden by the environment: GATEPROBE__HTTP__LISTEN=0.0.0.0:9464")]
+#[command(after_help = "Examples:\n  \
+    gateprobe run --config gateprobe.yaml\n  \
+    gateprobe run --config common.yaml --config eu.yaml     the later file over the earlier one\n  \
+    GATEPROBE__HTTP__LISTEN=0.0.0.0:9464 gateprobe run      any field, by the environment\n\n\
+    A changed config is loaded by itself, and by SIGHUP; SIGTERM drains and ends.\n\n\
+    Exit codes: 0 ended by SIGTERM or Ctrl-C, 2 usage or config, 4 gateprobe's own error")]
 pub struct Args {
     /// A config file; several are layered, the later one wins
     #[arg(

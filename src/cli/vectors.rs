@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::ValueEnum;
 use serde::Serialize;
 
-use super::{DEFAULT_CONFIG, Exit};
+use super::output::Output;
+use super::{DEFAULT_CONFIG, Exit, unknown};
 use crate::checks::malformed::{Unasked, Vector};
 use crate::checks::{CheckSpec, Malformed};
 use crate::config::{self, Plan, Target};
@@ -16,7 +16,8 @@ use crate::config::{self, Plan, Target};
 #[command(after_help = "Examples:\n  \
     gateprobe vectors                                          everything that the check malformed may send\n  \
     gateprobe vectors --config gateprobe.yaml --target chat    what it sends to a target, and what is right there\n\n\
-    Known crashers are not among them.")]
+    Known crashers are not among them.\n\n\
+    Exit codes: 0 printed, 2 usage or config, 4 gateprobe's own error")]
 pub struct Args {
     /// A config file; several are layered, the later one wins
     #[arg(
@@ -31,18 +32,9 @@ pub struct Args {
     /// As this target of the config has it
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
-    /// How the list is written
+    /// How the list is written: a table, or one JSON array
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
-}
-
-/// The form of the output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// A table
-    Text,
-    /// One JSON array of vectors
-    Json,
 }
 
 /// A line of the list.
@@ -95,8 +87,8 @@ fn lines(args: &Args) -> Result<Vec<Line>, String> {
     let (plan, _) =
         config::load(files, config::process_environment()).map_err(|problems| problems.to_string())?;
     let target = plan.target(name).ok_or_else(|| {
-        let known: Vec<&str> = plan.targets.iter().map(|target| &*target.name).collect();
-        format!("gateprobe vectors: the config has no target {name:?}; it has: {}", known.join(", "))
+        let known = plan.targets.iter().map(|target| &*target.name);
+        format!("gateprobe vectors: the config has no target {}", unknown(name, "it has", known))
     })?;
     let check = check_of(&plan, name)
         .ok_or_else(|| format!("gateprobe vectors: the target {name:?} has no check malformed"))?;

@@ -19,6 +19,7 @@ use super::schema::schema;
 use super::sources::{Reader, Sources, Use};
 use super::structure::violations;
 use super::tree::{Marks, parse};
+use super::unread;
 use super::validate::Report;
 
 /// A plan, and what is odd about its config.
@@ -191,6 +192,7 @@ impl Loader {
         let Report { problems, mut warnings, files, .. } = report;
         self.reader = files;
         self.problems.extend(problems);
+        warnings.extend(unread::variables(self.environment.keys(), schema()));
         tidy(&mut warnings);
         match (Problems::from_list(std::mem::take(&mut self.problems)), plan) {
             (None, Some(plan)) => Ok((plan, warnings, Origins::new(marks))),

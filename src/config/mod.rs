@@ -34,6 +34,7 @@ mod structure;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod unread;
 mod validate;
 mod words;
 
@@ -51,6 +52,7 @@ pub use settings::mask_url;
 pub use shard::{Shard, shard_of};
 pub use show::{in_force, to_yaml};
 pub use sources::{Glimpse, Sources};
+pub use words::nearest;
 
 /// The JSON Schema of the file, for editors.
 pub fn json_schema() -> &'static serde_json::Value {

@@ -1,10 +1,17 @@
-//! The documentation says what the program says.
+//! The documentation says what the program says, and what it says works.
+
+mod commands;
+mod configuration;
+mod links;
+mod markdown;
+mod stage;
 
 use std::fs;
 use std::path::PathBuf;
 
-use gateprobe::checks::Malformed;
 use gateprobe::checks::malformed::{Group, Vector, list};
+use gateprobe::checks::{CheckSpec, Malformed};
+use gateprobe::config::CostRow;
 use gateprobe::model::{Cause, Failure, Why};
 
 fn table(rows: impl Iterator<Item = (&'static str, &'static str)>) -> String {
@@ -12,6 +19,7 @@ fn table(rows: impl Iterator<Item = (&'static str, &'static str)>) -> String {
     format!("| reason | meaning |\n|---|---|\n{rows}")
 }
 
+/// Puts what is generated where a page has its place.
 pub fn replace(page: &str, name: &str, table: &str) -> String {
     let begin = format!("<!-- generated: {name} -->\n");
     let at = page.find(&begin).unwrap_or_else(|| panic!("no place for {name}")) + begin.len();
@@ -76,21 +84,34 @@ fn the_page_on_checks_lists_every_reason() {
     }
 }
 
-/// Every page that a page links to exists.
+/// What each check costs a target with the dialect `json`, by `gateprobe config show --cost`.
+fn costs() -> String {
+    let row = |kind: &&str| {
+        let plan = crate::support::plan(&format!(
+            "targets: {{ chat: {{ url: 'wss://gateway.test/', dialect: json, auth: {{ token: {{ env: TOKEN }} }}, \
+             checks: {{ {kind}: {{}} }} }} }}"
+        ));
+        let job = plan.jobs.first().expect("a job");
+        let cost = gateprobe::config::costs(&plan).remove(0);
+        let CostRow { runs, connections, messages, bytes, .. } = cost;
+        let mebibytes = bytes as f64 / (1024.0 * 1024.0);
+        let (each, once) = (job.check.interval(), job.check.cost().concurrent);
+        format!("| `{kind}` | {each} | {once} | {runs} | {connections} | {messages} | {mebibytes:.1} MiB |\n")
+    };
+    let rows: String = CheckSpec::KINDS.iter().map(row).collect();
+    format!(
+        "| check | each | connections at once | runs a day | connections a day | messages a day | bytes a day |\n\
+         |---|---|--:|--:|--:|--:|--:|\n{rows}"
+    )
+}
+
 #[test]
-fn links_between_pages_lead_somewhere() {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let mut pages = vec![root.join("README.md"), root.join("CONTRIBUTING.md")];
-    for folder in ["docs", "docs/runbooks"] {
-        let entries = fs::read_dir(root.join(folder)).expect("a folder of pages");
-        pages.extend(entries.map(|entry| entry.expect("an entry").path()));
-    }
-    for page in pages.iter().filter(|page| page.extension().is_some_and(|e| e == "md")) {
-        let text = fs::read_to_string(page).expect("a page");
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
-            let internal = !link.is_empty() && !link.contains("://");
-            let target = page.parent().expect("a folder").join(link);
-            assert!(!internal || target.exists(), "{} links to {link}", page.display());
-        }
+fn the_page_on_checks_says_what_each_costs() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/checks.md");
+    let page = fs::read_to_string(&path).expect("docs/checks.md");
+    let fresh = replace(&page, "costs", &costs());
+    if fresh != page {
+        fs::write(&path, fresh).expect("written");
+        panic!("docs/checks.md was stale; it is fresh now, commit it");
     }
 }

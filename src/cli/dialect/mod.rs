@@ -5,9 +5,12 @@ mod trial;
 use std::io::{self, Write};
 
 use clap::Subcommand;
+use serde_json::{Value, json};
 
-use super::Exit;
-use crate::config;
+use super::config::as_json as problem_as_json;
+use super::output::Output;
+use super::{Exit, unknown};
+use crate::config::{self, Problems};
 use crate::dialect::{Dialect, preset, presets};
 
 /// Arguments of `gateprobe dialect`.
@@ -16,7 +19,8 @@ use crate::dialect::{Dialect, preset, presets};
     gateprobe dialect show json > chat.yaml     a start for one's own\n  \
     gateprobe dialect check chat.yaml           every mistake: file, line, field, what is allowed\n  \
     gateprobe dialect try chat.yaml wss://chat.example.com/ws\n\n\
-    A target takes it by `dialect: chat.yaml`. Exit codes: 0 in order, 2 mistakes")]
+    A target takes it by `dialect: chat.yaml`.\n\n\
+    Exit codes: 0 in order, 2 mistakes or usage, 4 gateprobe's own error; of `try` as of `gateprobe check`")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -26,25 +30,38 @@ pub struct Args {
 enum Command {
     #[command(flatten)]
     Of(Words),
-    /// Hold one conversation with a gateway, part by part, and print it, redacted.
+    /// Hold one conversation with a gateway, part by part, and print it, redacted
     Try(trial::Args),
 }
 
 /// What needs no gateway.
 #[derive(Debug, Subcommand)]
 enum Words {
-    /// Tell all mistakes in dialects, or which parts they have.
+    /// Tell all mistakes in dialects, or which parts they have
+    #[command(after_help = "Examples:\n  \
+        gateprobe dialect check chat.yaml\n  \
+        gateprobe dialect check json --output json     the parts of a preset, for a script\n\n\
+        Exit codes: 0 no mistakes, 2 mistakes or usage, 4 gateprobe's own error")]
     Check {
-        /// Files that end in .yaml or .yml, or names of presets.
+        /// Files that end in .yaml or .yml, or names of presets
         #[arg(value_name = "FILE", required = true)]
         files: Vec<String>,
+        /// The form of the output: text, or one JSON array
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        output: Output,
     },
-    /// Print a preset's file.
+    /// Print a preset's file
+    #[command(after_help = "Examples:\n  \
+        gateprobe dialect show json > chat.yaml     a start for one's own\n\n\
+        Exit codes: 0 printed, 2 no such preset, 4 gateprobe's own error")]
     Show {
-        /// The preset: websocket or json.
+        /// The preset: websocket or json
         name: String,
     },
-    /// Print the JSON Schema of a dialect's file, for editors.
+    /// Print the JSON Schema of a dialect's file, for editors
+    #[command(after_help = "Examples:\n  \
+        gateprobe dialect schema > dialect.schema.json\n\n\
+        Exit codes: 0 printed, 4 gateprobe's own error")]
     Schema,
 }
 
@@ -75,7 +92,13 @@ fn answer(command: &Words) -> u8 {
 
 fn execute(command: &Words, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
     let code = match command {
-        Words::Check { files } => {
+        Words::Check { files, output: Output::Json } => {
+            let read: Vec<_> = files.iter().map(|file| (file, config::read_dialect(file))).collect();
+            let found: Vec<Value> = read.iter().map(|(file, dialect)| as_json(file, dialect)).collect();
+            writeln!(out, "{:#}", json!(found))?;
+            if read.iter().all(|(_, dialect)| dialect.is_ok()) { OK } else { MISTAKES }
+        }
+        Words::Check { files, .. } => {
             let mut code = OK;
             for file in files {
                 code = code.max(check(file, out, err)?);
@@ -89,7 +112,7 @@ fn execute(command: &Words, out: &mut impl Write, err: &mut impl Write) -> io::R
             }
             None => {
                 let known: Vec<&str> = presets().collect();
-                writeln!(err, "there is no preset {name:?}; there are {}", known.join(", "))?;
+                writeln!(err, "there is no preset {}", unknown(name, "there are", known.into_iter()))?;
                 MISTAKES
             }
         },
@@ -122,6 +145,20 @@ fn describe(file: &str, dialect: &Dialect) -> String {
         text.push_str(&format!("  {:<18}{}\n", part.word, part.meaning));
     }
     text
+}
+
+fn as_json(file: &str, read: &Result<Dialect, Problems>) -> Value {
+    match read {
+        Ok(dialect) => {
+            let parts = dialect.parts();
+            let parts = parts.iter().map(|part| json!({ "part": part.word, "meaning": part.meaning }));
+            json!({ "file": file, "ok": true, "name": dialect.name(), "parts": parts.collect::<Vec<_>>() })
+        }
+        Err(problems) => {
+            let problems: Vec<Value> = problems.iter().map(problem_as_json).collect();
+            json!({ "file": file, "ok": false, "problems": problems })
+        }
+    }
 }
 
 #[cfg(test)]
@@ -164,12 +201,28 @@ mod tests {
     }
 
     #[test]
+    fn programs_are_told_in_json() {
+        let (code, out, err) = gateprobe(&["check", "json", "/nonexistent.yaml", "--output", "json"]);
+        let found: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, err.as_str()), (2, ""));
+        assert_eq!((&found[0]["ok"], &found[0]["name"]), (&json!(true), &json!("json")));
+        assert!(found[0]["parts"].as_array().is_some_and(|parts| parts.len() > 5), "{found}");
+        assert_eq!(
+            (&found[1]["ok"], &found[1]["problems"][0]["place"]),
+            (&json!(false), &json!("command line"))
+        );
+    }
+
+    #[test]
     fn a_preset_that_is_shown_is_a_dialect() {
         let (code, out, _) = gateprobe(&["show", "json"]);
         let path = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
         std::fs::write(path.path(), out).unwrap();
         assert_eq!((code, gateprobe(&["check", path.path().to_str().unwrap()]).0), (0, 0));
         let (code, _, err) = gateprobe(&["show", "jsn"]);
-        assert_eq!((code, err.as_str()), (2, "there is no preset \"jsn\"; there are websocket, json\n"));
+        assert_eq!(
+            (code, err.as_str()),
+            (2, "there is no preset \"jsn\"; did you mean \"json\"? there are: websocket, json\n")
+        );
     }
 }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::agent::Setup;
+use crate::cli::output::Output;
 use crate::cli::render::Style;
 use crate::cli::{Exit, logging};
 use crate::config;
@@ -18,6 +19,11 @@ use crate::wire::Dialer;
 
 /// Arguments of `gateprobe dialect try`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    gateprobe dialect try json wss://chat.example.com/ws\n  \
+    gateprobe dialect try chat.yaml wss://chat.example.com/ws --token-file token --listen 1m --timeout 2m\n\n\
+    Exit codes: 0 the gateway speaks the dialect, 1 it does not, 2 usage or a mistake in the dialect,\n\
+    3 inconclusive, 4 gateprobe's own error")]
 pub struct Args {
     /// A file that ends in .yaml or .yml, or the name of a preset
     #[arg(value_name = "FILE|NAME")]
@@ -37,6 +43,9 @@ pub struct Args {
     /// The one deadline
     #[arg(long, value_name = "SPAN", default_value = "1m")]
     timeout: Span,
+    /// How the conversation is written; with json a line for each thing said, the verdict last
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
 }
 
 /// Holds the conversation; the exit code says whether each part went as the dialect says.
@@ -58,7 +67,7 @@ pub async fn run(args: &Args) -> Exit {
         }
     };
     match converse(plan, args).await {
-        Ok(verdict) => conclude(&verdict),
+        Ok(verdict) => conclude(&verdict, args.output),
         Err(error) => {
             eprintln!("gateprobe dialect try: {error:#}");
             Exit::Agent
@@ -76,13 +85,9 @@ async fn converse(plan: config::Plan, args: &Args) -> anyhow::Result<Verdict> {
     let deadline = Instant::now() + args.timeout.get();
     let visit = Visit::new(target, &dialer, &budget, None, deadline);
     let mut tell = |told: Told| {
-        let line = match told {
-            Told::Part(part) => format!("\n{part}\n"),
-            Told::Good(text) => format!("  ok  {text}\n"),
-            Told::Line { at, from, text } => {
-                let arrow = if from == Side::Us { "->" } else { "<-" };
-                format!("  {:>10}  {arrow} {text}\n", millis(at))
-            }
+        let line = match args.output {
+            Output::Text => in_words(told),
+            Output::Json => format!("{}\n", as_json(told)),
         };
         // A reader that has gone away, such as `head`, wants no more.
         let _ = std::io::stdout().lock().write_all(line.as_bytes());
@@ -98,11 +103,42 @@ async fn converse(plan: config::Plan, args: &Args) -> anyhow::Result<Verdict> {
     })
 }
 
-fn conclude(verdict: &Verdict) -> Exit {
+fn in_words(told: Told) -> String {
+    match told {
+        Told::Part(part) => format!("\n{part}\n"),
+        Told::Good(text) => format!("  ok  {text}\n"),
+        Told::Line { at, from, text } => {
+            let arrow = if from == Side::Us { "->" } else { "<-" };
+            format!("  {:>10}  {arrow} {text}\n", millis(at))
+        }
+    }
+}
+
+fn as_json(told: Told) -> Value {
+    match told {
+        Told::Part(part) => json!({ "part": part.to_string() }),
+        Told::Good(text) => json!({ "ok": text }),
+        Told::Line { at, from, text } => {
+            let from = if from == Side::Us { "us" } else { "gateway" };
+            json!({ "at_seconds": at.as_secs_f64(), "from": from, "text": text })
+        }
+    }
+}
+
+fn conclude(verdict: &Verdict, output: Output) -> Exit {
     let label = verdict.outcome.label();
-    let reason = verdict.outcome.reason().map(|reason| format!(" {reason}")).unwrap_or_default();
-    let head = Style::for_stdout().paint(label, &format!("{}{reason}", label.to_uppercase()));
-    let _ = writeln!(std::io::stdout().lock(), "\n{head}  {}", verdict.detail);
+    let line = match output {
+        Output::Json => {
+            let (reason, detail) = (verdict.outcome.reason(), &verdict.detail);
+            format!("{}", json!({ "outcome": label, "reason": reason, "detail": detail }))
+        }
+        Output::Text => {
+            let reason = verdict.outcome.reason().map(|reason| format!(" {reason}")).unwrap_or_default();
+            let head = Style::for_stdout().paint(label, &format!("{}{reason}", label.to_uppercase()));
+            format!("\n{head}  {}", verdict.detail)
+        }
+    };
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
     match verdict.outcome {
         Outcome::Pass => Exit::Pass,
         Outcome::Fail(_) => Exit::Fail,

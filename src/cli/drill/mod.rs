@@ -20,6 +20,7 @@ use futures_util::FutureExt;
 use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
+use super::output::Output;
 use super::{Exit, interrupted};
 use crate::gateway::Fault;
 use crate::model::Span;
@@ -55,7 +56,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     control_token_file: Option<PathBuf>,
     /// What goes wrong
-    #[arg(long, value_name = "NAME[=VALUE]")]
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = super::fault::parse)]
     fault: Fault,
     /// The agent that watches the gateway
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9464")]
@@ -94,17 +95,9 @@ pub struct Args {
     /// How long each step may take
     #[arg(long, value_name = "SPAN", default_value = "15m")]
     within: Span,
-    /// How the steps are written; with json the lines meanwhile go to standard error
+    /// How the steps are written; with json one object at the end, and the lines meanwhile go to standard error
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
-    /// For people
-    Text,
-    /// One JSON object at the end
-    Json,
 }
 
 /// What a drill is about.

@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Output, Subject};
+use super::Subject;
+use crate::cli::output::Output;
 use crate::cli::render::Style;
 use crate::gateway::Fault;
 

@@ -152,7 +152,7 @@ fn mistakes_of_a_dialect_are_told_once_in_its_own_file() {
         told,
         [
             "dialects/own.yaml:3:9: error.txt: no such field; did you mean \"text\"?",
-            "gateprobe.yaml:4:12: targets.b.url: \"http://b\" is not the URL of a WebSocket; write ws://HOST/PATH or wss://HOST/PATH",
+            "gateprobe.yaml:4:12: targets.b.url: \"http://b\" is not the URL of a WebSocket; did you mean \"ws://b\"?",
         ]
     );
 }

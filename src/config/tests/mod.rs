@@ -183,7 +183,7 @@ fn a_mistake_does_not_hide_others_nor_make_new_ones() {
     assert_eq!(
         problems(text, &[]),
         [
-            "f.yaml:3:10: targets.a.url: \"http://a\" is not the URL of a WebSocket; write ws://HOST/PATH or wss://HOST/PATH",
+            "f.yaml:3:10: targets.a.url: \"http://a\" is not the URL of a WebSocket; did you mean \"ws://a\"?",
             "f.yaml:4:49: targets.a.checks.handshake.timeout: \"fast\" is not a length of time; write a number with a unit, such as 250ms, 5s, 1m30s, 2h or 21d",
             "f.yaml:4:55: targets.a.checks.handshake.intervall: no such field; did you mean \"interval\"?",
         ]

@@ -87,13 +87,27 @@ fn speaks_tls_elsewhere(settings: &TargetSettings) -> bool {
     urls.into_iter().any(|url| url.0.starts_with("https:"))
 }
 
+/// Of a page's URL: the WebSocket's that is most likely meant.
+fn meant(url: &Url, text: &str) -> Option<String> {
+    let scheme = match url.scheme() {
+        "http" => "ws",
+        "https" => "wss",
+        _ => return None,
+    };
+    let rest = text.trim_start().get(url.scheme().len()..)?;
+    Some(format!("did you mean {}?", quoted(&format!("{scheme}{rest}"))))
+}
+
 fn websocket_url(report: &mut Report<'_>, path: &Path, text: &str) -> Option<Url> {
     const FORM: &str = "write ws://HOST/PATH or wss://HOST/PATH";
     let shown = quoted(text);
     let complaint = match Url::parse(text) {
         Err(error) => format!("{shown} is not a URL ({error}); {FORM}"),
         Ok(url) if !matches!(url.scheme(), "ws" | "wss") => {
-            format!("{shown} is not the URL of a WebSocket; {FORM}")
+            format!(
+                "{shown} is not the URL of a WebSocket; {}",
+                meant(&url, text).unwrap_or_else(|| FORM.into())
+            )
         }
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
             "a user or password must not stand in the URL; use auth".into()

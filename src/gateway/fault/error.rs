@@ -6,7 +6,7 @@ use super::catalogue;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FaultError {
     /// No fault has this name.
-    #[error("no fault is called {name:?}; there are:\n{}", catalogue())]
+    #[error("no fault is called {name:?}; there are:\n{}", catalogue(usize::MAX))]
     Unknown {
         /// The name as given.
         name: String,

@@ -21,11 +21,12 @@ pub use table::{Fault, FaultKind};
 /// Where the second column of the catalogue begins.
 const COLUMN: usize = 36;
 
-/// No line of the catalogue is longer.
+/// No line of the catalogue is longer where there is room for two columns.
 const WIDTH: usize = 100;
 
-/// All faults under headings, a line each: `name=VALUE  what it does`; and what a KIND or a FLAW can be.
-pub fn catalogue() -> String {
+/// All faults under headings: `name=VALUE  what it does`; and what a KIND or a FLAW can be. With fewer than 100 columns,
+/// what a fault does comes on a line of its own: a terminal that wraps it would break the columns.
+pub fn catalogue(columns: usize) -> String {
     let mut text = String::new();
     let mut group = "";
     for kind in FaultKind::ALL {
@@ -35,31 +36,35 @@ pub fn catalogue() -> String {
             text.push_str(&format!("{gap}{group}:\n"));
         }
         let usage = format!("  {}", kind.usage());
-        text.push_str(&format!("{usage:<COLUMN$}{}\n", kind.help()));
+        match columns >= WIDTH {
+            true => text.push_str(&format!("{usage:<COLUMN$}{}\n", kind.help())),
+            false => text.push_str(&format!("{usage}\n      {}\n", kind.help())),
+        }
     }
     text.push('\n');
-    text.push_str(&kinds());
+    let width = columns.min(WIDTH);
+    text.push_str(&kinds(width));
     text.push_str("\n\nFLAW: any, or one thing that is wrong with a token:");
-    text.push_str(&wrapped("", TokenRefusal::all_takeable().map(TokenRefusal::name)));
+    text.push_str(&wrapped("", TokenRefusal::all_takeable().map(TokenRefusal::name), width));
     text
 }
 
 /// What the value of a fault of malformed input can be.
-fn kinds() -> String {
+fn kinds(width: usize) -> String {
     let mut text = "KIND: any, a group, or one thing that a client does wrong:".to_owned();
     for group in OffenceGroup::ALL {
         let offences = Offence::ALL.iter().filter(|offence| offence.group() == *group);
-        text.push_str(&wrapped(group.name(), offences.map(|offence| offence.name())));
+        text.push_str(&wrapped(group.name(), offences.map(|offence| offence.name()), width));
     }
     text
 }
 
 /// Lines of names behind a heading.
-fn wrapped(heading: &str, names: impl Iterator<Item = &'static str>) -> String {
+fn wrapped(heading: &str, names: impl Iterator<Item = &'static str>, width: usize) -> String {
     let mut text = String::new();
     let mut line = format!("  {heading:<14}");
     for name in names {
-        if line.len() + name.len() > WIDTH {
+        if line.len() + name.len() > width {
             text.push_str(&format!("\n{}", line.trim_end()));
             line = " ".repeat(16);
         }
@@ -139,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_catalogue_is_in_columns_and_fits_a_terminal() {
-        let text = catalogue();
+        let text = catalogue(120);
         let lines = text.lines().filter(|line| line.starts_with(' '));
         for (line, kind) in lines.zip(FaultKind::ALL) {
             assert_eq!(line.trim_start(), format!("{:<34}{}", kind.usage(), kind.help()));
@@ -148,6 +153,9 @@ mod tests {
         assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
         assert!(text.contains("\n  encoding      not_utf8 bad_deflate\n"), "{text}");
         assert!(text.starts_with("Accept:\n  accept_silent  "), "{text}");
+        let narrow = catalogue(80);
+        assert!(narrow.lines().all(|line| line.len() <= 80), "{narrow}");
+        assert!(narrow.starts_with("Accept:\n  accept_silent\n      accepts "), "{narrow}");
         assert!(text.contains("\nTLS:\n  tls_silent  ") && text.contains("  upgrade_drip[=DURATION]  "));
     }
 
