@@ -53,7 +53,7 @@ impl Answer {
     /// Appends the answer as it goes over the wire, with the date by a clock that has these faults.
     pub fn write(&self, output: &mut BytesMut, faults: &FaultSet) {
         let mut text = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
-        if let Some(date) = date(clock::now(faults)) {
+        if let Some(date) = date(clock::told(faults)) {
             text.push_str(&format!("Date: {date}\r\n"));
         }
         for (name, value) in &self.headers {

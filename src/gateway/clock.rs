@@ -10,3 +10,8 @@ pub fn now(faults: &FaultSet) -> Duration {
     let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     real.saturating_add(faults.duration(FaultKind::ClockSkew).unwrap_or_default())
 }
+
+/// The time since the Unix epoch that it tells its clients.
+pub fn told(faults: &FaultSet) -> Duration {
+    now(faults).saturating_add(faults.duration(FaultKind::DateSkew).unwrap_or_default())
+}

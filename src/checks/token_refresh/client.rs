@@ -141,7 +141,15 @@ impl<'a> Client<'a> {
     /// When the session does not go on.
     pub(super) async fn renew(&mut self, case: Case, token: &Token) -> Result<bool, Stop> {
         let asked = self.ask(token).await?;
-        let [answer] = self.answers([asked]).await?;
+        let answers = self.answers([asked]).await;
+        if let Err(Stop::Ended(ended)) = &answers
+            && self.may_have_expired(ended.at)
+        {
+            // The token that it went by ran out while it waited.
+            self.asking = false;
+            self.keep(case, asked.1, None, token);
+        }
+        let [answer] = answers?;
         self.keep(case, asked.1, answer, token);
         Ok(matches!(answer, Some((Answer::Accepted, _))))
     }
@@ -328,7 +336,7 @@ impl<'a> Client<'a> {
 
     /// Whether the token that it goes by may have expired at that moment.
     pub(super) fn may_have_expired(&self, at: StdInstant) -> bool {
-        self.expiry(&self.current.0).is_some_and(|expiry| expiry.earliest <= at)
+        self.expiry(&self.current.0).is_some_and(|expiry| expiry.first() <= at)
     }
 
     /// Whether what ended there was the run, and not the gateway's time.

@@ -23,6 +23,8 @@ pub(super) struct Clock {
 pub(super) struct Moment {
     pub earliest: Instant,
     pub latest: Instant,
+    /// When our own clock shows it: whoever tells the time, a proxy say, need not be who looks at tokens.
+    pub ours: Instant,
 }
 
 impl Skew {
@@ -48,7 +50,11 @@ impl Clock {
     pub(super) fn moment(&self, at: SystemTime) -> Moment {
         let ahead = seconds(at, self.system);
         let Skew { least, most } = self.skew.unwrap_or_default();
-        Moment { earliest: self.after(ahead - most), latest: self.after(ahead - least) }
+        Moment {
+            earliest: self.after(ahead - most),
+            latest: self.after(ahead - least),
+            ours: self.after(ahead),
+        }
     }
 
     fn after(&self, seconds: f64) -> Instant {
@@ -62,6 +68,17 @@ impl Clock {
 }
 
 impl Moment {
+    /// The first moment at which any of the clocks may show it.
+    pub(super) fn first(&self) -> Instant {
+        self.earliest.min(self.ours)
+    }
+
+    /// Whether the gateway's clock shows it sooner than ours by so much: where the clock that it tells is not the one
+    /// that it looks at tokens by, nothing has expired yet.
+    pub(super) fn is_doubtful(&self, tolerance: Duration) -> bool {
+        self.ours.saturating_duration_since(self.latest) > tolerance
+    }
+
     /// From this moment to that one, in seconds, negative where that is earlier; the middle of what may be.
     pub(super) fn until(&self, at: Instant) -> f64 {
         let middle = self.earliest + self.latest.saturating_duration_since(self.earliest) / 2;

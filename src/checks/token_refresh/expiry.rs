@@ -16,6 +16,8 @@ pub(super) enum Expired {
         after: f64,
         /// Before it may be, by all that is known of the clocks.
         early: bool,
+        /// In time by the clock that the gateway tells.
+        by_date: bool,
         /// How.
         verdict: Verdict,
     },
@@ -26,6 +28,8 @@ pub(super) enum Expired {
         /// It was served.
         served: bool,
     },
+    /// It was open when it had to be closed by the clock that the gateway tells, and may still be by ours.
+    Doubtful,
 }
 
 /// Holds a session until its token has expired for good.
@@ -42,23 +46,33 @@ pub(super) async fn watch(scene: &Scene<'_>) -> Result<(), Verdict> {
         client.leave().await;
         return Ok(());
     };
+    let doubtful = expiry.is_doubtful(scene.check.tolerance.get());
+    let certain = if doubtful { expiry.ours + scene.check.beyond() } else { due };
     let waits = async {
         client.live_until(expiry.earliest).await?;
         // Who is not let go of may still not be answered any more.
         client.listen_until(due).await?;
+        if doubtful && scene.lasts(certain, scene.check.pong_timeout.get()) {
+            client.live_until(certain).await?;
+        }
         client.serve().await
     };
-    let after = due.saturating_duration_since(expiry.latest);
-    let fate = match waits.await {
+    let (result, now) = (waits.await, StdInstant::now());
+    let after = scene.check.beyond();
+    let fate = match result {
+        Ok(()) | Err(Stop::Unserved) if now >= due && now < certain => Expired::Doubtful,
         Ok(()) => Expired::Survived { after, served: true },
-        Err(Stop::Unserved) if StdInstant::now() >= due => Expired::Survived { after, served: false },
+        Err(Stop::Unserved) if now >= due => Expired::Survived { after, served: false },
         // That a ping is not answered before anything has expired is for `heartbeat` to count.
         Err(Stop::Unserved) => return Err(super::not_served()),
         Err(Stop::Verdict(verdict)) => return Err(verdict),
         Err(Stop::Ended(ended)) => {
             let tolerance = scene.check.tolerance.get();
-            let early = expiry.earliest.checked_sub(tolerance).is_some_and(|earliest| ended.at < earliest);
-            Expired::Closed { after: expiry.until(ended.at), early, verdict: ended.verdict }
+            let early = expiry.first().checked_sub(tolerance).is_some_and(|earliest| ended.at < earliest);
+            let by_date = ended.at <= due;
+            let ours = || ended.at.saturating_duration_since(expiry.ours).as_secs_f64();
+            let after = if by_date { expiry.until(ended.at) } else { ours() };
+            Expired::Closed { after, early, by_date, verdict: ended.verdict }
         }
     };
     let survives = matches!(fate, Expired::Survived { .. });

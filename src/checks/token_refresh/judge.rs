@@ -11,7 +11,7 @@ use super::expiry::Expired;
 use super::renew::{Fate, Proof, Session};
 use crate::checks::{Capability, Finding, capability, finding};
 use crate::dialect::Answer;
-use crate::model::{Failure, Outcome, Verdict, Why};
+use crate::model::{Cause, Failure, Outcome, Verdict, Why};
 use crate::session::{Account, Ledger, tell};
 
 /// Messages before the first refresh that tell what is usual, at the least.
@@ -85,6 +85,18 @@ impl Seen {
         })
     }
 
+    /// Makes up its mind about what was shown by the gateway's own clock: another session that was closed by it in time
+    /// has shown that tokens go by it.
+    fn decide(&mut self) {
+        let confirmed = matches!(self.expired, Some(Expired::Closed { by_date: true, .. }));
+        for session in &mut self.sessions {
+            if let Fate::Lives(proof @ Proof::ByDate) = &mut session.fate {
+                let why = "the gateway's `Date` is ahead of our clock, and no session showed which one tokens go by";
+                *proof = if confirmed { Proof::Shown } else { Proof::Missing(why.to_owned()) };
+            }
+        }
+    }
+
     fn proof(&self) -> Option<&Proof> {
         let proofs = || {
             self.sessions.iter().filter_map(|session| match &session.fate {
@@ -108,7 +120,8 @@ pub(super) fn mean(seen: &Seen) -> Option<Duration> {
 /// # Errors
 /// None of its own; what went wrong.
 pub(super) fn verdict(scene: &Scene<'_>, course: Result<(), Verdict>) -> Result<Verdict, Verdict> {
-    let seen = scene.seen();
+    let mut seen = scene.seen();
+    seen.decide();
     let findings = findings(scene, &seen).into_iter();
     let mut findings = findings.filter(|(what, _)| Some(*what) != scene.check.without);
     if let Some((_, verdict)) = findings.next() {
@@ -122,12 +135,15 @@ pub(super) fn verdict(scene: &Scene<'_>, course: Result<(), Verdict>) -> Result<
         return Err(super::own_token(ended));
     }
     capability(scene.visit, Capability::RefreshProof, seen.proof() == Some(&Proof::Shown));
-    if let Some(expired) = &seen.expired {
+    if let Some(expired @ (Expired::Closed { .. } | Expired::Survived { .. })) = &seen.expired {
         let survives = matches!(expired, Expired::Survived { .. });
         finding(scene.visit, Finding::ExpiredSessionSurvives, survives);
     }
     let story = describe(scene, &seen);
     let renews = scene.check.renews() || scene.check.looks_at(Case::NearExpiry);
+    if matches!(seen.expired, Some(Expired::Doubtful)) && scene.check.enforced() {
+        return Err(Verdict::new(Outcome::Inconclusive(Cause::Budget), story));
+    }
     if seen.same_token {
         let detail = format!("the target's token was the same all the time; {story}");
         return Ok(Verdict::new(Outcome::Unsupported(Why::SameToken), detail));
@@ -161,7 +177,7 @@ fn findings(scene: &Scene<'_>, seen: &Seen) -> Vec<(Assertion, Verdict)> {
         let detail = format!("a session was still open {} after its token's expiry, {how}", told(*after));
         fail(Assertion::Expires, Failure::ExpiredSessionSurvives, detail);
     }
-    if let Some(Expired::Closed { early: true, after, verdict }) = &seen.expired {
+    if let Some(Expired::Closed { early: true, after, verdict, .. }) = &seen.expired {
         let early = told(Duration::from_secs_f64(after.abs()));
         let detail = format!("a session was closed {early} before its token's expiry: {}", verdict.detail);
         fail(Assertion::NotClosed, Failure::SessionClosed, detail);
@@ -310,7 +326,9 @@ fn describe(scene: &Scene<'_>, seen: &Seen) -> String {
         parts.push(match seen.proof() {
             Some(Proof::Shown) => "served after the old token's expiry".to_owned(),
             Some(Proof::Missing(why)) => format!("not proven by life after the old token's expiry: {why}"),
-            Some(Proof::Nothing) | None => "not proven by life after the old token's expiry".to_owned(),
+            Some(Proof::ByDate | Proof::Nothing) | None => {
+                "not proven by life after the old token's expiry".to_owned()
+            }
         });
     }
     if seen.streamed
@@ -339,6 +357,11 @@ fn describe(scene: &Scene<'_>, seen: &Seen) -> String {
                 "a session that was not refreshed was open {after} after its expiry, which nobody rules out"
             ));
         }
+        Some(Expired::Doubtful) => parts.push(
+            "a session that was not refreshed was open after its expiry by the gateway's `Date`, but not by our clock, \
+             for which the run was too short"
+                .to_owned(),
+        ),
         None if scene.check.looks_at(Case::Expiry) => {
             parts.push("no token's expiry could be waited for".to_owned());
         }

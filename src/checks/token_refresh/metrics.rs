@@ -116,7 +116,7 @@ pub(super) fn keep(scene: &Scene<'_>) {
             visit.measure(Sample::new(&LAST_CLOSE, *after));
         }
         Some(Expired::Survived { .. }) => visit.measure(Sample::labelled(&EXPIRED, ["survived"], 1.0)),
-        None => {}
+        Some(Expired::Doubtful) | None => {}
     }
 }
 

@@ -49,6 +49,7 @@ faults! {
     }
     "Clock" {
         ClockSkew(Duration as DURATION) = "clock_skew", "has a clock that runs ahead: for Date, and for exp and nbf";
+        DateSkew(Duration as DURATION) = "date_skew", "tells a Date that is ahead of its clock, as a proxy might";
     }
     "Locked doors" {
         NoAuth = "no_auth", "accepts a missing or wrong token";

@@ -127,6 +127,16 @@ pub const ROWS: &[Row] = &[
     ),
     row("clock_skew=90s", "expiry_enforced: true", PASS, None),
     row("clock_skew=90s", ENFORCED, CLOSED, None),
+    // Who tells the time need not be who looks at tokens.
+    row("date_skew=90s", ENFORCED, ("inconclusive budget", "but not by our clock"), None),
+    row("date_skew=90s", "cases: [renew]", ("pass", "no session showed which one tokens go by"), None),
+    // The token runs out before the time for an answer does.
+    row(
+        "refresh_ignored",
+        "cases: [near_expiry], refresh_timeout: 2s",
+        ("fail refresh_unanswered", "near_expiry: 1 of 1 refreshes were not answered"),
+        None,
+    ),
 ];
 
 /// How a gateway with this fault would be if it were healthy.
