@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u8, &[&str])] = &[
     ("config", 4, &[]),
     ("runner", 4, &[]),
     ("export", 5, &[]),
+    ("gate", 5, &[]),
     ("schedule", 5, &[]),
     ("store", 5, &[]),
     ("http", 6, &[]),
