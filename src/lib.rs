@@ -8,6 +8,7 @@ pub mod metrics;
 pub mod model;
 
 pub mod auth;
+pub mod canary;
 pub mod dialect;
 pub mod rules;
 pub mod wire;
