@@ -9,6 +9,7 @@ const FLOORS: &[(&str, u8, &[&str])] = &[
     ("metrics", 0, &["model"]),
     ("model", 0, &["metrics"]),
     ("auth", 1, &[]),
+    ("canary", 1, &[]),
     ("dialect", 1, &[]),
     ("rules", 1, &[]),
     ("wire", 1, &[]),
