@@ -40,7 +40,8 @@ mod words;
 pub use cost::{CostRow, cost, cost_table, costs};
 pub use dialects::read_dialect;
 pub use load::{
-    Loaded, Loader, for_url, load, load_with, load_with_sources, load_with_twins, name_of, process_environment,
+    Loaded, Loader, for_url, load, load_with, load_with_sources, load_with_twins, name_of,
+    process_environment,
 };
 pub use locate::Origins;
 pub use otlp::{Collector, Otlp};

@@ -66,7 +66,10 @@ mod tests {
         let (plan, _) = load(CHAT, "wss://b.example.com/ws").unwrap();
         let (chat, next) = (plan.target("chat").unwrap(), plan.target("next").unwrap());
         assert_eq!(next.endpoint.url.as_str(), "wss://b.example.com/ws");
-        assert_eq!((&next.settings.auth, &next.settings.dialect), (&chat.settings.auth, &chat.settings.dialect));
+        assert_eq!(
+            (&next.settings.auth, &next.settings.dialect),
+            (&chat.settings.auth, &chat.settings.dialect)
+        );
         assert!(chat.observed.is_some() && next.observed.is_none());
         let checks = |name: &str| -> Vec<_> {
             plan.jobs.iter().filter(|job| &*job.key.target == name).map(|job| job.check.clone()).collect()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fit::{LONG, fitted, typical};
-use super::{Address, Profile};
+use super::{Address, Addresses, Profile};
 use crate::canary::{self, Policy};
 use crate::model::{JobKey, Span};
 use crate::runner::Job;
@@ -62,8 +62,8 @@ pub enum CourseError {
 /// A verification that can begin.
 #[derive(Debug)]
 pub struct Course {
-    /// Whom it compares; the baseline first, where there is one.
-    pub addresses: (Option<Address>, Address),
+    /// Whom it compares.
+    pub addresses: Addresses,
     /// How much is looked at.
     pub profile: Profile,
     /// How long it may take.
@@ -115,7 +115,13 @@ impl Course {
         if let Some(asked) = checks.iter().find(|asked| !kinds.contains(&asked.as_str())) {
             return Err(CourseError::UnknownCheck { asked: asked.clone(), known: kinds.join(", ") });
         }
-        let addresses = (baseline.as_ref().map(|side| side.address.clone()), canary.address.clone());
+        let addresses = Addresses {
+            baseline: baseline.as_ref().map(|side| side.address.clone()),
+            canary: canary.address.clone(),
+        };
+        if baseline.as_ref().is_some_and(|side| side.jobs.is_empty()) {
+            return Err(CourseError::Nothing("the baseline has no check".to_owned()));
+        }
         let mut chosen = Chosen { profile, longest, asked: &checks, notes: Vec::new(), trials: Vec::new() };
         let of_baseline = baseline.map(|side| side.jobs);
         for job in canary.jobs {
@@ -163,7 +169,7 @@ impl Course {
     }
 
     pub(super) fn compares(&self) -> bool {
-        self.addresses.0.is_some()
+        self.addresses.baseline.is_some()
     }
 
     pub(super) fn for_judge(&self) -> canary::Plan {
@@ -264,9 +270,9 @@ fn pace(trials: &mut [Trial], longest: Duration) {
 
 /// How long the slower arm's budget makes all connections take.
 fn dialling(trials: &[Trial]) -> Duration {
-    let shared = trials
-        .iter()
-        .any(|trial| trial.baseline.as_ref().is_some_and(|job| Arc::ptr_eq(&job.budget, &trial.canary.budget)));
+    let shared = trials.iter().any(|trial| {
+        trial.baseline.as_ref().is_some_and(|job| Arc::ptr_eq(&job.budget, &trial.canary.budget))
+    });
     let of = |job: &Job, runs: usize| {
         let Limits { connections_per_second, .. } = job.budget.limits();
         let rate = connections_per_second.filter(|rate| *rate > 0.0);

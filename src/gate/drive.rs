@@ -90,8 +90,8 @@ pub async fn drive(
     });
     let State { judge, decided, .. } = drive.into_state();
     let mut decision = decided.unwrap_or_else(|| judge.finish(end.clone()));
-    if let (End::Cancelled, Some(why)) = (&end, stop.why.get()) {
-        decision.sentence = format!("{} ({})", decision.sentence.trim_end_matches('.'), why.explain());
+    if let (End::Cancelled, Some(why @ (Ended::Reloaded | Ended::Shutdown))) = (&end, stop.why.get()) {
+        decision.sentence = format!("{} ({}).", decision.sentence.trim_end_matches('.'), why.explain());
     }
     decision.notes.extend(course.notes.iter().cloned());
     decision
@@ -279,9 +279,7 @@ fn room(job: &Job) -> usize {
 
 /// Of each arm; both are the same where they share a budget.
 fn seats(course: &Course) -> (Arc<Semaphore>, Arc<Semaphore>) {
-    let of = |job: Option<&Job>| {
-        Arc::new(Semaphore::new(job.map_or(1, room).min(Semaphore::MAX_PERMITS)))
-    };
+    let of = |job: Option<&Job>| Arc::new(Semaphore::new(job.map_or(1, room).min(Semaphore::MAX_PERMITS)));
     let first = course.trials.first();
     let canary = first.map(|trial| &trial.canary);
     let baseline = first.and_then(|trial| trial.baseline.as_ref());

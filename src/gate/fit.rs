@@ -39,13 +39,11 @@ pub(super) fn fitted(spec: &CheckSpec, profile: Profile) -> Fitted {
     Fitted { spec: spec.with_timeout(timeout), aside }
 }
 
-fn heartbeat(check: Heartbeat) -> Heartbeat {
-    Heartbeat {
-        pings: check.pings.min(5),
-        every: check.every.min(Span::millis(200)),
-        pings_only: true,
-        ..check
-    }
+fn heartbeat(mut check: Heartbeat) -> Heartbeat {
+    check.pings = check.pings.min(5);
+    check.every = check.every.min(Span::millis(200));
+    check.pings_only = true;
+    check
 }
 
 /// Eight cycles: the least that show a trend.
@@ -99,8 +97,7 @@ fn token_refresh(check: TokenRefresh, profile: Profile) -> (CheckSpec, Option<&'
 fn malformed(check: Malformed, profile: Profile) -> (CheckSpec, Option<&'static str>) {
     let every = check.every.or(Some(Span::from(check.every().min(Duration::from_millis(100)))));
     let slow = |vector: &&Vector| vector.patience != Patience::Within;
-    let slow: Vec<String> =
-        check.chosen().filter(slow).map(|vector| vector.name.to_owned()).collect();
+    let slow: Vec<String> = check.chosen().filter(slow).map(|vector| vector.name.to_owned()).collect();
     if profile == Profile::Full || slow.is_empty() {
         return (CheckSpec::Malformed(Malformed { every, ..check }), None);
     }
@@ -153,7 +150,8 @@ mod tests {
         let light = CheckSpec::TokenRefresh(TokenRefresh::default());
         let CheckSpec::TokenRefresh(check) = fitted(&light, Profile::Quick).spec else { panic!() };
         assert_eq!(check.cases, Some(vec![Case::Renew, Case::Rapid, Case::BadTokens]));
-        let all = CheckSpec::TokenRefresh(TokenRefresh { cases: Some(Case::ALL.to_vec()), ..Default::default() });
+        let all =
+            CheckSpec::TokenRefresh(TokenRefresh { cases: Some(Case::ALL.to_vec()), ..Default::default() });
         let quick = fitted(&all, Profile::Quick);
         let CheckSpec::TokenRefresh(check) = quick.spec else { panic!() };
         assert!(!check.looks_at(Case::Expiry) && !check.looks_at(Case::NearExpiry) && quick.aside.is_some());
