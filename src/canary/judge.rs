@@ -35,8 +35,10 @@ pub(super) struct Candidate {
 /// How the rows of a moment are to be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Moment {
-    /// More runs may come: only what is significant counts.
-    Interim,
+    /// More runs may come: what is significant, and no more than is needed to see it.
+    Look,
+    /// More runs might have come: only what is significant counts.
+    Stop,
     /// No more runs come.
     Final,
 }
@@ -66,7 +68,7 @@ impl Judge {
             return Some(self.stop(EarlyStop::Certain, self.plan.policy.alpha));
         }
         let budget = self.next_look()?;
-        let fails = self.rows(Moment::Interim, budget).iter().any(|row| row.verdict.fails());
+        let fails = self.rows(Moment::Look, budget).iter().any(|row| row.verdict.fails());
         fails.then(|| self.stop(EarlyStop::Significant, budget))
     }
 
@@ -94,13 +96,13 @@ impl Judge {
     }
 
     fn stop(&self, why: EarlyStop, alpha: f64) -> Decision {
-        self.decision(self.rows(Moment::Interim, alpha), None, Some(why))
+        self.decision(self.rows(Moment::Stop, alpha), None, Some(why))
     }
 
     /// All rows, their verdicts corrected for there being many.
     fn rows(&self, moment: Moment, alpha: f64) -> Vec<Row> {
         let mut candidates = outcomes::rows(&self.plan, &self.data);
-        candidates.extend(measures::rows(&self.plan, &self.data));
+        candidates.extend(measures::rows(&self.plan, &self.data, moment == Moment::Look));
         settle(&mut candidates, moment, alpha);
         let mut rows: Vec<Row> = critical::rows(&self.plan, &self.data);
         rows.extend(candidates.into_iter().map(|candidate| candidate.row));

@@ -35,6 +35,7 @@ mod scale;
 mod secrets;
 mod soak;
 mod stalled;
+mod statistics;
 mod support;
 mod telemetry;
 mod third_party;
