@@ -44,7 +44,8 @@ enum Moment {
 }
 
 impl Judge {
-    /// A judge that has seen nothing yet.
+    /// A judge that has seen nothing yet. By a policy that is out of bounds ([`super::Policy::check`]) everything is
+    /// inconclusive.
     pub fn new(mut plan: Plan) -> Self {
         plan.checks.retain(|_, runs| *runs > 0);
         plan.policy.looks.retain(|look| *look > 0.0 && *look < 1.0);
@@ -61,6 +62,7 @@ impl Judge {
     /// The decision, if it can be made before the plan's end: a critical finding, a failure that no missing run can
     /// take back, or a significant difference at one of the policy's looks. A pass is never early.
     pub fn interim(&mut self) -> Option<Decision> {
+        self.plan.policy.check().ok()?;
         if critical::decided(&self.plan, &self.data) {
             return Some(self.stop(EarlyStop::Critical, self.plan.policy.alpha));
         }
@@ -74,6 +76,7 @@ impl Judge {
 
     /// The decision, when no more runs will come.
     pub fn finish(&self, end: End) -> Decision {
+        let end = self.plan.policy.check().map_or_else(|error| End::AgentFault(error.to_string()), |()| end);
         let rows = self.rows(Moment::Final, self.plan.policy.alpha - self.spent);
         self.decision(rows, Some(&end), None)
     }
@@ -89,7 +92,8 @@ impl Judge {
             return None;
         }
         self.looks = over;
-        let until_now = spent(self.plan.policy.alpha, seen);
+        // By the look's own time, also where it comes a little later: the rest stays for the end.
+        let until_now = spent(self.plan.policy.alpha, self.plan.policy.looks[over - 1]);
         let budget = until_now - self.spent;
         self.spent = until_now;
         Some(budget)

@@ -1,6 +1,6 @@
 //! What is not there is never a pass.
 
-use super::super::{End, Judge, Verdict};
+use super::super::{End, Judge, Policy, Verdict};
 use super::bench::*;
 use super::world::{Fault, QUICK, World, plan as of_profile};
 
@@ -104,4 +104,28 @@ fn a_metric_of_one_arm_is_no_pass() {
     judge.times(20, Baseline, "heartbeat", RTT, 0.02);
     judge.runs(20, Canary, "heartbeat", Pass);
     expect(&judge.done(), Verdict::Inconclusive, "the canary has 0 runs that measured it, the other 20");
+}
+
+#[test]
+fn a_policy_that_can_not_judge_judges_nothing() {
+    for (change, named) in [
+        ((|policy| policy.alpha = f64::NAN) as fn(&mut Policy), "alpha is NaN"),
+        (|policy| policy.alpha = 0.0, "alpha is 0"),
+        (|policy| policy.max_failure_ratio = 1.5, "max_failure_ratio is 1.5"),
+        (|policy| policy.tolerance = -0.1, "tolerance is -0.1"),
+        (|policy| policy.confidence = 1.0, "confidence is 1"),
+        (
+            |policy| policy.metrics.values_mut().for_each(|metric| metric.absolute = f64::INFINITY),
+            "gateprobe_connect_phase_duration_seconds has a tolerance",
+        ),
+    ] {
+        let mut plan = plan(&[("handshake", 30)]);
+        change(&mut plan.policy);
+        let mut judge = Judge::new(plan);
+        judge.runs(30, Baseline, "handshake", Pass);
+        judge.runs(30, Canary, "handshake", Pass);
+        judge.add(critical(Canary, "handshake", "origin_not_checked"));
+        assert_eq!(judge.interim(), None);
+        expect(&judge.done(), Verdict::Inconclusive, named);
+    }
 }

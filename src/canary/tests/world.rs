@@ -154,7 +154,9 @@ impl World {
             slow *= 2.0;
         }
         let mut measures = BTreeMap::new();
-        let mut put = |name: &str, value: f64| measures.insert(name.to_owned(), value);
+        let mut put = |name: &str, value: f64| {
+            measures.insert(name.to_owned(), value);
+        };
         match check {
             "handshake" => {
                 for (phase, median) in [("tcp", 0.02), ("tls", 0.03), ("upgrade", 0.025)] {
@@ -169,14 +171,12 @@ impl World {
                     put(&format!("gateprobe_heartbeat_rtt_seconds{{level=\"{level}\"}}"), value);
                 }
             }
-            "flapping" => drop(put("gateprobe_flap_connect_seconds", slow * self.lognormal(0.08, 0.15))),
+            "flapping" => put("gateprobe_flap_connect_seconds", slow * self.lognormal(0.08, 0.15)),
             "token_refresh" => {
                 let more = if let Fault::Refresh(more) = fault { more } else { 0.0 };
                 put("gateprobe_token_refresh_duration_seconds", slow * self.lognormal(0.1, 0.25) + more);
             }
-            "network_switch" => {
-                drop(put("gateprobe_network_switch_seconds", slow * self.lognormal(0.4, 0.3)))
-            }
+            "network_switch" => put("gateprobe_network_switch_seconds", slow * self.lognormal(0.4, 0.3)),
             "zombie" => {
                 let times = if let Fault::CleanUp(times) = fault { times } else { 1.0 };
                 // A window of 20 s, and a sweep each 10 s; the median of a few connections.
