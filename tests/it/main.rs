@@ -36,6 +36,7 @@ mod scale;
 mod secrets;
 mod soak;
 mod stalled;
+mod statistics;
 mod support;
 mod telemetry;
 mod third_party;
