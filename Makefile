@@ -4,7 +4,7 @@
 .NOTPARALLEL:
 # Nearly all of the integration tests' time is waiting.
 export RUST_TEST_THREADS ?= 4
-.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection dashboards pictures chart image image-test sizing sbom demo clean-tools
+.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection canary-power dashboards pictures chart image image-test sizing sbom demo clean-tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,11 +43,14 @@ bench: ## measure what the agent costs against the machine's limits; writes docs
 accuracy: ## the zombie clock against the reference gateway's log: 100 clean-ups, on an idle machine
 	cargo test --locked --test it -- --ignored --nocapture accuracy::
 
-soak: ## every check against a healthy gateway, 100,000 runs (RUNS=, AT_ONCE=, MINUTES= at most): no false alarm
+soak: ## every check against a healthy gateway, 100,000 runs (RUNS=, AT_ONCE=, MINUTES= at most, CHECK=): no false alarm
 	cargo test --locked --release --test it -- --ignored --nocapture soak::
 
 detection: ## measure how long each fault takes to be found; writes docs/detection.md
 	cargo test --locked --test it -- --ignored --nocapture matrix::detection::
+
+canary-power: ## measure what the canary gate finds, and how often it errs, in simulated worlds; writes docs/canary.md
+	cargo test --locked --release --lib -- --ignored --nocapture canary::tests::power::
 
 dashboards: ## write dashboards/*.json from dashboards/source
 	python3 dashboards/generate.py
