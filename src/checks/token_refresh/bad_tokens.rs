@@ -35,7 +35,18 @@ pub(super) async fn try_all(scene: &Scene<'_>) -> Result<(), Verdict> {
     let mut client: Option<Client<'_>> = None;
     let mut recovers = scene.check.looks_at(Case::Recovery) && scene.tokens.are_new();
     for bad in scene.check.bad_tokens() {
-        let token = make(scene, bad).await?;
+        let token = match client.take() {
+            None => make(scene, bad).await?,
+            Some(mut held) => match held.meanwhile(make(scene, bad)).await {
+                Ok(token) => {
+                    client = Some(held);
+                    token
+                }
+                Err(Stop::Verdict(verdict)) => return Err(verdict),
+                // That it was ended between two tries is no answer to either.
+                Err(Stop::Ended(_) | Stop::Unserved) => make(scene, bad).await?,
+            },
+        };
         let patience = scene.check.connect_timeout.get() + scene.check.refresh_timeout.get();
         let can = token.is_some() && scene.time_left(patience);
         let Some(token) = token.filter(|_| can) else {
@@ -119,7 +130,7 @@ async fn recover(scene: &Scene<'_>, client: &mut Client<'_>) -> Result<bool, Ver
     scene.visit.evidence.remark("renews its token after it was refused a bad one");
     let steps = async {
         client.serve().await?;
-        let token = scene.tokens.long().await.map_err(Stop::Verdict)?;
+        let token = client.meanwhile(scene.tokens.long()).await?;
         client.renew(Case::Recovery, &token).await?;
         client.serve().await
     };

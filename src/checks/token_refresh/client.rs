@@ -1,8 +1,9 @@
 //! A connection whose token is refreshed.
 
+use std::pin::pin;
 use std::time::{Duration, Instant as StdInstant, SystemTime};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::Scene;
 use super::clock::Moment;
@@ -17,6 +18,8 @@ use crate::wire::Record;
 const WORDS: &[Part] = &[Part::Echo, Part::Heartbeat];
 /// How long the run must go on after it was waited for something, to be able to say what came of it.
 const LAST_WORD: Duration = Duration::from_millis(200);
+/// How long a session is listened to before it is looked whether other work is done.
+const STEP: Duration = Duration::from_millis(10);
 
 /// A refresh by a good token, as it went.
 #[derive(Debug, Clone, Copy)]
@@ -243,6 +246,26 @@ impl<'a> Client<'a> {
         let until = self.scene.visit.until(Some(time));
         while self.next(until).await?.is_some() {}
         Ok(())
+    }
+
+    /// Stays a good client while something else takes its time, a token's issuer say: a gateway that pings meanwhile
+    /// is answered.
+    ///
+    /// # Errors
+    /// When the session does not go on, or with the verdict on the work.
+    pub(super) async fn meanwhile<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Verdict>>,
+    ) -> Result<T, Stop> {
+        let mut work = pin!(work);
+        loop {
+            // Both to the end of the step: a word that is half read must not be dropped.
+            let (heard, done) = tokio::join!(self.listen_for(STEP), timeout(STEP, &mut work));
+            heard?;
+            if let Ok(done) = done {
+                return done.map_err(Stop::Verdict);
+            }
+        }
     }
 
     /// Only listens until then.

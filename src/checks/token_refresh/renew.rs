@@ -150,7 +150,8 @@ async fn course(scene: &Scene<'_>, client: &mut Client<'_>) -> Result<Proof, Sto
             scene.use_up(token);
         } else if client.was_answered() {
             // Whether the session gets over it.
-            client.renew(Case::Renew, &scene.tokens.long().await.map_err(Stop::Verdict)?).await?;
+            let token = client.meanwhile(scene.tokens.long()).await?;
+            client.renew(Case::Renew, &token).await?;
         }
         client.listen_for(AFTERMATH).await?;
     }
@@ -169,7 +170,6 @@ async fn course(scene: &Scene<'_>, client: &mut Client<'_>) -> Result<Proof, Sto
 
 /// Several in a row, and two at once.
 async fn again(scene: &Scene<'_>, client: &mut Client<'_>) -> Result<(), Stop> {
-    let new = async || scene.tokens.long().await.map_err(Stop::Verdict);
     if scene.check.looks_at(Case::Rapid) {
         scene.visit.evidence.remark("renews it three times in a row");
         for _ in 0..RAPID {
@@ -177,13 +177,18 @@ async fn again(scene: &Scene<'_>, client: &mut Client<'_>) -> Result<(), Stop> {
                 return Ok(());
             }
             let next = StdInstant::now() + RAPID_GAP;
-            client.renew(Case::Rapid, &new().await?).await?;
+            let token = client.meanwhile(scene.tokens.long()).await?;
+            client.renew(Case::Rapid, &token).await?;
             client.listen_until(next).await?;
         }
     }
     if scene.check.looks_at(Case::Together) && client.was_answered() {
         scene.visit.evidence.remark("renews it twice at once");
-        client.renew_together(Case::Together, [&new().await?, &new().await?]).await?;
+        let tokens = [
+            client.meanwhile(scene.tokens.long()).await?,
+            client.meanwhile(scene.tokens.long()).await?,
+        ];
+        client.renew_together(Case::Together, tokens.each_ref()).await?;
         client.listen_for(AFTERMATH).await?;
     }
     Ok(())
@@ -194,7 +199,7 @@ async fn fresh(scene: &Scene<'_>, client: &mut Client<'_>) -> Result<Option<Toke
     let wanted = scene.check.lead() + scene.check.refresh_timeout.get() + scene.check.settle.get();
     let mut waits = false;
     loop {
-        let token = scene.tokens.long().await.map_err(Stop::Verdict)?;
+        let token = client.meanwhile(scene.tokens.long()).await?;
         if token.expose() != client.first.expose() {
             return Ok(Some(token));
         }
@@ -217,7 +222,7 @@ async fn last_moment(scene: &Scene<'_>, client: &mut Client<'_>) -> Result<Proof
     };
     client.live_until(moment).await?;
     scene.visit.evidence.remark("renews its token at the last moment");
-    let token = scene.tokens.long().await.map_err(Stop::Verdict)?;
+    let token = client.meanwhile(scene.tokens.long()).await?;
     match client.renew(Case::NearExpiry, &token).await? {
         true => prove(scene, client).await,
         false => Ok(Proof::Nothing),
@@ -240,7 +245,8 @@ async fn prove(scene: &Scene<'_>, client: &mut Client<'_>) -> Result<Proof, Stop
             return missing("the new token expires before the old one is surely over".into());
         }
         client.live_until(next).await?;
-        if !client.renew(Case::Renew, &scene.tokens.long().await.map_err(Stop::Verdict)?).await? {
+        let token = client.meanwhile(scene.tokens.long()).await?;
+        if !client.renew(Case::Renew, &token).await? {
             return Ok(Proof::Nothing);
         }
     }
