@@ -17,7 +17,7 @@ fn each_target_is_watched_by_one_shard_and_probed_by_any() {
     let each = |(name, gateway): (&&str, &Gateway)| format!("  {name}: {{url: {}}}\n", gateway.url());
     let targets: String = TARGETS.iter().zip(&gateways).map(each).collect();
     let checks = "checks: {handshake: {interval: 1s, timeout: 900ms, close_timeout: 200ms}}";
-    let modules = "modules: {once: {allow: {}, checks: {handshake: {timeout: 4s, close_timeout: 1s}}}}";
+    let modules = "modules: {once: {allow: {hosts: [gw.example.com]}, checks: {handshake: {timeout: 4s, close_timeout: 1s}}}}";
     let text = format!(
         "{AGENT}sharding: {{shards: {SHARDS}}}\ndefaults: {{{checks}}}\n{modules}\ntargets:\n{targets}"
     );
