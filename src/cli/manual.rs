@@ -56,7 +56,26 @@ pub fn man(args: &ManArgs) -> Exit {
 
 fn write_pages(folder: &Path) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    clap_mangen::generate_to(Arguments::command(), folder)
+    clap_mangen::generate_to(Arguments::command(), folder)?;
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with("gateprobe") && name.ends_with(".1") {
+            std::fs::write(&path, unfilled(&std::fs::read_to_string(&path)?))?;
+        }
+    }
+    Ok(())
+}
+
+/// The page with its examples line by line: `man` would fill them to paragraphs.
+fn unfilled(page: &str) -> String {
+    const EXTRA: &str = ".SH EXTRA\n";
+    let Some((before, extra)) = page.split_once(EXTRA) else { return page.to_owned() };
+    let (extra, behind) = match extra.find("\n.SH ") {
+        Some(end) => extra.split_at(end + 1),
+        None => (extra, ""),
+    };
+    format!("{before}.SH EXAMPLES\n.nf\n{extra}.fi\n{behind}")
 }
 
 #[cfg(test)]
@@ -109,6 +128,7 @@ mod tests {
         for name in ["gateprobe", "gateprobe-check", "gateprobe-config-show", "gateprobe-gateway"] {
             let page = std::fs::read_to_string(folder.path().join(format!("{name}.1"))).unwrap();
             assert!(page.contains(".SH SYNOPSIS") && page.contains("Exit codes"), "{name}");
+            assert!(page.contains(".SH EXAMPLES\n.nf\n") && page.contains("\n.fi\n"), "{page}");
         }
     }
 
