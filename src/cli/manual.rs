@@ -67,15 +67,20 @@ fn write_pages(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The page with its examples line by line: `man` would fill them to paragraphs.
+/// The page with its examples, which are indented, line by line: `man` would fill them to paragraphs.
 fn unfilled(page: &str) -> String {
-    const EXTRA: &str = ".SH EXTRA\n";
-    let Some((before, extra)) = page.split_once(EXTRA) else { return page.to_owned() };
-    let (extra, behind) = match extra.find("\n.SH ") {
-        Some(end) => extra.split_at(end + 1),
-        None => (extra, ""),
-    };
-    format!("{before}.SH EXAMPLES\n.nf\n{extra}.fi\n{behind}")
+    let Some((before, extra)) = page.split_once(".SH EXTRA\n") else { return page.to_owned() };
+    let mut text = format!("{before}.SH EXAMPLES\n");
+    let mut example = false;
+    for line in extra.lines() {
+        if line.starts_with(' ') != example {
+            example = !example;
+            text.push_str(if example { ".nf\n" } else { ".fi\n" });
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
 }
 
 #[cfg(test)]
@@ -116,7 +121,8 @@ mod tests {
         commands(&root, "gateprobe", &mut all);
         for (words, command) in all {
             let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            let wide = text.lines().find(|line| line.chars().count() > 100);
+            // Examples only: what begins a line is prose, which is wrapped.
+            let wide = text.lines().find(|line| line.starts_with(' ') && line.chars().count() > 100);
             assert_eq!(wide, None, "{words}");
         }
     }
@@ -128,7 +134,7 @@ mod tests {
         for name in ["gateprobe", "gateprobe-check", "gateprobe-config-show", "gateprobe-gateway"] {
             let page = std::fs::read_to_string(folder.path().join(format!("{name}.1"))).unwrap();
             assert!(page.contains(".SH SYNOPSIS") && page.contains("Exit codes"), "{name}");
-            assert!(page.contains(".SH EXAMPLES\n.nf\n") && page.contains("\n.fi\n"), "{page}");
+            assert!(page.contains("Examples:\n.nf\n  gateprobe ") && page.contains("\n.fi\n"), "{page}");
         }
     }
 
