@@ -56,7 +56,31 @@ pub fn man(args: &ManArgs) -> Exit {
 
 fn write_pages(folder: &Path) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    clap_mangen::generate_to(Arguments::command(), folder)
+    clap_mangen::generate_to(Arguments::command(), folder)?;
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with("gateprobe") && name.ends_with(".1") {
+            std::fs::write(&path, unfilled(&std::fs::read_to_string(&path)?))?;
+        }
+    }
+    Ok(())
+}
+
+/// The page with its examples, which are indented, line by line: `man` would fill them to paragraphs.
+fn unfilled(page: &str) -> String {
+    let Some((before, extra)) = page.split_once(".SH EXTRA\n") else { return page.to_owned() };
+    let mut text = format!("{before}.SH EXAMPLES\n");
+    let mut example = false;
+    for line in extra.lines() {
+        if line.starts_with(' ') != example {
+            example = !example;
+            text.push_str(if example { ".nf\n" } else { ".fi\n" });
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
 }
 
 #[cfg(test)]
@@ -97,7 +121,8 @@ mod tests {
         commands(&root, "gateprobe", &mut all);
         for (words, command) in all {
             let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            let wide = text.lines().find(|line| line.chars().count() > 100);
+            // Examples only: what begins a line is prose, which is wrapped.
+            let wide = text.lines().find(|line| line.starts_with(' ') && line.chars().count() > 100);
             assert_eq!(wide, None, "{words}");
         }
     }
@@ -109,6 +134,7 @@ mod tests {
         for name in ["gateprobe", "gateprobe-check", "gateprobe-config-show", "gateprobe-gateway"] {
             let page = std::fs::read_to_string(folder.path().join(format!("{name}.1"))).unwrap();
             assert!(page.contains(".SH SYNOPSIS") && page.contains("Exit codes"), "{name}");
+            assert!(page.contains("Examples:\n.nf\n  gateprobe ") && page.contains("\n.fi\n"), "{page}");
         }
     }
 

@@ -50,15 +50,21 @@ pub async fn run(args: Args) -> Exit {
             let _ = std::io::stdout().lock().write_all(text.as_bytes());
             if status == 200 { Exit::Pass } else { Exit::Fail }
         }
-        Ok(Err(why)) => {
-            eprintln!("gateprobe ready: {why}");
-            Exit::Fail
-        }
-        Err(_) => {
-            eprintln!("gateprobe ready: no answer within {}", args.timeout);
-            Exit::Fail
+        Ok(Err(why)) => silent(&why, args.output),
+        Err(_) => silent(&format!("no answer within {}", args.timeout), args.output),
+    }
+}
+
+/// Tells that the agent did not answer.
+fn silent(why: &str, output: Output) -> Exit {
+    match output {
+        Output::Text => eprintln!("gateprobe ready: {why}"),
+        Output::Json => {
+            let told = json!({ "ready": false, "status": null, "says": [why] });
+            let _ = writeln!(std::io::stdout().lock(), "{told:#}");
         }
     }
+    Exit::Fail
 }
 
 /// The agent's lines; the last one only repeats the status.

@@ -47,6 +47,22 @@ fn few_blocks_are_exempt_and_each_says_why() {
     assert!(exempt.len() <= EXEMPT_AT_MOST, "{} blocks are not run: {exempt:#?}", exempt.len());
 }
 
+/// Or all of this would prove nothing.
+#[test]
+fn what_does_not_work_is_noticed() {
+    let text = "```sh\ngateprobe config nonsense\n```\n```sh\ncurl http://127.0.0.1:8081/nowhere\n```\n\
+                ```console\n$ gateprobe --version\nsomething else\n```\n\
+                ```yaml\ntargets: {chat: {url: 'wss://chat.example.com/', nonsense: {}}}\n```\n\
+                <!-- not run: an example -->\n```sh\nfalse\n```\n```sh\ngateprobe --version\n```\n";
+    let wrong = play(&Page { name: "docs/wrong.md".to_owned(), text: text.to_owned() });
+    let places: Vec<&str> = wrong.iter().filter_map(|wrong| wrong.split(": ").next()).collect();
+    assert_eq!(
+        places,
+        ["docs/wrong.md:1", "docs/wrong.md:4", "docs/wrong.md:7", "docs/wrong.md:11"],
+        "{wrong:#?}"
+    );
+}
+
 /// All that a page says, in its order, on one stage.
 fn play(page: &Page) -> Vec<String> {
     let blocks: Vec<Block> = page.blocks().into_iter().filter(|block| block.exempt.is_none()).collect();

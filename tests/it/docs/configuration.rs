@@ -285,9 +285,10 @@ fn flow(value: &Value) -> String {
     match value {
         Value::String(text) => {
             let plain = !text.is_empty()
+                && text == text.trim()
                 && !text.contains(": ")
                 && !text.contains('#')
-                && !text.starts_with(['*', '&', '!', '{', '[', '%', '@', '"', '\'', ' ']);
+                && !text.starts_with(['*', '&', '!', '{', '[', '%', '@', '"', '\'']);
             if plain { text.clone() } else { format!("{text:?}") }
         }
         Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),

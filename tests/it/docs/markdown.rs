@@ -52,7 +52,10 @@ impl Page {
         let mut above = "";
         for (at, line) in self.text.lines().enumerate() {
             match (&mut open, line.trim_start().strip_prefix("```")) {
-                (Some(_), Some(_)) => blocks.extend(open.take()),
+                (Some(_), Some(_)) => {
+                    blocks.extend(open.take());
+                    above = "";
+                }
                 (Some(block), None) => {
                     block.text.push_str(line);
                     block.text.push('\n');

@@ -50,8 +50,9 @@ pub fn heartbeat(
     for (field, interval) in [("pings", check.server.pings), ("beats", check.server.beats)] {
         let tolerance = check.server.tolerance;
         if interval.is_some_and(|interval| tolerance >= interval) {
-            let message =
-                format!("{tolerance} is not less than the promised interval, so that nothing is early");
+            let message = format!(
+                "the tolerance of {tolerance} is not less than the promised interval, so that nothing is early"
+            );
             let server = path.key("server");
             report.problem_of(&[server.key("tolerance"), server.key(field), path.clone()], message);
         }
