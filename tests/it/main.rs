@@ -4,6 +4,7 @@ mod accuracy;
 mod agent_log;
 mod before;
 mod budget_proof;
+mod canary_deploy;
 mod causes;
 mod chart;
 mod crowd;
