@@ -73,8 +73,16 @@ impl Scene {
             agent.address
         );
         let prometheus = Prometheus::start(&scrape);
+        verify(&agent);
         Self { prometheus, _agent: agent, _gateways: gateways, _collector: collector, _folder: folder }
     }
+}
+
+/// Has the agent verify a canary that refuses every fourth client: it is worse, and its runs that pass have times.
+fn verify(agent: &Agent) {
+    let asked = r#"{ "baseline": "orders", "canary": "presence", "checks": ["handshake"] }"#;
+    let answer = ureq::post(format!("http://{}/api/v1/canary", agent.address)).send(asked);
+    assert_eq!(answer.expect("an answer").status(), 202);
 }
 
 fn gateway(options: &[&str]) -> Reference {
