@@ -8,6 +8,7 @@ pub mod metrics;
 pub mod model;
 
 pub mod auth;
+pub mod canary;
 pub mod dialect;
 pub mod rules;
 pub mod wire;
@@ -20,6 +21,7 @@ pub mod config;
 pub mod runner;
 
 pub mod export;
+pub mod gate;
 pub mod schedule;
 pub mod store;
 

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{Agent, lock};
+use crate::gate::{Ended, Report};
 use crate::http::{
-    self, Answer, ProbeAnswer, ProbeError, ProbeRequest, Readiness, ReloadError, ReloadSummary,
+    self, Answer, CanaryRefusal, CanaryRequest, CanaryStarted, ProbeAnswer, ProbeError, ProbeRequest,
+    Readiness, ReloadError, ReloadSummary,
 };
 
 /// The agent as the HTTP server sees it.
@@ -52,6 +54,28 @@ impl http::AgentHandle for Handle {
 
     fn probe(&self, request: ProbeRequest) -> Answer<'_, Result<ProbeAnswer, ProbeError>> {
         Box::pin(self.agent.probe(request))
+    }
+
+    fn start_canary(&self, request: CanaryRequest) -> Result<CanaryStarted, CanaryRefusal> {
+        self.agent.start_canary(request)
+    }
+
+    fn canary(&self, id: &str) -> Option<Report> {
+        self.agent.canaries.find(id).map(|found| found.report())
+    }
+
+    fn canary_by_key(&self, key: &str) -> Option<Report> {
+        self.agent.canaries.find_by_key(key).map(|found| found.report())
+    }
+
+    fn canaries(&self) -> Vec<Report> {
+        self.agent.canaries.reports()
+    }
+
+    fn cancel_canary(&self, id: &str) -> Option<Report> {
+        let found = self.agent.canaries.find(id)?;
+        found.stop.now(Ended::Cancelled);
+        Some(found.report())
     }
 
     fn token(&self) -> Option<SecretString> {

@@ -1,5 +1,6 @@
 //! The agent's own metrics, and the catalogue of all.
 
+use super::canary;
 use crate::metrics::{Descriptor, Kind, Scope, Unit};
 use crate::{checks, export, http, runner};
 
@@ -175,11 +176,23 @@ static METRICS: &[&Descriptor] = &[
 pub fn emitters() -> Vec<(&'static str, &'static [&'static Descriptor])> {
     let checks = checks::metrics_by_kind();
     let each = [("each run", runner::metrics::METRICS), ("schedule and reload", METRICS)];
-    let agent = [("HTTP server", http::METRICS), ("OTLP export", export::metrics::METRICS)];
+    let agent = [
+        ("canary verification", canary::metrics::METRICS),
+        ("HTTP server", http::METRICS),
+        ("OTLP export", export::metrics::METRICS),
+    ];
     each.into_iter().chain(checks).chain(agent).chain([("recorder", crate::metrics::METRICS)]).collect()
 }
 
 /// Every metric that the agent exports, but the recorder's own.
 pub fn catalogue() -> Vec<&'static Descriptor> {
-    [METRICS, runner::metrics::METRICS, &checks::metrics(), http::METRICS, export::metrics::METRICS].concat()
+    [
+        METRICS,
+        runner::metrics::METRICS,
+        &checks::metrics(),
+        canary::metrics::METRICS,
+        http::METRICS,
+        export::metrics::METRICS,
+    ]
+    .concat()
 }

@@ -1,5 +1,6 @@
 //! The one place where the parts meet: start, reload, drain.
 
+pub mod canary;
 mod exports;
 mod handle;
 mod jobs;
@@ -29,6 +30,7 @@ use crate::session::OpenConnections;
 use crate::store::{Bounds, History};
 use crate::wire::{ResolverError, TlsSetupError};
 
+use canary::Canaries;
 pub use handle::Handle;
 use jobs::Jobs;
 pub use setup::Setup;
@@ -71,6 +73,7 @@ pub struct Agent {
     setup: ArcSwap<Setup>,
     throttle: Throttle,
     jobs: Mutex<Jobs>,
+    canaries: Canaries,
     /// Held during a reload: of two at once, the later must win.
     reloading: Mutex<()>,
     /// What is wrong with the config in the files, while an older one is in force.
@@ -107,6 +110,7 @@ impl Agent {
             setup: ArcSwap::from_pointee(setup),
             throttle: throttle.clone(),
             jobs: Mutex::new(Jobs::counted_in(open)),
+            canaries: Canaries::default(),
             reloading: Mutex::default(),
             problem: Mutex::default(),
             sources: Mutex::default(),
@@ -119,6 +123,7 @@ impl Agent {
         tokio::spawn(agent.stop.clone().run_until_cancelled_owned(throttle.watch()));
         agent.put_in_force();
         agent.sinks.loaded(true);
+        canary::begin(&agent.sinks.recorder);
         Ok(agent)
     }
 

@@ -89,6 +89,7 @@ impl Agent {
         // Before new jobs create their series, or these would be removed again.
         self.sinks.keep_only(&setup.plan);
         self.sinks.show_objectives(&setup.plan);
+        self.canaries.keep_only(&setup.plan);
         let summary = lock(&self.jobs).become_those_of(&setup, |ready| self.spawn(ready));
         self.sinks.recorder.record_agent(&Sample::new(&metrics::JOBS, setup.plan.jobs.len() as f64));
         summary

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod canary;
 mod check;
 mod config;
 mod demo;
@@ -34,6 +35,8 @@ pub enum Exit {
     Inconclusive,
     /// gateprobe itself could not do its work.
     Agent,
+    /// What whoever called wants to hear where something could not be found out.
+    AsAsked(u8),
 }
 
 impl Exit {
@@ -51,6 +54,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Inconclusive => 3,
             Self::Agent => 4,
+            Self::AsAsked(code) => code,
         }
     }
 }
@@ -79,6 +83,8 @@ enum Command {
     Run(run::Args),
     /// Run checks once, against a target of the config or a bare URL
     Check(check::Args),
+    /// Hold a new gateway against the one that it is to replace
+    Canary(canary::Args),
     /// Ask a running agent whether it is ready
     Ready(ready::Args),
     /// Check, describe or show a config
@@ -119,6 +125,7 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Run(args) => run::run(args).await,
             Command::Check(args) => check::run(args).await,
+            Command::Canary(args) => canary::run(args).await,
             Command::Ready(args) => ready::run(args).await,
             Command::Config(args) => Exit::from_code(config::run(&args)),
             Command::Dialect(args) => dialect::run(&args).await,

@@ -19,6 +19,7 @@ use super::schema::schema;
 use super::sources::{Reader, Sources, Use};
 use super::structure::violations;
 use super::tree::{Marks, parse};
+use super::twin::Twin;
 use super::validate::Report;
 
 /// A plan, and what is odd about its config.
@@ -79,12 +80,27 @@ pub fn load_with(
     Loader::new(environment, Timestamp::now()).files(paths).argument(settings).load()
 }
 
+/// The same, with targets that are others at a different URL.
+///
+/// # Errors
+/// All mistakes.
+pub fn load_with_twins(
+    paths: &[PathBuf],
+    twins: Vec<Twin>,
+    settings: Value,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Loaded {
+    let loader = Loader::new(environment, Timestamp::now()).files(paths).argument(settings);
+    twins.into_iter().fold(loader, Loader::twin).load()
+}
+
 /// Reads a config step by step.
 pub struct Loader {
     environment: BTreeMap<String, String>,
     now: Timestamp,
     layers: Vec<Layer>,
     argument: Option<Layer>,
+    twins: Vec<Twin>,
     reader: Reader,
     problems: Vec<Problem>,
     broken: bool,
@@ -101,6 +117,7 @@ impl Loader {
             now,
             layers: Vec::new(),
             argument: None,
+            twins: Vec::new(),
             reader: Reader::default(),
             problems: Vec::new(),
             broken: false,
@@ -149,6 +166,12 @@ impl Loader {
             marks.insert(path, mark.clone());
         }
         self.argument = Some(Layer { name: "command line".into(), value, marks });
+        self
+    }
+
+    /// Adds a target that is another one at a different URL.
+    pub fn twin(mut self, twin: Twin) -> Self {
+        self.twins.push(twin);
         self
     }
 
@@ -210,6 +233,7 @@ impl Loader {
         self.layers.push(layer);
         self.layers.extend(self.argument.take());
         let mut layered = self.merged(&self.layers.clone())?;
+        self.twins.iter().for_each(|twin| twin.add_to(&mut layered));
         self.problems.extend(cascade(&mut layered, schema()));
         (!self.broken).then_some(layered)
     }
@@ -230,7 +254,7 @@ fn failed(problems: Vec<Problem>) -> Problems {
 }
 
 /// A name for a target out of its URL's host, such as `gw-example-com-8443`.
-fn name_of(url: &str) -> String {
+pub fn name_of(url: &str) -> String {
     let parsed = url::Url::parse(url).ok();
     let authority = parsed.as_ref().and_then(|url| {
         let host = url.host_str()?;

@@ -33,12 +33,16 @@ mod structure;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod twin;
 mod validate;
 mod words;
 
 pub use cost::{CostRow, cost, cost_table, costs};
 pub use dialects::read_dialect;
-pub use load::{Loaded, Loader, for_url, load, load_with, load_with_sources, process_environment};
+pub use load::{
+    Loaded, Loader, for_url, load, load_with, load_with_sources, load_with_twins, name_of,
+    process_environment,
+};
 pub use locate::Origins;
 pub use otlp::{Collector, Otlp};
 pub use pause::{Pause, PauseError};
@@ -49,6 +53,7 @@ pub use route::{Route, TARGET_HEADER};
 pub use settings::mask_url;
 pub use show::{in_force, to_yaml};
 pub use sources::{Glimpse, Sources};
+pub use twin::Twin;
 
 /// The JSON Schema of the file, for editors.
 pub fn json_schema() -> &'static serde_json::Value {

@@ -1,5 +1,6 @@
 //! Who may ask for what changes something: a reload, a run out of turn, a pause, a canary's verification.
 
+use std::borrow::Cow;
 use std::hint::black_box;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -9,6 +10,8 @@ use axum::http::header::{AUTHORIZATION, FORWARDED, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::routes::App;
@@ -53,8 +56,8 @@ impl IntoResponse for Refusal {
 /// for others, and a browser for any web page.
 fn may_change(token: Option<&SecretString>, peer: IpAddr, headers: &HeaderMap) -> Result<(), Refusal> {
     if let Some(token) = token {
-        let shown = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
-        let right = shown.is_some_and(|shown| same(shown, token.expose_secret().as_bytes()));
+        let shown = headers.get(AUTHORIZATION).and_then(|value| shown(value.as_bytes()));
+        let right = shown.is_some_and(|shown| same(&shown, token.expose_secret().as_bytes()));
         return if right { Ok(()) } else { Err(Refusal::BadToken) };
     }
     let proxied = headers.contains_key(FORWARDED) || headers.contains_key("x-forwarded-for");
@@ -67,10 +70,17 @@ fn may_change(token: Option<&SecretString>, peer: IpAddr, headers: &HeaderMap) -
     Ok(())
 }
 
-/// The token of an `Authorization` header (RFC 6750, section 2.1; the scheme in any case: RFC 9110, 11.1).
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = value.split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+/// The token of an `Authorization` header, as a bearer's (RFC 6750, section 2.1), or as the password of anybody (RFC
+/// 7617): a client that can send no header, such as Flagger, has it in its URL. The scheme in any case: RFC 9110, 11.1.
+fn shown(value: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let space = value.iter().position(|byte| *byte == b' ')?;
+    let (scheme, shown) = (&value[..space], value[space..].trim_ascii());
+    if scheme.eq_ignore_ascii_case(b"bearer") {
+        return Some(Cow::Borrowed(shown));
+    }
+    let pair = BASE64_STANDARD.decode(shown).ok().filter(|_| scheme.eq_ignore_ascii_case(b"basic"))?;
+    let colon = pair.iter().position(|byte| *byte == b':')?;
+    Some(Cow::Owned(pair[colon + 1..].to_vec()))
 }
 
 /// Takes the same time wherever the first difference is; only the length shows. Nothing is the same as an
@@ -118,7 +128,10 @@ mod tests {
     #[test]
     fn with_a_token_whoever_shows_it_may() {
         let with = |value| ask(Some("s3cret"), "10.0.0.1", &[("authorization", value)]);
-        for right in ["Bearer s3cret", "bearer s3cret", "BEARER  s3cret "] {
+        // Two passwords: the token, and one with a colon before it.
+        let (basic, other) = ("basic Z2F0ZXByb2JlOnMzY3JldA==", "Basic Z2F0ZXByb2JlOjpzM2NyZXQ=");
+        assert_eq!(with(other), Err(Refusal::BadToken));
+        for right in ["Bearer s3cret", "bearer s3cret", "BEARER  s3cret ", basic] {
             assert_eq!(with(right), Ok(()), "{right}");
         }
         for wrong in

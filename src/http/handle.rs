@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use super::canary::{CanaryRefusal, CanaryRequest, CanaryStarted};
 use super::probe::{ProbeAnswer, ProbeError, ProbeRequest};
+use crate::gate::Report;
 use crate::metrics::Recorder;
 use crate::store::History;
 
@@ -36,6 +38,24 @@ pub trait AgentHandle: Send + Sync + 'static {
     /// Runs one check now. Must answer by the deadline that follows from the request and the module; is
     /// dropped when the client goes away.
     fn probe(&self, request: ProbeRequest) -> Answer<'_, Result<ProbeAnswer, ProbeError>>;
+
+    /// Starts a verification, or finds the one that was started by the same key. Answers at once.
+    ///
+    /// # Errors
+    /// When it can't be done, or not now.
+    fn start_canary(&self, request: CanaryRequest) -> Result<CanaryStarted, CanaryRefusal>;
+
+    /// A verification by its id.
+    fn canary(&self, id: &str) -> Option<Report>;
+
+    /// A verification by the key of the request that started it.
+    fn canary_by_key(&self, key: &str) -> Option<Report>;
+
+    /// All verifications that are kept, the newest first.
+    fn canaries(&self) -> Vec<Report>;
+
+    /// Ends a verification, which becomes inconclusive.
+    fn cancel_canary(&self, id: &str) -> Option<Report>;
 
     /// The token that whoever changes something has to show; without one, only programs on this machine may.
     fn token(&self) -> Option<SecretString> {

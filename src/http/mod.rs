@@ -4,7 +4,9 @@
 //! Errors, logs and metrics never carry a query string, a header's value or a body: they may hold secrets.
 
 mod api;
+mod canary;
 mod connection;
+mod flagger;
 mod guard;
 mod handle;
 mod health;
@@ -16,6 +18,7 @@ mod server;
 #[cfg(test)]
 mod testing;
 
+pub use canary::{CanaryRefusal, CanaryRequest, CanaryStarted};
 pub use handle::{AgentHandle, Answer, Parts, Readiness, ReloadError, ReloadSummary};
 pub use probe::{ProbeAnswer, ProbeError, ProbeFacts, ProbePhases, ProbeRequest};
 pub use server::{Limits, serve};

@@ -12,12 +12,12 @@ use axum::http::header::{
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::server::Limits;
-use super::{Parts, REQUESTS, api, guard, health, pages, probe, reload};
+use super::{Parts, REQUESTS, api, canary, flagger, guard, health, pages, probe, reload};
 use crate::metrics::{Recorder, Sample};
 
 /// How many large responses may be in memory at once; the next one waits for its turn.
@@ -43,6 +43,9 @@ pub(super) fn router(parts: Parts, limits: &Limits) -> Router {
     // What changes something.
     let guarded = Router::new()
         .route("/-/reload", post(reload::reload))
+        .route("/api/v1/canary", post(canary::start))
+        .route("/api/v1/canary/{id}", delete(canary::cancel))
+        .route("/api/v1/canary/flagger/{hook}", post(flagger::hook))
         .route_layer(from_fn_with_state(Arc::clone(&app), guard::guarded));
     Router::new()
         .route("/", get(pages::index))
@@ -52,6 +55,8 @@ pub(super) fn router(parts: Parts, limits: &Limits) -> Router {
         .route("/readyz", get(health::ready))
         .route("/api/v1/status", get(api::status))
         .route("/api/v1/runs", get(api::runs))
+        .route("/api/v1/canary", get(canary::list))
+        .route("/api/v1/canary/{id}", get(canary::look))
         .merge(guarded)
         .layer(from_fn_with_state(limits.request_timeout, in_time))
         // A probe has a deadline of its own.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::gate::{Address, Addresses, Pending, Report, State};
 use crate::metrics::{Recorder, Settings};
 use crate::model::Outcome;
 use crate::store::History;
@@ -24,6 +26,7 @@ pub(super) struct FakeAgent {
     pub(super) token: Mutex<Option<SecretString>>,
     pub(super) reloads: AtomicUsize,
     pub(super) probes: Mutex<Vec<ProbeRequest>>,
+    pub(super) canaries: Mutex<Vec<(CanaryRequest, Report)>>,
     /// A probe of the target `slow` says here that it has begun,
     pub(super) slow_began: Semaphore,
     /// and waits for a permit of this.
@@ -38,6 +41,7 @@ impl Default for FakeAgent {
             token: Mutex::default(),
             reloads: AtomicUsize::new(0),
             probes: Mutex::default(),
+            canaries: Mutex::default(),
             slow_began: Semaphore::new(0),
             slow_ends: Semaphore::new(0),
         }
@@ -73,8 +77,61 @@ impl AgentHandle for FakeAgent {
         })
     }
 
+    fn start_canary(&self, request: CanaryRequest) -> Result<CanaryStarted, CanaryRefusal> {
+        let mut canaries = self.canaries.lock().unwrap();
+        if request.canary == "nobody" {
+            return Err(CanaryRefusal::Impossible("the config has no target \"nobody\"".to_owned()));
+        }
+        let known = canaries.iter().find(|(known, _)| known.key.is_some() && known.key == request.key);
+        if let Some((_, report)) = known {
+            return Ok(CanaryStarted { report: report.clone(), new: false });
+        }
+        if !canaries.is_empty() {
+            return Err(CanaryRefusal::Busy(canaries.len()));
+        }
+        let report = pending(&request);
+        canaries.push((request, report.clone()));
+        Ok(CanaryStarted { report, new: true })
+    }
+
+    fn canary(&self, id: &str) -> Option<Report> {
+        self.canaries().into_iter().find(|report| report.id == id)
+    }
+
+    fn canary_by_key(&self, key: &str) -> Option<Report> {
+        let canaries = self.canaries.lock().unwrap();
+        let found = canaries.iter().find(|(request, _)| request.key.as_deref() == Some(key));
+        found.map(|(_, report)| report.clone())
+    }
+
+    fn canaries(&self) -> Vec<Report> {
+        self.canaries.lock().unwrap().iter().map(|(_, report)| report.clone()).collect()
+    }
+
+    fn cancel_canary(&self, id: &str) -> Option<Report> {
+        self.canary(id)
+    }
+
     fn token(&self) -> Option<SecretString> {
         self.token.lock().unwrap().clone()
+    }
+}
+
+fn pending(request: &CanaryRequest) -> Report {
+    let address = |name: &str| Address { name: name.to_owned(), url: "wss://gateway.test/".to_owned() };
+    Report {
+        id: "0123456789abcdef".to_owned(),
+        gateprobe: "0.0.0".to_owned(),
+        gateways: Addresses {
+            baseline: request.baseline.as_deref().map(address),
+            canary: address(&request.canary),
+        },
+        profile: request.profile,
+        started_at: Timestamp::UNIX_EPOCH,
+        ended_at: None,
+        done: false,
+        progress: 0.25,
+        state: State::Pending(Pending::new("1 of 4 runs are made".to_owned(), Vec::new())),
     }
 }
 

@@ -49,6 +49,9 @@ pub struct Heartbeat {
     /// The dialect tells how often the gateway's heartbeat comes, but only on the connection.
     #[serde(skip)]
     pub(in crate::checks) told_later: bool,
+    /// Leaves the gateway's own heartbeat aside: many short runs learn more from pings. No config can set it.
+    #[serde(skip)]
+    pub pings_only: bool,
     /// An assertion that is left out: the tests' way to show that each is needed. No config can set it.
     #[serde(skip)]
     pub without: Option<Assertion>,
@@ -116,6 +119,7 @@ impl Default for Heartbeat {
             server: ServerBeat::default(),
             thresholds: Thresholds::default(),
             told_later: false,
+            pings_only: false,
             without: None,
         }
     }

@@ -107,6 +107,9 @@ impl Heartbeat {
     /// How often the gateway promises its pings and its beats, by the config or as it told on this connection. What
     /// does not fit into the run can't be held against it.
     pub(super) fn promised(&self, visit: &Visit, talk: &Talk) -> [Option<Span>; 2] {
+        if self.pings_only {
+            return [None, None];
+        }
         let (dialect, told) = (&visit.target().dialect, talk.variables());
         let left = visit.until(None).saturating_duration_since(Instant::now());
         let fits = |interval: &Span| interval.get() + self.server.tolerance.get() < left;

@@ -286,7 +286,7 @@ impl NetworkSwitch {
     }
 
     /// How long messages are published.
-    fn stream(&self) -> Duration {
+    pub fn stream(&self) -> Duration {
         let leg = self.every.get() * self.messages;
         let switches = leg * (self.switches() + 1) + self.away.get() * self.switches();
         let absence = self.long_absence().map_or(Duration::ZERO, |absence| absence + leg);

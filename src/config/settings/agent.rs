@@ -32,6 +32,8 @@ pub struct AgentSettings {
     /// Pushes metrics and traces to an OpenTelemetry collector. Off when absent, unless the standard variables of the
     /// environment name a collector.
     pub otlp: Option<Otlp>,
+    /// Verifications of canaries that are asked for by the HTTP API.
+    pub canary: Canary,
     /// How the agent ends.
     pub shutdown: Shutdown,
     /// Whether a change of the config's files is put in force by itself, also of those that it names: dialects,
@@ -144,6 +146,18 @@ pub struct Resolver {
     pub servers: Vec<String>,
 }
 
+/// Verifications of canaries that are asked for by the HTTP API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Canary {
+    /// Most verifications that run at once.
+    #[schemars(range(min = 1, max = 100))]
+    pub max_running: u32,
+    /// Finished verifications that are kept in memory, so that their verdict can be asked for.
+    #[schemars(range(min = 1, max = 10000))]
+    pub keep: u32,
+}
+
 /// How the agent ends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -171,6 +185,7 @@ impl Default for AgentSettings {
             control: None,
             resolver: Resolver::default(),
             otlp: None,
+            canary: Canary::default(),
             shutdown: Shutdown::default(),
             watch_config: true,
             lag_bound: Span::millis(100),
@@ -195,6 +210,12 @@ impl Default for Http {
 impl Default for History {
     fn default() -> Self {
         Self { runs: 100 }
+    }
+}
+
+impl Default for Canary {
+    fn default() -> Self {
+        Self { max_running: 2, keep: 50 }
     }
 }
 

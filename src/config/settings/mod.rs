@@ -12,7 +12,9 @@ mod secret;
 mod slo;
 mod target;
 
-pub use agent::{AgentSettings, Control, History, Http, Log, LogFormat, LogLevel, Resolver, Shutdown};
+pub use agent::{
+    AgentSettings, Canary, Control, History, Http, Log, LogFormat, LogLevel, Resolver, Shutdown,
+};
 pub use auth::{Auth, AuthMethod, OAuth2, TokenSource};
 pub use connection::{Ca, Cookies, Family, Network, Proxy, Redirects, Resolve, Tls, Trace};
 pub use observe::Observe;

@@ -1,0 +1,157 @@
+//! Rows of failed runs: one a check, and one of all checks together.
+
+use super::data::{ArmData, CheckData, Data};
+use super::decision::{ALL_CHECKS, FAILURES, Row, RowVerdict};
+use super::judge::Candidate;
+use super::plan::{Plan, Policy};
+use super::statistics::fisher::{Table, greater, least_greater};
+use super::statistics::multiple::Tested;
+use super::statistics::proportion;
+
+/// The share of failed runs by which the canary must be worse to be suspect without being significant.
+const SUSPECT: f64 = 0.1;
+/// By itself that is to be as unlikely as this.
+const SUSPECT_P: f64 = 0.05;
+/// Beyond this it is suspect however few the runs.
+const SUSPECT_ALWAYS: f64 = 0.5;
+/// Failures weigh more than times.
+const WEIGHT: f64 = 3.0;
+
+/// The rows of failed runs.
+pub(super) fn rows(plan: &Plan, data: &Data) -> Vec<Candidate> {
+    let here = data.checks().filter(|(_, check)| !left_out(plan, check));
+    let mut rows: Vec<Candidate> = here.map(|(name, check)| row(plan, name, check)).collect();
+    rows.extend(together(plan, data));
+    rows
+}
+
+/// Whether neither gateway has what the check is about.
+pub(super) fn left_out(plan: &Plan, check: &CheckData) -> bool {
+    check.canary.lacks_it() && (!plan.compare || check.baseline.lacks_it())
+}
+
+/// How many conclusive runs an arm needs to be judged.
+pub(super) fn needed(policy: &Policy, planned: usize) -> usize {
+    policy.min_runs.min(planned).max(1)
+}
+
+fn row(plan: &Plan, name: &str, check: &CheckData) -> Candidate {
+    let planned = plan.checks.get(name).copied().unwrap_or(0);
+    let policy = &plan.policy;
+    let mut candidate = if plan.compare {
+        compared(policy, name, &[table(check)], needed(policy, planned))
+    } else {
+        alone(policy, name, &check.canary)
+    };
+    if let Some(why) = too_little(plan, check, planned)
+        && !candidate.row.verdict.fails()
+    {
+        candidate.row.verdict = RowVerdict::NotEnough;
+        candidate.row.note = Some(why);
+    }
+    candidate
+}
+
+/// Why a check has too little to show for a pass.
+fn too_little(plan: &Plan, check: &CheckData, planned: usize) -> Option<String> {
+    let policy = &plan.policy;
+    let least = needed(policy, planned).max((policy.min_share * planned as f64).ceil() as usize);
+    let arms = [("baseline", &check.baseline), ("canary", &check.canary)];
+    let arms = || arms.iter().filter(|(name, _)| plan.compare || *name == "canary");
+    if let Some((arm, _)) = arms().find(|(_, arm)| arm.lacks_it()) {
+        return Some(format!("the {arm} does not support it"));
+    }
+    for (name, arm) in arms() {
+        if arm.conclusive() < least {
+            let (got, inconclusive) = (arm.conclusive(), arm.inconclusive);
+            let of_these =
+                if inconclusive > 0 { format!(", {inconclusive} inconclusive") } else { String::new() };
+            return Some(format!("{name}: {got} conclusive runs, {least} needed{of_these}"));
+        }
+    }
+    let told: usize = check.shared().map(|(_, critical)| critical.count).sum();
+    let broken = check.baseline.fail.saturating_sub(told) as f64 / check.baseline.conclusive() as f64;
+    (plan.compare && broken >= policy.broken_baseline)
+        .then(|| "the baseline fails so often itself that it says little".to_owned())
+}
+
+fn table(check: &CheckData) -> Table {
+    let (canary, baseline) = (&check.canary, &check.baseline);
+    Table {
+        failed: canary.fail,
+        runs: canary.conclusive(),
+        other_failed: baseline.fail,
+        other_runs: baseline.conclusive(),
+    }
+}
+
+/// All checks in one test, each compared within itself: a fault that hits each check a little is found sooner.
+fn together(plan: &Plan, data: &Data) -> Option<Candidate> {
+    let here = data.checks().filter(|(_, check)| plan.compare && !left_out(plan, check));
+    let tables: Vec<Table> = here.map(|(_, c)| table(c)).filter(|t| t.runs > 0 && t.other_runs > 0).collect();
+    (tables.len() > 1).then(|| compared(&plan.policy, ALL_CHECKS, &tables, 1))
+}
+
+fn compared(policy: &Policy, name: &str, tables: &[Table], needed: usize) -> Candidate {
+    let sum = |part: fn(&Table) -> usize| tables.iter().map(part).sum::<usize>();
+    let (failed, runs) = (sum(|t| t.failed), sum(|t| t.runs));
+    let (other_failed, other_runs) = (sum(|t| t.other_failed), sum(|t| t.other_runs));
+    let mut row = empty(name);
+    (row.n_canary, row.n_baseline) = (runs, other_runs);
+    row.canary = ratio(failed, runs);
+    row.baseline = ratio(other_failed, other_runs);
+    row.shift = row.canary.zip(row.baseline).map(|(canary, baseline)| canary - baseline);
+    row.effect = row.shift;
+    row.interval = proportion::difference((failed, runs), (other_failed, other_runs), policy.confidence);
+    let enough = runs >= needed && other_runs >= needed;
+    let tested = enough.then(|| Tested { p: greater(tables), least: least_greater(tables) });
+    row.p = tested.map(|test| test.p);
+    let by = row.shift.unwrap_or(0.0);
+    let suspect = by >= SUSPECT_ALWAYS || (by >= SUSPECT && tested.is_some_and(|test| test.p <= SUSPECT_P));
+    if tested.is_some() && by <= -policy.failure_tolerance {
+        let turned: Vec<Table> = tables.iter().map(Table::turned).collect();
+        if greater(&turned) <= policy.alpha {
+            row.verdict = RowVerdict::Better;
+        }
+    }
+    Candidate { row, tested, matters: by >= policy.failure_tolerance, suspect }
+}
+
+/// Without a baseline: the share of failed runs against a threshold. One failed run by itself does not fail a canary,
+/// unless there was only one.
+fn alone(policy: &Policy, name: &str, canary: &ArmData) -> Candidate {
+    let mut row = empty(name);
+    row.n_canary = canary.conclusive();
+    row.canary = canary.failure_ratio();
+    row.threshold = Some(policy.max_failure_ratio);
+    if row.canary.is_some_and(|ratio| ratio > policy.max_failure_ratio) {
+        let several = canary.fail > 1 || canary.fail == canary.conclusive();
+        row.verdict = if several { RowVerdict::OverThreshold } else { RowVerdict::NotEnough };
+        row.note = (!several).then(|| "one failed run may be chance: run it again".to_owned());
+    }
+    Candidate { row, tested: None, matters: false, suspect: false }
+}
+
+fn ratio(failed: usize, runs: usize) -> Option<f64> {
+    (runs > 0).then(|| failed as f64 / runs as f64)
+}
+
+fn empty(check: &str) -> Row {
+    Row {
+        check: check.to_owned(),
+        metric: FAILURES.to_owned(),
+        unit: "ratio".into(),
+        baseline: None,
+        canary: None,
+        n_baseline: 0,
+        n_canary: 0,
+        shift: None,
+        interval: None,
+        p: None,
+        effect: None,
+        threshold: None,
+        verdict: RowVerdict::Same,
+        note: None,
+        weight: WEIGHT,
+    }
+}

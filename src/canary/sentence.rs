@@ -1,0 +1,146 @@
+//! The decision in words.
+
+use super::data::Data;
+use super::decision::{ALL_CHECKS, FAILURES, Row, RowVerdict, Verdict};
+use super::outcomes::left_out;
+use super::plan::{End, Plan};
+
+/// Rows that a sentence names at most.
+const NAMED: usize = 3;
+
+/// The verdict and its main reason.
+pub(super) fn sentence(plan: &Plan, data: &Data, verdict: Verdict, rows: &[Row], notes: &[String]) -> String {
+    match verdict {
+        Verdict::Pass => passed(plan, data),
+        Verdict::Fail => {
+            let worst = rows.iter().filter(|row| row.verdict.fails());
+            let head =
+                if plan.compare { "The canary is worse than the baseline" } else { "The canary fails" };
+            format!("{head}: {}.", listed(worst.map(named)))
+        }
+        Verdict::Inconclusive => {
+            let why = notes.first().cloned().unwrap_or_else(|| "nothing was planned".to_owned());
+            format!("Can't tell whether the canary is good: {why}.")
+        }
+    }
+}
+
+/// Why it is not a pass, or what its reader should know; what weighs most first.
+pub(super) fn notes(plan: &Plan, data: &Data, rows: &[Row], end: Option<&End>) -> Vec<String> {
+    let mut notes = Vec::new();
+    match end {
+        Some(End::Cancelled) => notes.push("it was cancelled".to_owned()),
+        Some(End::BaselineLost) => notes.push("the baseline was lost on the way".to_owned()),
+        Some(End::AgentFault(what)) => notes.push(format!("the agent itself failed: {what}")),
+        None | Some(End::Completed | End::TimeUp) => {}
+    }
+    if plan.checks.is_empty() {
+        notes.push("nothing was planned".to_owned());
+    } else if data.checks().all(|(_, check)| left_out(plan, check)) {
+        notes.push("no check is supported".to_owned());
+    }
+    let short = rows.iter().filter(|row| row.verdict == RowVerdict::NotEnough);
+    notes.extend(short.map(|row| {
+        let why = row.note.as_deref().unwrap_or("too few runs");
+        match row.metric.as_str() {
+            FAILURES if row.shift.is_some_and(|shift| shift > 0.0) => format!("{}: {why}", named(row)),
+            FAILURES => format!("{}: {why}", row.check),
+            _ => format!("{}: {why}", named(row)),
+        }
+    }));
+    if let Some(End::TimeUp) = end {
+        notes.push("the time was up before all planned runs were made".to_owned());
+    }
+    for (name, check) in data.checks() {
+        if left_out(plan, check) {
+            notes.push(format!("{name} is left out: not supported"));
+        }
+        if plan.compare {
+            let told = check.shared().map(|(reason, _)| {
+                format!("{name}: {reason} in the baseline too, not held against the canary")
+            });
+            notes.extend(told);
+        }
+    }
+    notes
+}
+
+fn passed(plan: &Plan, data: &Data) -> String {
+    let judged: Vec<_> = data.checks().filter(|(_, check)| !left_out(plan, check)).collect();
+    let runs: usize = judged.iter().map(|(_, check)| check.canary.conclusive()).sum();
+    let checks = judged.len();
+    let (checks, s) =
+        if checks == 1 { ("1 check".to_owned(), "") } else { (format!("{checks} checks"), "s") };
+    let _ = s;
+    if plan.compare {
+        format!(
+            "The canary is as good as the baseline: nothing that matters is worse in {runs} runs of {checks}."
+        )
+    } else {
+        format!("The canary is good: all thresholds are met in {runs} runs of {checks}.")
+    }
+}
+
+/// A row in words.
+fn named(row: &Row) -> String {
+    let check = if row.check == ALL_CHECKS { "all checks together" } else { &row.check };
+    match (row.verdict, row.metric.as_str()) {
+        (RowVerdict::Critical, reason) => format!("{check} found {reason}, which is critical"),
+        (_, FAILURES) => {
+            let share = |ratio: Option<f64>, runs: usize| {
+                let failed = (ratio.unwrap_or(0.0) * runs as f64).round();
+                format!("{failed} of {runs} runs")
+            };
+            let canary = share(row.canary, row.n_canary);
+            match row.threshold {
+                Some(threshold) => {
+                    format!("{check} failed in {canary} (at most {} %)", short(threshold * 100.0))
+                }
+                None => {
+                    format!("{check} failed in {canary} (baseline: {})", share(row.baseline, row.n_baseline))
+                }
+            }
+        }
+        (_, metric) => {
+            let canary = quantity(row.canary, &row.unit);
+            match row.threshold {
+                Some(threshold) => {
+                    format!(
+                        "{check} {metric} is {canary} (threshold: {})",
+                        quantity(Some(threshold), &row.unit)
+                    )
+                }
+                None => {
+                    format!("{check} {metric} is {canary} (baseline: {})", quantity(row.baseline, &row.unit))
+                }
+            }
+        }
+    }
+}
+
+fn listed(all: impl Iterator<Item = String>) -> String {
+    let all: Vec<String> = all.collect();
+    let mut text = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
+    if all.len() > NAMED {
+        text.push_str(&format!("; and {} more", all.len() - NAMED));
+    }
+    text
+}
+
+fn quantity(value: Option<f64>, unit: &str) -> String {
+    match (value, unit) {
+        (None, _) => "unknown".to_owned(),
+        (Some(value), "seconds") if value.abs() < 1.0 => format!("{} ms", short(value * 1000.0)),
+        (Some(value), "seconds") => format!("{} s", short(value)),
+        (Some(value), "ratio") => format!("{} %", short(value * 100.0)),
+        (Some(value), "bytes") => format!("{} bytes", short(value)),
+        (Some(value), _) => short(value),
+    }
+}
+
+/// Three digits that count.
+fn short(value: f64) -> String {
+    let digits = if value == 0.0 { 0 } else { (2 - value.abs().log10().floor() as i32).clamp(0, 6) };
+    let text = format!("{value:.*}", digits as usize);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}

@@ -1,0 +1,290 @@
+//! What a verification will do, decided before it begins: which checks, how many runs, what is left out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fit::{LONG, fitted, typical};
+use super::{Address, Addresses, Profile};
+use crate::canary::{self, Policy};
+use crate::model::{JobKey, Span};
+use crate::runner::Job;
+use crate::session::{Limits, Shelf};
+
+/// The part of the time that is planned to be used: the rest is for gateways that are not well.
+const PLANNED: f64 = 0.85;
+
+/// A gateway, with what is known of it before it is visited.
+#[derive(Debug)]
+pub struct Side {
+    /// Who it is.
+    pub address: Address,
+    /// Its checks, ready to run within one budget.
+    pub jobs: Vec<Job>,
+}
+
+/// What is asked of a verification.
+#[derive(Debug)]
+pub struct Request {
+    /// The gateway that is known to be good enough; without one, absolute thresholds decide.
+    pub baseline: Option<Side>,
+    /// The gateway in question.
+    pub canary: Side,
+    /// How much is looked at.
+    pub profile: Profile,
+    /// How long it may take.
+    pub longest: Duration,
+    /// Only these checks, by kind; all that the canary has when empty. Each of them must fit in the time.
+    pub checks: Vec<String>,
+    /// By what it is judged.
+    pub policy: Policy,
+}
+
+/// Why nothing is begun.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CourseError {
+    /// The canary has no such check.
+    #[error("the canary has no check {asked:?}; its checks are: {known}")]
+    UnknownCheck {
+        /// What was asked for.
+        asked: String,
+        /// The canary's checks.
+        known: String,
+    },
+    /// A check that was asked for by name does not fit.
+    #[error("{0}")]
+    DoesNotFit(String),
+    /// Nothing that it could do is left.
+    #[error("nothing is left to run: {0}")]
+    Nothing(String),
+}
+
+/// A verification that can begin.
+#[derive(Debug)]
+pub struct Course {
+    /// Whom it compares.
+    pub addresses: Addresses,
+    /// How much is looked at.
+    pub profile: Profile,
+    /// How long it may take.
+    pub longest: Duration,
+    /// What is left out or looked at less closely, a sentence each.
+    pub notes: Vec<String>,
+    pub(super) trials: Vec<Trial>,
+    pub(super) policy: Policy,
+}
+
+/// One check, again and again in both arms.
+#[derive(Debug)]
+pub(super) struct Trial {
+    pub(super) check: &'static str,
+    pub(super) baseline: Option<Job>,
+    pub(super) canary: Job,
+    /// Runs in each arm.
+    pub(super) runs: usize,
+    /// What a run takes with a gateway that is well.
+    pub(super) typical: Duration,
+}
+
+impl Trial {
+    /// Whether both arms run at once: what waits for long is held against the same moments so, in half of the time.
+    pub(super) fn at_once(&self) -> bool {
+        self.typical >= LONG
+    }
+
+    /// What the next run in each arm takes.
+    pub(super) fn pair(&self) -> Duration {
+        let in_turn = self.baseline.is_some() && !self.at_once();
+        if in_turn { self.typical * 2 } else { self.typical }
+    }
+
+    /// The keys of its jobs in the config.
+    fn keys(&self) -> impl Iterator<Item = &JobKey> {
+        [Some(&self.canary), self.baseline.as_ref()].into_iter().flatten().map(|job| &job.key)
+    }
+}
+
+impl Course {
+    /// Plans a verification.
+    ///
+    /// # Errors
+    /// When nothing is left to run, or not all that was asked for by name.
+    pub fn plan(request: Request) -> Result<Self, CourseError> {
+        let Request { baseline, canary, profile, longest, checks, policy } = request;
+        let kinds: Vec<&str> = canary.jobs.iter().map(|job| job.key.check).collect();
+        if let Some(asked) = checks.iter().find(|asked| !kinds.contains(&asked.as_str())) {
+            return Err(CourseError::UnknownCheck { asked: asked.clone(), known: kinds.join(", ") });
+        }
+        let addresses = Addresses {
+            baseline: baseline.as_ref().map(|side| side.address.clone()),
+            canary: canary.address.clone(),
+        };
+        if baseline.as_ref().is_some_and(|side| side.jobs.is_empty()) {
+            return Err(CourseError::Nothing("the baseline has no check".to_owned()));
+        }
+        let mut chosen = Chosen { profile, longest, asked: &checks, notes: Vec::new(), trials: Vec::new() };
+        let of_baseline = baseline.map(|side| side.jobs);
+        for job in canary.jobs {
+            chosen.add(job, of_baseline.as_deref())?;
+        }
+        let Chosen { mut trials, mut notes, .. } = chosen;
+        if trials.is_empty() {
+            return Err(CourseError::Nothing(notes.join("; ")));
+        }
+        pace(&mut trials, longest);
+        for trial in &trials {
+            let wanted = profile.runs(trial.check);
+            if trial.runs < wanted {
+                notes.push(format!(
+                    "{} makes {} of {wanted} runs in each arm: more do not fit in {} and the budget",
+                    trial.check,
+                    trial.runs,
+                    Span::from(longest)
+                ));
+            }
+        }
+        Ok(Self { addresses, profile, longest, notes, trials, policy })
+    }
+
+    /// How long it takes with gateways that are well, as a rule.
+    pub fn typical(&self) -> Duration {
+        let longest = self.trials.iter().map(|trial| trial.pair() * count(trial.runs)).max();
+        longest.unwrap_or_default().max(dialling(&self.trials))
+    }
+
+    /// Runs in each arm, by check.
+    pub fn runs(&self) -> BTreeMap<String, usize> {
+        self.trials.iter().map(|trial| (trial.check.to_owned(), trial.runs)).collect()
+    }
+
+    /// Runs in all.
+    pub fn total(&self) -> usize {
+        let arms = if self.compares() { 2 } else { 1 };
+        self.trials.iter().map(|trial| trial.runs * arms).sum()
+    }
+
+    /// The jobs of the config that it was made of.
+    pub fn keys(&self) -> impl Iterator<Item = &JobKey> {
+        self.trials.iter().flat_map(Trial::keys)
+    }
+
+    pub(super) fn compares(&self) -> bool {
+        self.addresses.baseline.is_some()
+    }
+
+    pub(super) fn for_judge(&self) -> canary::Plan {
+        canary::Plan { compare: self.compares(), checks: self.runs(), policy: self.policy.clone() }
+    }
+}
+
+struct Chosen<'a> {
+    profile: Profile,
+    longest: Duration,
+    asked: &'a [String],
+    notes: Vec<String>,
+    trials: Vec<Trial>,
+}
+
+impl Chosen<'_> {
+    /// Takes a check of the canary, if there is time for it.
+    fn add(&mut self, job: Job, baseline: Option<&[Job]>) -> Result<(), CourseError> {
+        let check = job.key.check;
+        let wanted = self.profile.runs(check);
+        let named = self.asked.iter().any(|asked| asked == check);
+        if !self.asked.is_empty() && !named {
+            return Ok(());
+        }
+        if wanted == 0 {
+            return self.leave_out(named, format!("{check} is left out: it tells of days, not of minutes"));
+        }
+        if promises_nothing(&job) {
+            let text = format!("{check} is left out: nobody promises when a silent connection is let go of");
+            return self.leave_out(named, text);
+        }
+        let job = self.fit(job);
+        let typical = typical(&job.spec);
+        let of_baseline = baseline.map(|jobs| self.beside(&job, jobs));
+        let trial = Trial { check, baseline: of_baseline, canary: job, runs: wanted, typical };
+        let fit = (self.longest.as_secs_f64() * PLANNED / trial.pair().as_secs_f64().max(1e-3)) as usize;
+        if fit == 0 {
+            let (one, all) = (Span::secs(trial.pair().as_secs() + 1), Span::from(self.longest));
+            let text = format!("{check} is left out: one run takes about {one}, and there are {all} in all");
+            return self.leave_out(named, text);
+        }
+        self.trials.push(Trial { runs: wanted.min(fit), ..trial });
+        Ok(())
+    }
+
+    fn leave_out(&mut self, named: bool, text: String) -> Result<(), CourseError> {
+        if named {
+            return Err(CourseError::DoesNotFit(text));
+        }
+        self.notes.push(text);
+        Ok(())
+    }
+
+    /// The check as it is run here, with what is said about it.
+    fn fit(&mut self, job: Job) -> Job {
+        let fitted = fitted(&job.spec, self.profile);
+        if let Some(aside) = fitted.aside {
+            self.notes.push(format!("{} leaves aside {aside}", job.key.check));
+        }
+        Job { spec: fitted.spec, ..job }
+    }
+
+    /// The same check of the baseline: as its own config has it, or else as the canary's.
+    fn beside(&self, canary: &Job, baseline: &[Job]) -> Job {
+        let own = baseline.iter().find(|job| job.key.check == canary.key.check);
+        let (whom, spec) = match own {
+            Some(own) => (own, fitted(&own.spec, self.profile).spec),
+            // It has other checks, or the plan would not hold it.
+            None => (baseline.first().unwrap_or(canary), canary.spec.clone()),
+        };
+        Job {
+            key: JobKey { check: canary.key.check, ..whom.key.clone() },
+            target: Arc::clone(&whom.target),
+            spec,
+            budget: Arc::clone(&whom.budget),
+            shelf: Shelf::default(),
+        }
+    }
+}
+
+/// Whether it would only find out that there is no promise, after a long time.
+fn promises_nothing(job: &Job) -> bool {
+    match &job.spec {
+        crate::checks::CheckSpec::Zombie(check) => {
+            check.window.is_none() && !job.target.dialect.promises_zombie()
+        }
+        _ => false,
+    }
+}
+
+/// Takes runs away where the budget lets too few connections through for all of them.
+fn pace(trials: &mut [Trial], longest: Duration) {
+    let share = longest.as_secs_f64() * PLANNED / dialling(trials).as_secs_f64().max(1e-3);
+    if share < 1.0 {
+        trials.iter_mut().for_each(|trial| trial.runs = ((trial.runs as f64 * share) as usize).max(1));
+    }
+}
+
+/// How long the slower arm's budget makes all connections take.
+fn dialling(trials: &[Trial]) -> Duration {
+    let shared = trials.iter().any(|trial| {
+        trial.baseline.as_ref().is_some_and(|job| Arc::ptr_eq(&job.budget, &trial.canary.budget))
+    });
+    let of = |job: &Job, runs: usize| {
+        let Limits { connections_per_second, .. } = job.budget.limits();
+        let rate = connections_per_second.filter(|rate| *rate > 0.0);
+        rate.map_or(0.0, |rate| (job.spec.cost().connections * runs as u64) as f64 / rate)
+    };
+    let canary: f64 = trials.iter().map(|trial| of(&trial.canary, trial.runs)).sum();
+    let baseline: f64 =
+        trials.iter().filter_map(|trial| Some(of(trial.baseline.as_ref()?, trial.runs))).sum();
+    let seconds = if shared { canary + baseline } else { canary.max(baseline) };
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+fn count(runs: usize) -> u32 {
+    u32::try_from(runs).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,16 @@
+//! The driver of a canary's verification: runs of both gateways in turn, fed to the judge one by one until it may
+//! stop. Knows neither HTTP nor the command line.
+
+mod baseline;
+mod course;
+mod critical;
+mod drive;
+mod fit;
+mod measures;
+mod profile;
+mod report;
+
+pub use course::{Course, CourseError, Request, Side};
+pub use drive::{Ended, Progress, Stop, drive};
+pub use profile::Profile;
+pub use report::{Address, Addresses, Pending, Report, State};
