@@ -47,7 +47,7 @@ fn web_lets_a_good_canary_through_by_one_verification() {
 #[test]
 fn web_fails_a_bad_canary_and_does_not_wait_for_the_end() {
     let stable = Reference::start(&[]);
-    let scene = Scene::start(&stable.url, &["upgrade_status=503"]);
+    let scene = Scene::start(&stable.url, &["upgrade_status=404"]);
     let run = web(&scene, "7", TOKEN);
     assert_eq!(run["phase"], "Failed", "{run:#}");
     assert_eq!(words(&run, "gateway-not-worse").last().expect("a word"), "fail");
@@ -96,7 +96,7 @@ fn log_of(run: &Value) -> &str {
 #[test]
 fn the_job_tells_a_good_canary_from_a_bad_one() {
     let (stable, good, bad) =
-        (Reference::start(&[]), Reference::start(&[]), Reference::start(&["--fault", "upgrade_status=503"]));
+        (Reference::start(&[]), Reference::start(&[]), Reference::start(&["--fault", "upgrade_status=404"]));
     let run = job(&stable.url, &good.url, &[]);
     assert_eq!(run["phase"], "Successful", "{}", log_of(&run));
     let run = job(&stable.url, &bad.url, &[]);
@@ -130,7 +130,7 @@ fn a_job_that_takes_too_long_fails() {
 #[test]
 fn prometheus_sees_what_the_schedule_sees() {
     let stable = Reference::start(&[]);
-    let scene = Scene::start(&stable.url, &["upgrade_status=503"]);
+    let scene = Scene::start(&stable.url, &["upgrade_status=404"]);
     let prometheus = Prometheus::start(&format!(
         "scrape_configs: [{{ job_name: gateprobe, scrape_interval: 1s, static_configs: [{{ targets: ['{}'] }}] }}]\n",
         scene.agent.address

@@ -60,7 +60,7 @@ fn shell(machine: &Machine, baseline: &str, canary: &str, more: &[&str]) -> (i32
 #[test]
 fn the_shell_script_ends_with_the_verdict_and_leaves_its_reports() {
     let (stable, good, bad) =
-        (Reference::start(&[]), Reference::start(&[]), Reference::start(&["--fault", "upgrade_status=503"]));
+        (Reference::start(&[]), Reference::start(&[]), Reference::start(&["--fault", "upgrade_status=404"]));
     let nobody = ClosedPort::any();
     let machine = Machine::new();
     for (baseline, canary, more, exit, verdict) in [
@@ -103,7 +103,7 @@ fn the_steps_of_github_actions_run() {
     executable(&machine.path("bin/docker"), docker);
     for (canary, exit, word) in [
         (Reference::start(&[]), 0, "pass"),
-        (Reference::start(&["--fault", "upgrade_status=503"]), 1, "fail"),
+        (Reference::start(&["--fault", "upgrade_status=404"]), 1, "fail"),
     ] {
         let stable = Reference::start(&[]);
         let (mut path, mut last) = (String::new(), 0);
@@ -154,7 +154,7 @@ fn the_script_of_gitlab_runs() {
     let machine = Machine::new();
     let script = write(machine.0.path(), "script.sh", lines.join("\n"));
     for (canary, exit) in
-        [(Reference::start(&[]), 0), (Reference::start(&["--fault", "upgrade_status=503"]), 1)]
+        [(Reference::start(&[]), 0), (Reference::start(&["--fault", "upgrade_status=404"]), 1)]
     {
         let stable = Reference::start(&[]);
         let variables = [("BASELINE", &*stable.url), ("CANARY", &canary.url)];

@@ -14,7 +14,7 @@ use crate::support::{folder, write};
 pub const TOKEN: &str = "c4n4ry-t0ken";
 
 /// What a run needs so that a verification is a matter of seconds: one quick check, and the means for it.
-const QUICK: &str = "checks: { handshake: { interval: 1s, timeout: 900ms } }\n    \
+const QUICK: &str = "checks: { handshake: { interval: 3s, timeout: 2900ms, close_timeout: 500ms } }\n    \
                      budget: { connections: 100, connections_per_second: 1000, messages_per_second: 100000, bytes_per_second: 100000000 }";
 
 /// A file of `deploy/canary`.
