@@ -4,7 +4,7 @@
 .NOTPARALLEL:
 # Nearly all of the integration tests' time is waiting.
 export RUST_TEST_THREADS ?= 4
-.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection dashboards pictures chart image image-test sizing sbom demo clean-tools
+.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection canary-power dashboards pictures chart image image-test sizing sbom demo clean-tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ soak: ## every check against a healthy gateway, 100,000 runs (RUNS=, AT_ONCE=, M
 
 detection: ## measure how long each fault takes to be found; writes docs/detection.md
 	cargo test --locked --test it -- --ignored --nocapture matrix::detection::
+
+canary-power: ## measure what the canary gate finds, and how often it errs, in simulated worlds; writes docs/canary.md
+	cargo test --locked --release --lib -- --ignored --nocapture canary::tests::power::
 
 dashboards: ## write dashboards/*.json from dashboards/source
 	python3 dashboards/generate.py

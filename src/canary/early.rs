@@ -54,7 +54,7 @@ fn certainly_worse(plan: &Plan, data: &Data, check: &CheckData, planned: usize) 
 /// The least level that a test can have at the end: the looks have spent their shares, and every row takes one.
 fn least_level(plan: &Plan, data: &Data) -> f64 {
     let policy = &plan.policy;
-    let latest = policy.looks.last().map_or(0.0, |look| spent(policy.alpha, f64::midpoint(*look, 1.0)));
+    let latest = policy.looks.last().map_or(0.0, |look| spent(policy.alpha, *look));
     let rows: usize = data.checks().map(|(_, check)| 1 + check.metrics().len()).sum();
     (policy.alpha - latest) / (rows + 1) as f64
 }

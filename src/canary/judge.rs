@@ -35,14 +35,17 @@ pub(super) struct Candidate {
 /// How the rows of a moment are to be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Moment {
-    /// More runs may come: only what is significant counts.
-    Interim,
+    /// More runs may come: what is significant, and no more than is needed to see it.
+    Look,
+    /// More runs might have come: only what is significant counts.
+    Stop,
     /// No more runs come.
     Final,
 }
 
 impl Judge {
-    /// A judge that has seen nothing yet.
+    /// A judge that has seen nothing yet. By a policy that is out of bounds ([`super::Policy::check`]) everything is
+    /// inconclusive.
     pub fn new(mut plan: Plan) -> Self {
         plan.checks.retain(|_, runs| *runs > 0);
         plan.policy.looks.retain(|look| *look > 0.0 && *look < 1.0);
@@ -59,6 +62,7 @@ impl Judge {
     /// The decision, if it can be made before the plan's end: a critical finding, a failure that no missing run can
     /// take back, or a significant difference at one of the policy's looks. A pass is never early.
     pub fn interim(&mut self) -> Option<Decision> {
+        self.plan.policy.check().ok()?;
         if critical::decided(&self.plan, &self.data) {
             return Some(self.stop(EarlyStop::Critical, self.plan.policy.alpha));
         }
@@ -66,12 +70,13 @@ impl Judge {
             return Some(self.stop(EarlyStop::Certain, self.plan.policy.alpha));
         }
         let budget = self.next_look()?;
-        let fails = self.rows(Moment::Interim, budget).iter().any(|row| row.verdict.fails());
+        let fails = self.rows(Moment::Look, budget).iter().any(|row| row.verdict.fails());
         fails.then(|| self.stop(EarlyStop::Significant, budget))
     }
 
     /// The decision, when no more runs will come.
     pub fn finish(&self, end: End) -> Decision {
+        let end = self.plan.policy.check().map_or_else(|error| End::AgentFault(error.to_string()), |()| end);
         let rows = self.rows(Moment::Final, self.plan.policy.alpha - self.spent);
         self.decision(rows, Some(&end), None)
     }
@@ -87,20 +92,21 @@ impl Judge {
             return None;
         }
         self.looks = over;
-        let until_now = spent(self.plan.policy.alpha, seen);
+        // By the look's own time, also where it comes a little later: the rest stays for the end.
+        let until_now = spent(self.plan.policy.alpha, self.plan.policy.looks[over - 1]);
         let budget = until_now - self.spent;
         self.spent = until_now;
         Some(budget)
     }
 
     fn stop(&self, why: EarlyStop, alpha: f64) -> Decision {
-        self.decision(self.rows(Moment::Interim, alpha), None, Some(why))
+        self.decision(self.rows(Moment::Stop, alpha), None, Some(why))
     }
 
     /// All rows, their verdicts corrected for there being many.
     fn rows(&self, moment: Moment, alpha: f64) -> Vec<Row> {
         let mut candidates = outcomes::rows(&self.plan, &self.data);
-        candidates.extend(measures::rows(&self.plan, &self.data));
+        candidates.extend(measures::rows(&self.plan, &self.data, moment == Moment::Look));
         settle(&mut candidates, moment, alpha);
         let mut rows: Vec<Row> = critical::rows(&self.plan, &self.data);
         rows.extend(candidates.into_iter().map(|candidate| candidate.row));

@@ -13,8 +13,8 @@ use super::statistics::multiple::Tested;
 /// By how many times the least shift that matters all runs must differ to be suspect, however few.
 const SUSPECT: f64 = 2.0;
 
-/// The rows of metrics that the policy names.
-pub(super) fn rows(plan: &Plan, data: &Data) -> Vec<Candidate> {
+/// The rows of metrics that the policy names. Where they are to be `brief`, no shift is worked out that could not count.
+pub(super) fn rows(plan: &Plan, data: &Data, brief: bool) -> Vec<Candidate> {
     let mut rows = Vec::new();
     for (name, check) in data.checks().filter(|(_, check)| !left_out(plan, check)) {
         let planned = plan.checks.get(name).copied().unwrap_or(0);
@@ -23,7 +23,7 @@ pub(super) fn rows(plan: &Plan, data: &Data) -> Vec<Candidate> {
             let Some(policy) = plan.policy.metrics.get(base) else { continue };
             let needed = needed(&plan.policy, planned);
             rows.push(if plan.compare {
-                compared(&plan.policy, policy, name, metric, check, needed)
+                compared(&plan.policy, policy, Compared { name, metric, check, needed, brief })
             } else {
                 alone(policy, name, metric, check, needed)
             });
@@ -32,13 +32,19 @@ pub(super) fn rows(plan: &Plan, data: &Data) -> Vec<Candidate> {
     rows
 }
 
+/// What is compared.
+struct Compared<'a> {
+    name: &'a str,
+    metric: &'a str,
+    check: &'a CheckData,
+    needed: usize,
+    brief: bool,
+}
+
 fn compared(
     all: &Policy,
     policy: &MetricPolicy,
-    name: &str,
-    metric: &str,
-    check: &CheckData,
-    needed: usize,
+    Compared { name, metric, check, needed, brief }: Compared<'_>,
 ) -> Candidate {
     let (canary, baseline) = (check.canary.values(metric), check.baseline.values(metric));
     let mut row = empty(name, metric, policy);
@@ -54,15 +60,17 @@ fn compared(
         row.note = Some(format!("the {arm} has {few} runs that measured it, the other {many}"));
         return candidate;
     }
-    let test = mann_whitney(canary, baseline);
-    let shift = shift(canary, baseline, all.confidence);
-    let (Some(test), Some(shift)) = (test, shift) else { return not_judged(candidate) };
-    let sign = match policy.direction {
-        Direction::HigherIsWorse => 1.0,
-        Direction::LowerIsWorse => -1.0,
+    let Some(test) = mann_whitney(canary, baseline) else { return not_judged(candidate) };
+    let (sign, worse, better) = match policy.direction {
+        Direction::HigherIsWorse => (1.0, test.greater(), test.less()),
+        Direction::LowerIsWorse => (-1.0, test.less(), test.greater()),
     };
-    let (worse, better) =
-        if sign > 0.0 { (test.greater(), test.less()) } else { (test.less(), test.greater()) };
+    let judged = policy.weight > 0.0 && few >= needed;
+    candidate.tested = judged.then(|| Tested { p: worse, least: test.least() });
+    if brief && (!judged || worse > all.alpha) {
+        return candidate;
+    }
+    let Some(shift) = shift(canary, baseline, all.confidence) else { return not_judged(candidate) };
     let tolerance = policy.tolerance.unwrap_or(all.tolerance);
     let margin = policy.absolute.max(tolerance * row.baseline.unwrap_or(0.0).abs());
     let by = sign * shift.estimate;
@@ -79,12 +87,10 @@ fn compared(
     }
     let apart = sign * cliffs_delta(&test) >= 1.0 && by >= SUSPECT * margin;
     let suspect = matters && (worse <= all.alpha || apart);
-    if policy.weight > 0.0 {
-        candidate.tested = Some(Tested { p: worse, least: test.least() });
-        (candidate.matters, candidate.suspect) = (matters, suspect);
-    } else {
+    if !judged {
         row.verdict = RowVerdict::NotJudged;
     }
+    (candidate.matters, candidate.suspect) = (matters, suspect);
     candidate
 }
 

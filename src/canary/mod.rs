@@ -20,4 +20,4 @@ pub use decision::{
     ALL_CHECKS, Decision, EarlyStop, Evidence, FAILURES, Row, RowVerdict, RunCounts, VERSION, Verdict,
 };
 pub use judge::Judge;
-pub use plan::{Arm, Direction, End, MetricPolicy, Plan, Policy, Run, RunOutcome};
+pub use plan::{Arm, Direction, End, MetricPolicy, Plan, Policy, PolicyError, Run, RunOutcome};

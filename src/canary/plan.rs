@@ -157,6 +157,62 @@ pub enum Direction {
     LowerIsWorse,
 }
 
+/// Why a policy can't judge.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PolicyError {
+    /// No test has such a level.
+    #[error("alpha is {0}, not above 0 and below 0.5")]
+    Alpha(f64),
+    /// No interval has such a confidence.
+    #[error("confidence is {0}, not above 0 and below 1")]
+    Confidence(f64),
+    /// A share that is no share.
+    #[error("{0} is {1}, not from 0 to 1")]
+    Share(&'static str, f64),
+    /// A metric's tolerance, least shift, weight or threshold is not a number from 0 up.
+    #[error("{0} has a tolerance, least shift, weight or threshold that is not a number from 0 up")]
+    Metric(String),
+    /// A tolerance that is not a number from 0 up.
+    #[error("tolerance is {0}, not a number from 0 up")]
+    Tolerance(f64),
+}
+
+impl Policy {
+    /// Whether it can judge: what is no number compares as "not worse" with everything.
+    ///
+    /// # Errors
+    /// The first value that is out of bounds.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        let from_zero = |value: f64| value.is_finite() && value >= 0.0;
+        if !(self.alpha > 0.0 && self.alpha < 0.5) {
+            return Err(PolicyError::Alpha(self.alpha));
+        }
+        if !(self.confidence > 0.0 && self.confidence < 1.0) {
+            return Err(PolicyError::Confidence(self.confidence));
+        }
+        if !from_zero(self.tolerance) {
+            return Err(PolicyError::Tolerance(self.tolerance));
+        }
+        let shares = [
+            ("failure_tolerance", self.failure_tolerance),
+            ("max_failure_ratio", self.max_failure_ratio),
+            ("min_share", self.min_share),
+            ("broken_baseline", self.broken_baseline),
+        ];
+        if let Some((name, value)) = shares.into_iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
+            return Err(PolicyError::Share(name, value));
+        }
+        let bad = |metric: &MetricPolicy| {
+            let values = [metric.tolerance, Some(metric.absolute), Some(metric.weight), metric.threshold];
+            !values.into_iter().flatten().all(from_zero)
+        };
+        match self.metrics.iter().find(|(_, metric)| bad(metric)) {
+            Some((name, _)) => Err(PolicyError::Metric(name.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
 fn default_metrics() -> BTreeMap<String, MetricPolicy> {
     // Name, share of the baseline's median, least shift in seconds, weight. A reader of a chat feels a tenth of a
     // second, a reader of quotes a few milliseconds; the clean-up of zombies is told in heartbeats.

@@ -39,7 +39,8 @@ pub(super) fn notes(plan: &Plan, data: &Data, rows: &[Row], end: Option<&End>) -
     } else if data.checks().all(|(_, check)| left_out(plan, check)) {
         notes.push("no check is supported".to_owned());
     }
-    let short = rows.iter().filter(|row| row.verdict == RowVerdict::NotEnough);
+    // Where it was stopped early, the other rows were not to be complete.
+    let short = rows.iter().filter(|row| end.is_some() && row.verdict == RowVerdict::NotEnough);
     notes.extend(short.map(|row| {
         let why = row.note.as_deref().unwrap_or("too few runs");
         match row.metric.as_str() {

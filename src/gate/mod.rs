@@ -13,4 +13,4 @@ mod report;
 pub use course::{Course, CourseError, Request, Side};
 pub use drive::{Ended, Progress, Stop, drive};
 pub use profile::Profile;
-pub use report::{Address, Addresses, Pending, Report, State};
+pub use report::{Address, Addresses, Pending, Report, State, json_schema};

@@ -89,6 +89,11 @@ impl Pending {
     }
 }
 
+/// The JSON Schema of a [`Report`], for those who read one.
+pub fn json_schema() -> schemars::Schema {
+    schemars::schema_for!(Report)
+}
+
 impl Report {
     /// The verdict, once there is one.
     pub fn verdict(&self) -> Option<Verdict> {
@@ -108,6 +113,22 @@ impl Report {
         match &self.state {
             State::Pending(pending) => &pending.sentence,
             State::Decided(decision) => &decision.sentence,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes the file anew where it is stale, and fails all the same: look at the change and commit it.
+    #[test]
+    fn the_schema_in_the_repository_is_fresh() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/canary.schema.json");
+        let fresh = serde_json::to_string_pretty(&json_schema()).unwrap() + "\n";
+        if std::fs::read_to_string(&path).unwrap_or_default() != fresh {
+            std::fs::write(&path, fresh).unwrap();
+            panic!("config/canary.schema.json was stale; it is fresh now, commit it");
         }
     }
 }

@@ -1,1 +1,9 @@
 //! Of the judge as a whole.
+
+mod bench;
+mod compared;
+mod missing;
+mod power;
+mod stops;
+mod thresholds;
+mod world;

@@ -1,0 +1,218 @@
+//! `gateprobe canary`: what it finds, and how it ends.
+
+use std::io::{BufRead, BufReader};
+
+use gateprobe::gateway::{EventKind, Settings};
+use serde_json::Value;
+
+use super::{SECRET, Verified, canary, config, pair, with_clean_up, with_tokens};
+use crate::support::binary::{eventually, finish};
+use crate::support::neighbour::{Closed, Gateway};
+use crate::support::{folder, write};
+
+/// Only a difference that no noise of a busy machine makes.
+const PATIENT: &[&str] = &["--alpha", "0.001", "--tolerance", "1"];
+
+fn verify(baseline: &Gateway, canary_url: &str, arguments: &[&str]) -> Verified {
+    let urls = ["--baseline", &baseline.url(), "--canary", canary_url];
+    Verified::of(canary(&[&urls, arguments, PATIENT].concat()))
+}
+
+#[test]
+fn a_gateway_that_is_as_good_passes() {
+    let (old, new) = pair(&[], Settings::default);
+    let told = verify(&old, &new.url(), &["--check", "handshake", "--check", "heartbeat"]);
+    told.expect(0, "pass", &["as good as the baseline", "50 runs of 2 checks"]);
+    let runs = told.report["runs"].as_array().expect("a list");
+    assert!(runs.iter().all(|arm| arm["pass"] == arm["planned"]), "{runs:#?}");
+    assert_eq!(runs.len(), 4);
+    // Each arm is visited as often as the other.
+    let dials = |gateway: &Gateway| gateway.times(|kind| *kind == EventKind::Upgraded).len();
+    assert_eq!((dials(&old), dials(&new)), (50, 50));
+    assert!(told.stderr.contains("handshake 30, heartbeat 20"), "{}", told.stderr);
+}
+
+#[test]
+fn arms_take_turns_so_that_drift_hits_both() {
+    let (old, new) = pair(&[], Settings::default);
+    verify(&old, &new.url(), &["--check", "handshake"]).expect(0, "pass", &[]);
+    let times = |gateway: &Gateway| gateway.times(|kind| *kind == EventKind::Upgraded);
+    let (old, new) = (times(&old), times(&new));
+    let mut all: Vec<(f64, char)> =
+        old.iter().map(|at| (*at, 'a')).chain(new.iter().map(|at| (*at, 'b'))).collect();
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let order: String = all.iter().map(|(_, arm)| arm).collect();
+    assert_eq!(order, "abba".repeat(15));
+}
+
+#[test]
+fn a_slow_canary_fails_by_what_is_slow() {
+    let (old, new) = pair(&["upgrade_delay=150ms"], Settings::default);
+    let told = verify(&old, &new.url(), &["--check", "handshake"]);
+    told.expect(1, "fail", &["handshake", "gateprobe_connect_phase_duration_seconds{phase=\"upgrade\"}"]);
+}
+
+#[test]
+fn a_canary_that_refuses_fails_and_the_baseline_does_not() {
+    let (old, new) = pair(&["refuse_every=3"], Settings::default);
+    let told = verify(&old, &new.url(), &["--check", "handshake"]);
+    told.expect(1, "fail", &["handshake failed in", "(baseline: 0 of"]);
+    let evidence = told.report["evidence"].as_array().expect("a list");
+    assert!(evidence.iter().all(|found| found["arm"] == "canary") && !evidence.is_empty(), "{evidence:#?}");
+    // The same gateways the other way round: what is better is no failure.
+    let told = Verified::of(canary(
+        &[&["--baseline", &new.url(), "--canary", &old.url(), "--check", "handshake"], PATIENT].concat(),
+    ));
+    told.expect(0, "pass", &[]);
+}
+
+#[test]
+fn a_canary_that_is_not_there_fails() {
+    let old = Gateway::with(&[]);
+    let closed = Closed::on("127.0.0.1");
+    let told = verify(&old, &closed.url(), &["--check", "handshake"]);
+    told.expect(1, "fail", &["handshake failed in"]);
+    assert_eq!(told.report["evidence"][0]["reason"], "connect_refused");
+}
+
+#[test]
+fn a_forged_token_that_is_accepted_fails_at_once() {
+    let folder = folder();
+    let key = write(folder.path(), "key", SECRET);
+    let (old, new) = pair(&["refresh_takes=forged"], || with_tokens(&key));
+    let settings = format!(
+        "    dialect: json\n    auth: {{ token: {{ mint: {{ algorithm: HS256, key_file: {key:?}, subject: gateprobe, \
+         audience: chat }} }} }}\n    checks: {{ handshake: , token_refresh: {{ leeway: 0s, every: 20ms }} }}\n"
+    );
+    let config = config(folder.path(), &old.url(), &settings);
+    let config = config.to_str().expect("UTF-8");
+    // The URL takes the target's credential, dialect and checks.
+    let told = Verified::of(canary(&["--config", config, "--baseline", "chat", "--canary", &new.url()]));
+    told.expect(1, "fail", &["token_refresh found bad_token_accepted, which is critical"]);
+    assert_eq!(told.report["stopped_early"], "critical");
+    // Both show it: it is told, and not held against the canary.
+    let told = Verified::of(canary(&[
+        "--config",
+        config,
+        "--baseline",
+        &new.url(),
+        "--canary",
+        "chat",
+        "--check",
+        "handshake",
+    ]));
+    told.expect(0, "pass", &[]);
+}
+
+#[test]
+fn leaked_zombies_fail_at_once() {
+    let folder = folder();
+    let (old, new) = pair(&["zombies_kept"], with_clean_up);
+    let settings = "    checks: { zombie: { window: { earliest: 1200ms, latest: 1200ms }, beat_within: 600ms, \
+                    tolerance: 400ms, close_timeout: 700ms, recovery: false } }\n";
+    let config = config(folder.path(), &old.url(), settings);
+    let config = config.to_str().expect("UTF-8");
+    let told = Verified::of(canary(&["--config", config, "--baseline", "chat", "--canary", &new.url()]));
+    told.expect(1, "fail", &["zombie found zombie_leaked, which is critical"]);
+    let critical: Vec<&Value> = told.report["evidence"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|found| found["critical"] == true)
+        .collect();
+    assert_eq!(critical.len(), 1, "{critical:#?}");
+}
+
+#[test]
+fn a_baseline_that_goes_away_leaves_no_verdict() {
+    let (old, new) = pair(&[], Settings::default);
+    let url = old.url();
+    let urls = ["--baseline", &url, "--canary", &new.url(), "--check", "heartbeat"];
+    let child = canary(&urls).spawn().expect("runs");
+    eventually("runs in both arms", || {
+        let runs = |gateway: &Gateway| gateway.times(|kind| *kind == EventKind::Upgraded).len();
+        (runs(&old) > 3 && runs(&new) > 3).then_some(())
+    });
+    drop(old);
+    let (exit, stdout, stderr) = finish(child.wait_with_output().expect("ends"));
+    let report: Value = serde_json::from_str(&stdout).expect("JSON");
+    let told = Verified { exit, report, stderr };
+    told.expect(3, "inconclusive", &["the baseline was lost"]);
+}
+
+#[test]
+fn an_interrupted_verification_is_inconclusive() {
+    let (old, new) = pair(&[], Settings::default);
+    for signal in ["INT", "TERM"] {
+        let urls = ["--baseline", &old.url(), "--canary", &new.url(), "--check", "heartbeat"];
+        let mut child = canary(&urls).spawn().expect("runs");
+        let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let mut line = String::new();
+        stderr.read_line(&mut line).expect("the plan");
+        assert!(line.starts_with("Runs in each arm: heartbeat 20."), "{line}");
+        let process = child.id().to_string();
+        let sent = std::process::Command::new("kill").args([&format!("-{signal}"), &process]).status();
+        assert!(sent.expect("kill runs").success());
+        let (exit, stdout, _) = finish(child.wait_with_output().expect("ends"));
+        let report: Value = serde_json::from_str(&stdout).expect("JSON");
+        assert_eq!((exit, report["verdict"].as_str()), (3, Some("inconclusive")), "{report:#}");
+        let sentence = report["sentence"].as_str().expect("a sentence");
+        assert!(sentence.contains("gateprobe was stopped"), "{sentence}");
+    }
+}
+
+#[test]
+fn without_runs_there_is_no_pass() {
+    let closed = [Closed::on("127.0.0.1"), Closed::on("127.0.0.1")];
+    let urls = closed.each_ref().map(Closed::url);
+    let arguments = ["--baseline", &urls[0], "--canary", &urls[1], "--check", "handshake"];
+    Verified::of(canary(&arguments)).expect(3, "inconclusive", &["the baseline was lost"]);
+    // As the pipeline wants it.
+    let told = Verified::of(canary(&[&arguments[..], &["--inconclusive-exit-code", "0"]].concat()));
+    assert_eq!((told.exit, told.verdict()), (0, "inconclusive"));
+    // Nothing fits in the time.
+    let told = Verified::of(canary(&[&arguments[..], &["--max-duration", "1ms"]].concat()));
+    assert_eq!((told.exit, told.verdict()), (2, "none"), "{}", told.stderr);
+    assert!(told.stderr.contains("handshake is left out: one run takes about 1s"), "{}", told.stderr);
+}
+
+#[test]
+fn without_a_baseline_the_thresholds_decide() {
+    let folder = folder();
+    let gateway = Gateway::with(&["upgrade_delay=100ms"]);
+    let verify = |threshold: &str| {
+        let settings = format!("    checks: {{ handshake: {{ thresholds: {{ upgrade: {threshold} }} }} }}\n");
+        let config = config(folder.path(), &gateway.url(), &settings);
+        Verified::of(canary(&["--config", config.to_str().expect("UTF-8"), "--canary", "chat"]))
+    };
+    verify("5s").expect(0, "pass", &["all thresholds are met"]);
+    let told = verify("50ms");
+    told.expect(1, "fail", &["handshake failed in"]);
+    assert_eq!(told.report["gateways"]["baseline"], Value::Null);
+}
+
+#[test]
+fn mistakes_are_told_before_anything_is_sent() {
+    let folder = folder();
+    let gateway = Gateway::with(&[]);
+    let config = config(folder.path(), &gateway.url(), "    checks: { handshake: }\n");
+    let config = config.to_str().expect("UTF-8");
+    let url = gateway.url();
+    let nowhere = folder.path().join("no/such/folder");
+    let junit = format!("junit={}", nowhere.display());
+    for (arguments, told) in [
+        (vec!["--config", config, "--canary", "chad"], "the config has no target \"chad\"; it has: chat"),
+        (vec!["--config", config, "--canary", "chat", "--check", "zombie"], "no check \"zombie\""),
+        (vec!["--config", config, "--canary", url.as_str()], "URLs are verified without a config"),
+        (vec!["--config", config, "--baseline", "chat", "--canary", "https://x/"], "command line"),
+        (vec!["--canary", url.as_str(), "--check", "nothing"], "there is no check \"nothing\""),
+        (vec!["--canary", url.as_str(), "--report", junit.as_str()], "--report"),
+        (vec!["--canary", url.as_str(), "--report", "csv=x"], "FORMAT=FILE"),
+        (vec!["--canary", url.as_str(), "--alpha", "1"], "below 0.5"),
+    ] {
+        let verified = Verified::of(canary(&arguments));
+        assert_eq!((verified.exit, verified.verdict()), (2, "none"), "{arguments:?}");
+        assert!(verified.stderr.contains(told), "{arguments:?}: {}", verified.stderr);
+    }
+    assert_eq!(gateway.accepted(), 0);
+}
