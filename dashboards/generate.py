@@ -5,13 +5,14 @@ import json
 import sys
 from pathlib import Path
 
-from source import agent, check, overview, slo
+from source import agent, canary, check, overview, slo
 
 HERE = Path(__file__).parent
 DASHBOARDS = {
     "overview.json": overview.dashboard,
     "slo.json": slo.dashboard,
     "check.json": check.dashboard,
+    "canary.json": canary.dashboard,
     "agent.json": agent.dashboard,
 }
 

@@ -217,7 +217,6 @@ def malformed():
 
 
 def worst_vectors():
-    """These series are not there at 0 from the start, there would be thousands: one that is new in the range tells by
-    its value, since its first count is no increase."""
+    """These series are not there at 0 from the start, there would be thousands."""
     bad = q.target("gateprobe_malformed_vectors_total", 'verdict!~"ok|not_judged"')
-    return f"sum by (vector, reaction, verdict) (({bad} unless {bad} offset $__range) or ({q.increase(bad, '$__range')} > 0))"
+    return f"sum by (vector, reaction, verdict) ({q.gained(bad, '$__range')})"

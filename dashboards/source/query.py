@@ -29,6 +29,12 @@ def increase(counter, window="$__rate_interval"):
     return f"increase({counter}[{window}])"
 
 
+def gained(counter, window="$__rate_interval"):
+    """Of a counter without a series before its first event: one that is new in the window counts by its value, since its
+    first count is no increase."""
+    return f"({counter} unless {counter} offset {window}) or ({increase(counter, window)} > 0)"
+
+
 def rate(counter):
     return f"rate({counter}[$__rate_interval])"
 

@@ -5,6 +5,7 @@ mod agent_log;
 mod before;
 mod budget_proof;
 mod canary;
+mod canary_deploy;
 mod causes;
 mod chart;
 mod crowd;

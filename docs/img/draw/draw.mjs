@@ -16,6 +16,7 @@ const PICTURES = {
   slo: 'board=slo',
   check: 'board=check&rows=top,handshake,heartbeat,zombie',
   'check-more': 'board=check&rows=token_refresh,network_switch,hold,flapping,malformed,What',
+  canary: 'board=canary',
   agent: 'board=agent',
 };
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.woff2': 'font/woff2' };

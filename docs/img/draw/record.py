@@ -33,6 +33,14 @@ STORY = [
     (0.85, 1.00, "orders", "pong_dropped", "4"),
     (0.90, 1.00, "legacy", "upgrade_delay", "350ms"),
 ]
+# When the agent is asked to verify a canary: the target that serves already, and the one that may come next.
+VERIFICATIONS = [
+    (0.02, "orders", "presence"),
+    (0.22, "presence", "orders"),
+    (0.41, "orders", "presence"),
+    (0.72, "orders", "presence"),
+    (0.87, "presence", "orders"),
+]
 # The targets of the drill-down's picture.
 TARGET = "orders"
 TOKENS = "tenants"
@@ -134,10 +142,13 @@ class Stage:
         begin = time.monotonic()
         acts = [(at, gateway, fault, value, "PUT") for at, _, gateway, fault, value in STORY]
         acts += [(end, gateway, fault, "", "DELETE") for _, end, gateway, fault, _ in STORY if end < 1]
+        acts += [(at, canary, "", baseline, "POST") for at, baseline, canary in VERIFICATIONS]
         for at, gateway, fault, value, method in sorted(acts):
             time.sleep(max(0, begin + at * seconds - time.monotonic()))
-            request = urllib.request.Request(f"{self.controls[gateway]}faults/{fault}", value.encode(), method=method)
-            urllib.request.urlopen(request).close()
+            url, body = f"{self.controls[gateway]}faults/{fault}", value
+            if method == "POST":
+                url, body = f"http://{self.agent}/api/v1/canary", json.dumps({"canary": gateway, "baseline": value})
+            urllib.request.urlopen(urllib.request.Request(url, body.encode(), method=method)).close()
             print(f"{time.monotonic() - begin:5.0f} s  {method} {gateway} {fault} {value}", flush=True)
         time.sleep(max(0, begin + seconds - time.monotonic()))
 

@@ -14,7 +14,7 @@ use crate::support::program::{project, tool};
 use crate::support::{folder, write};
 
 /// From the oldest that the chart promises to the newest that there are schemas for.
-const KUBERNETES: [&str; 11] =
+pub const KUBERNETES: [&str; 11] =
     ["1.27", "1.28", "1.29", "1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37"];
 
 fn rendered(case: &Path, kubernetes: &str) -> String {
@@ -67,7 +67,8 @@ fn every_version_of_kubernetes_takes_every_case() {
     assert!(!valid && said.contains("automount"), "the validator sees a field that does not exist: {said}");
 }
 
-fn validate(version: &str, files: &[std::path::PathBuf]) -> (bool, String) {
+/// Whether a version of Kubernetes takes the manifests in these files, and what is said about them.
+pub fn validate(version: &str, files: &[std::path::PathBuf]) -> (bool, String) {
     let mut command = Command::new(tool("bin/kubernetes-validate"));
     // Custom resources are the next test's.
     command.args(["--strict", "--quiet", "--no-warn", "--kubernetes-version", version]).args(files);
@@ -93,7 +94,8 @@ fn the_operators_know_every_field() {
     assert_eq!(said.matches("wrong ServiceMonitor").count(), 2, "{said}");
 }
 
-fn hold_against_definitions(manifests: &[Value]) -> String {
+/// What the definitions of custom resources say about those among the manifests, a line each.
+pub fn hold_against_definitions(manifests: &[Value]) -> String {
     let modules = tool("npm/node_modules");
     let mut child = Command::new("node")
         .arg(project("tests/it/chart/crds.mjs"))

@@ -1,7 +1,7 @@
 //! The Helm chart, and what is made of it.
 
-mod contract;
-mod helm;
+pub mod contract;
+pub mod helm;
 mod monitoring;
 mod pod;
-mod templates;
+pub mod templates;

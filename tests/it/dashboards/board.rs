@@ -5,10 +5,11 @@ use serde_json::Value;
 use crate::support::program::project;
 
 /// The file of each dashboard, and the `uid` that links and bookmarks hold on to.
-pub const ALL: [(&str, &str); 4] = [
+pub const ALL: [(&str, &str); 5] = [
     ("overview.json", "gateprobe-overview"),
     ("slo.json", "gateprobe-slo"),
     ("check.json", "gateprobe-check"),
+    ("canary.json", "gateprobe-canary"),
     ("agent.json", "gateprobe-agent"),
 ];
 

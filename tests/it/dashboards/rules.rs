@@ -34,7 +34,8 @@ const RULES: [(&str, Rule); 20] = [
 ];
 
 /// A counter that has no series before its first event must be read raw to see that one: nothing increased.
-const READ_RAW: &[&str] = &["gateprobe_malformed_vectors_total"];
+const READ_RAW: &[&str] =
+    &["gateprobe_malformed_vectors_total", "gateprobe_canary_runs_total", "gateprobe_canary_failures_total"];
 
 /// Identifiers of Grafana's units that are in use here.
 const UNITS: [&str; 7] = ["none", "short", "s", "ops", "reqps", "bytes", "percentunit"];

@@ -73,8 +73,16 @@ impl Scene {
             agent.address
         );
         let prometheus = Prometheus::start(&scrape);
+        verify(&agent);
         Self { prometheus, _agent: agent, _gateways: gateways, _collector: collector, _folder: folder }
     }
+}
+
+/// Has the agent verify a canary that drops pongs: it is worse, and the other pongs have times.
+fn verify(agent: &Agent) {
+    let asked = r#"{ "baseline": "chat", "canary": "orders", "checks": ["heartbeat"] }"#;
+    let answer = ureq::post(format!("http://{}/api/v1/canary", agent.address)).send(asked);
+    assert_eq!(answer.expect("an answer").status(), 202);
 }
 
 fn gateway(options: &[&str]) -> Reference {
