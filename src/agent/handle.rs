@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 
+use super::view::promises;
 use super::{Agent, lock};
 use crate::http::{
-    self, Answer, ProbeAnswer, ProbeError, ProbeRequest, Readiness, ReloadError, ReloadSummary,
+    self, Answer, ChangeError, JobStanding, Notice, ProbeAnswer, ProbeError, ProbeRequest, Promise,
+    Readiness, ReloadError, ReloadSummary, Which,
 };
 
 /// The agent as the HTTP server sees it.
@@ -52,6 +55,33 @@ impl http::AgentHandle for Handle {
 
     fn probe(&self, request: ProbeRequest) -> Answer<'_, Result<ProbeAnswer, ProbeError>> {
         Box::pin(self.agent.probe(request))
+    }
+
+    fn jobs(&self) -> Vec<JobStanding> {
+        self.agent.standings()
+    }
+
+    fn promises(&self, target: &str, check: &str) -> Vec<Promise> {
+        let setup = self.agent.setup();
+        let mut jobs = setup.plan.jobs.iter();
+        let job = jobs.find(|job| &*job.key.target == target && job.key.check == check);
+        job.map(|job| promises(&job.check)).unwrap_or_default()
+    }
+
+    fn notices(&self) -> Vec<Notice> {
+        self.agent.notices()
+    }
+
+    fn run_now(&self, which: &Which) -> Result<(), ChangeError> {
+        self.agent.run_now(which)
+    }
+
+    fn pause(&self, which: &Which, until: Timestamp) -> Result<(), ChangeError> {
+        self.agent.pause(which, until)
+    }
+
+    fn resume(&self, which: &Which) -> Result<(), ChangeError> {
+        self.agent.resume(which)
     }
 
     fn token(&self) -> Option<SecretString> {

@@ -1,5 +1,6 @@
 //! The one place where the parts meet: start, reload, drain.
 
+mod change;
 mod exports;
 mod handle;
 mod jobs;
@@ -8,7 +9,9 @@ mod probe;
 mod reload;
 mod setup;
 mod sinks;
+mod standing;
 mod tally;
+mod view;
 mod watch;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,13 +29,14 @@ use crate::metrics::{Reading, Recorder, RecorderError, Settings};
 use crate::runner::Throttle;
 use crate::schedule::Clock;
 use crate::session::OpenConnections;
-use crate::store::{Bounds, History};
+use crate::store::{Bounds, History, News};
 use crate::wire::{ResolverError, TlsSetupError};
 
 pub use handle::Handle;
 use jobs::Jobs;
 pub use setup::Setup;
 pub use sinks::Sinks;
+use standing::Pauses;
 
 /// How long the last exports may take, where the runs have used up the grace.
 const LAST_EXPORTS: Duration = Duration::from_secs(1);
@@ -71,6 +75,8 @@ pub struct Agent {
     setup: ArcSwap<Setup>,
     throttle: Throttle,
     jobs: Mutex<Jobs>,
+    /// Those asked for over the API.
+    pauses: Pauses,
     /// Held during a reload: of two at once, the later must win.
     reloading: Mutex<()>,
     /// What is wrong with the config in the files, while an older one is in force.
@@ -107,6 +113,7 @@ impl Agent {
             setup: ArcSwap::from_pointee(setup),
             throttle: throttle.clone(),
             jobs: Mutex::new(Jobs::counted_in(open)),
+            pauses: Pauses::default(),
             reloading: Mutex::default(),
             problem: Mutex::default(),
             sources: Mutex::default(),
@@ -128,6 +135,7 @@ impl Agent {
     pub async fn drain(&self, grace: Duration) {
         let by = Instant::now() + grace;
         self.stop.cancel();
+        self.sinks.history.feed().tell(News::Agent);
         self.tasks.close();
         let patience = grace - LAST_WORDS.min(grace / 5);
         if timeout(patience, self.tasks.wait()).await.is_err() {
