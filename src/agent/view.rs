@@ -1,5 +1,7 @@
 //! How the agent and its jobs stand, for whoever looks.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -11,6 +13,9 @@ use crate::http::{About, JobStanding, Notice, Objective, Promise};
 
 /// Settings that say when a check runs, not what it wants; the page shows them by themselves.
 const SCHEDULE: [&str; 3] = ["enabled", "interval", "timeout"];
+
+/// How late a start may be before people are told.
+const LATE: Duration = Duration::from_secs(1);
 
 impl Agent {
     /// Each job of the plan in force, in its order.
@@ -60,8 +65,9 @@ impl Agent {
             say(About::Config, [first].into_iter().chain(problem.iter().cloned()).collect());
         }
         say(About::Restart, self.pending_restart());
-        let (late, bound) = (self.sinks.lateness(), self.setup().plan.agent.lag_bound.get());
-        if late > bound {
+        // A little late is no news: runs that suffered from it say so by themselves.
+        let late = self.sinks.lateness();
+        if late > LATE.max(self.setup().plan.agent.lag_bound.get()) {
             let line = format!(
                 "The agent has too much to do: within the last minute, a run started {:.1} s later than it was due.",
                 late.as_secs_f64()

@@ -1,5 +1,8 @@
 //! The JSON API: how each job stands, its last runs, and what may be changed; in OpenAPI, too.
 
+#[cfg(test)]
+#[path = "tests.rs"]
+mod api_tests;
 pub(super) mod change;
 pub(super) mod events;
 pub(super) mod openapi;

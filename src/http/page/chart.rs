@@ -69,8 +69,8 @@ pub(super) fn strip(runs: &[Arc<RunView>], most: usize, path: &str, chosen: Opti
                 a href=(format!("{path}?run={}", run.id)) tabindex="-1" {
                     title { (run.outcome) " " (run.reason.unwrap_or_default()) ", " (super::text::absolute(run.started_at))
                         ", " (super::text::duration(run.duration_seconds)) }
-                    rect class="hit" x=(format!("{x:.1}")) y="0" width=(format!("{step:.1}")) height=(STRIP_HEIGHT) {}
-                    rect class=(bar_class(state, chosen == Some(run.id.as_str()))) x=(format!("{:.1}", x + step * 0.12))
+                    rect class=(if chosen == Some(run.id.as_str()) { "hit chosen" } else { "hit" }) x=(format!("{x:.1}")) y="0" width=(format!("{step:.1}")) height=(STRIP_HEIGHT) {}
+                    rect class=(state.word()) x=(format!("{:.1}", x + step * 0.12))
                         y=(format!("{:.1}", STRIP_BAR - height)) width=(format!("{:.1}", step * 0.76))
                         height=(format!("{height:.1}")) {}
                     @if state != State::Passing {
@@ -81,10 +81,6 @@ pub(super) fn strip(runs: &[Arc<RunView>], most: usize, path: &str, chosen: Opti
             }
         }
     }
-}
-
-fn bar_class(state: State, chosen: bool) -> String {
-    if chosen { format!("{} chosen", state.word()) } else { state.word().to_owned() }
 }
 
 fn bar_height(run: &RunView, longest: f64) -> f64 {
@@ -102,7 +98,7 @@ pub(super) fn phase_bar(phase: &PhaseView, run_seconds: f64) -> Markup {
     let width = (phase.duration_seconds * scale).clamp(4.0, 1_000.0);
     let x = (phase.at_seconds * scale).clamp(0.0, 1_000.0 - width);
     html! {
-        svg class="phase" viewBox="0 0 1000 12" preserveAspectRatio="none" aria-hidden="true" {
+        svg class="span" viewBox="0 0 1000 12" preserveAspectRatio="none" aria-hidden="true" {
             rect class="track" x="0" y="5.5" width="1000" height="1" {}
             rect class=(format!("bar {}", phase.phase.label())) x=(format!("{x:.1}")) y="1"
                 width=(format!("{width:.1}")) height="10" {}

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::layout::{LINE, moment};
 use super::overview::{budget, every, in_words, next, paused_by};
 use super::row::{Row, State};
-use super::text::{absolute, count, duration, plain};
+use super::text::{absolute, count, duration, plain, prose};
 use super::timeline::{endings, timeline, waterfall};
 use super::{chart, docs};
 use crate::http::Promise;
@@ -16,6 +16,8 @@ use crate::store::{Measured, RunView};
 
 /// Runs in the strip and, at most, in the table.
 pub(super) const RUNS: usize = 100;
+/// Places in the strip, at least: a few runs are no wall of bars.
+const FEW: usize = 50;
 /// Runs in the table, unless more are asked for.
 const TABLE: usize = 15;
 
@@ -60,7 +62,7 @@ pub(super) fn job(row: &Row, view: &View, promises: &[Promise], now: Timestamp) 
             (history(row, &runs, chosen.map(|run| run.id.as_str()), now))
         }
         @if let Some(run) = chosen {
-            (in_full(run, why, promises, now))
+            (in_full(run, why, (promises, row.standing.timeout_seconds), now))
         } @else if let Some(id) = &view.run {
             p class="empty" { "The run " code { (plain(id, 40)) } " is not kept any more." }
         }
@@ -99,8 +101,7 @@ fn head(row: &Row, now: Timestamp) -> Markup {
         }
         @if let Some(run) = run {
             @if let Some(reason) = run.reason {
-                p class="verdict" { code class="reason" { (reason) } " " (plain(run.explanation, LINE)) "." }
-                @if !run.detail.is_empty() { p class="detail" { (plain(&run.detail, LINE)) } }
+                p class="verdict" { code class="reason" { (reason) } " " (prose(run.explanation, LINE)) "." }
                 p class="links" {
                     @if let Some(book) = docs::runbook(row.state, run.reason) {
                         a class="button main" href=(format!("/runbooks/{book}")) { "Runbook" } " "
@@ -186,16 +187,18 @@ fn history(row: &Row, runs: &[Arc<RunView>], chosen: Option<&str>, now: Timestam
         section class="history" aria-labelledby="history" {
             h2 id="history" { "History" }
             p class="quiet" { (chart::tally(&runs[..shown])) "; the longest took " (duration(chart::longest(&runs[..shown]))) }
-            (chart::strip(runs, shown.max(30), &row.path(), chosen))
+            (chart::strip(runs, shown.max(FEW), &row.path(), chosen))
             p class="axis quiet" {
-                @if let Some(oldest) = runs.get(shown - 1) { (moment(oldest.started_at, now)) }
+                @if shown >= FEW {
+                    @if let Some(oldest) = runs.get(shown - 1) { (moment(oldest.started_at, now)) }
+                }
                 span { "now" }
             }
         }
     }
 }
 
-fn in_full(run: &RunView, why: &str, promises: &[Promise], now: Timestamp) -> Markup {
+fn in_full(run: &RunView, why: &str, (promises, timeout): (&[Promise], f64), now: Timestamp) -> Markup {
     let state = State::of_outcome(run.outcome);
     html! {
         section class="run" id="run" aria-labelledby="run-title" {
@@ -207,8 +210,8 @@ fn in_full(run: &RunView, why: &str, promises: &[Promise], now: Timestamp) -> Ma
                     p { span class=(format!("badge {}", state.word())) { (chart::shape(state)) (run.outcome) }
                         @if let Some(reason) = run.reason { " " code class="reason" { (reason) } }
                         " after " (duration(run.duration_seconds)) }
-                    p { (plain(run.explanation, LINE)) }
-                    @if !run.detail.is_empty() { p class="detail" { (plain(&run.detail, LINE)) } }
+                    p { (prose(run.explanation, LINE)) }
+                    @if !run.detail.is_empty() { p class="detail" { (prose(&run.detail, LINE)) } }
                     @let endings = endings(run);
                     @if !endings.is_empty() { ul class="endings" { @for ending in &endings { li { (ending) } } } }
                     (measured(&run.measured))
@@ -216,7 +219,7 @@ fn in_full(run: &RunView, why: &str, promises: &[Promise], now: Timestamp) -> Ma
                 section aria-labelledby="promised" {
                     h3 id="promised" { "What was promised" }
                     p class="quiet" { "The check’s settings in force: what the gateway promises, and what the check does." }
-                    (promised(promises))
+                    (promised(promises, timeout))
                 }
             }
             h3 { "Phases" }
@@ -261,10 +264,12 @@ fn value(measured: &Measured) -> String {
     }
 }
 
-fn promised(promises: &[Promise]) -> Markup {
+/// What is not asked for is no promise.
+fn promised(promises: &[Promise], timeout: f64) -> Markup {
     html! {
         dl class="pairs promises" {
-            @for Promise { setting, value } in promises {
+            div { dt { "timeout" } dd { (duration(timeout)) } }
+            @for Promise { setting, value } in promises.iter().filter(|promise| promise.value != "false") {
                 div { dt { (plain(setting, 120)) } dd { (plain(value, LINE)) } }
             }
         }
@@ -313,7 +318,7 @@ fn run_line(row: &Row, run: &RunView, with_peer: bool, chosen: bool, now: Timest
                 @if let Some(reason) = run.reason { " " code class="reason" { (reason) } } }
             @if with_peer { td { (plain(run.peer.as_deref().unwrap_or_default(), 64)) } }
             td class="num" { (duration(run.duration_seconds)) }
-            td class="detail" { (plain(&run.detail, 200)) }
+            td class="detail" { (prose(&run.detail, 200)) }
         }
     }
 }

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::chart;
 use super::layout::{LINE, moment};
 use super::row::{Budget, Row, SPARK, State};
-use super::text::{absolute, count, duration, percent, plain, roughly};
+use super::text::{absolute, count, duration, percent, plain, prose, roughly};
 use crate::http::PausedBy;
 
 /// Rows on one page, unless all are asked for: the worst come first, and a browser stays quick.
@@ -188,12 +188,26 @@ fn line(row: &Row, now: Timestamp) -> Markup {
 fn what(row: &Row, now: Timestamp) -> Markup {
     let failures = row.standing.consecutive_failures;
     html! {
+        div {
+            @if failures > 1 || (failures > 0 && row.state != State::Failing) {
+                span class="streak" { (failures) " failed in a row" } " "
+            }
+            @if row.standing.ticks_left_out > 0 {
+                span class="streak" { "backs off: the gateway asked for patience" } " "
+            }
+            (why(row, now))
+        }
+    }
+}
+
+fn why(row: &Row, now: Timestamp) -> Markup {
+    html! {
         @if let Some(paused) = row.standing.paused {
             span class="why" { (paused_by(paused.by)) ", ends " (moment(paused.until, now)) }
         } @else if let Some(run) = row.speaking() {
             @if let Some(reason) = run.reason {
                 code class="reason" { (reason) } " "
-                span class="why" { (plain(run.explanation, LINE)) }
+                span class="why" title=(plain(&run.detail, LINE)) { (prose(run.explanation, LINE)) }
             } @else if row.state == State::Stale {
                 span class="why" { "passed, but has not run for long: what is known is old" }
             } @else {
@@ -201,12 +215,6 @@ fn what(row: &Row, now: Timestamp) -> Markup {
             }
         } @else {
             span class="quiet" { "no run yet" }
-        }
-        @if failures > 1 || (failures > 0 && row.state != State::Failing) {
-            " " span class="streak" { (failures) " failed in a row" }
-        }
-        @if row.standing.ticks_left_out > 0 {
-            " " span class="streak" { "backs off: the gateway asked for patience" }
         }
     }
 }

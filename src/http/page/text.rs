@@ -1,6 +1,7 @@
 //! Words and numbers as the page shows them.
 
 use jiff::Timestamp;
+use maud::{Markup, html};
 
 /// Text that may come from anywhere, harmless to look at: without control characters and without those that turn the
 /// direction of text, and cut after so many characters. What it may do as markup is the business of the template.
@@ -18,6 +19,16 @@ fn is_harmful(c: char) -> bool {
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let invisible = matches!(c, '\u{200b}'..='\u{200d}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
     c.is_control() || bidi || invisible
+}
+
+/// A sentence of ours, in which names stand between backticks.
+pub(super) fn prose(text: &str, most: usize) -> Markup {
+    let text = plain(text, most);
+    html! {
+        @for (at, part) in text.split('`').enumerate() {
+            @if at % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
 }
 
 /// A length of time with about three digits: `12.4 ms`, `1.24 s`, `2 m 3 s`, `3 h 20 m`, `2 d 4 h`.
