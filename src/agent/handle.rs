@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 
+use super::view::promises;
 use super::{Agent, lock};
 use crate::config::Shard;
 use crate::gate::{Ended, Report};
 use crate::http::{
-    self, Answer, CanaryRefusal, CanaryRequest, CanaryStarted, ProbeAnswer, ProbeError, ProbeRequest,
-    Readiness, ReloadError, ReloadSummary,
+    self, Answer, CanaryRefusal, CanaryRequest, CanaryStarted, ChangeError, JobStanding, Notice, ProbeAnswer,
+    ProbeError, ProbeRequest, Promise, Readiness, ReloadError, ReloadSummary, Which,
 };
 
 /// The agent as the HTTP server sees it.
@@ -82,6 +84,33 @@ impl http::AgentHandle for Handle {
         let found = self.agent.canaries.find(id)?;
         found.stop.now(Ended::Cancelled);
         Some(found.report())
+    }
+
+    fn jobs(&self) -> Vec<JobStanding> {
+        self.agent.standings()
+    }
+
+    fn promises(&self, target: &str, check: &str) -> Vec<Promise> {
+        let setup = self.agent.setup();
+        let mut jobs = setup.plan.jobs.iter();
+        let job = jobs.find(|job| &*job.key.target == target && job.key.check == check);
+        job.map(|job| promises(&job.check)).unwrap_or_default()
+    }
+
+    fn notices(&self) -> Vec<Notice> {
+        self.agent.notices()
+    }
+
+    fn run_now(&self, which: &Which) -> Result<(), ChangeError> {
+        self.agent.run_now(which)
+    }
+
+    fn pause(&self, which: &Which, until: Timestamp) -> Result<(), ChangeError> {
+        self.agent.pause(which, until)
+    }
+
+    fn resume(&self, which: &Which) -> Result<(), ChangeError> {
+        self.agent.resume(which)
     }
 
     fn token(&self) -> Option<SecretString> {

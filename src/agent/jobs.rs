@@ -4,31 +4,37 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::metrics;
 use super::setup::Setup;
 use super::sinks::Sinks;
+use super::standing::Standing;
 use super::{Agent, lock};
 use crate::config;
-use crate::http::ReloadSummary;
+use crate::http::{ReloadSummary, Which};
 use crate::metrics::Sample;
 use crate::model::JobKey;
 use crate::runner::Job;
 use crate::schedule::{Cadence, Driver, Observer, Skip, Wish};
 use crate::session::{Budget, Limits, OpenConnections};
+use crate::store::News;
 
 /// A job of the plan, ready to be driven.
+#[derive(Debug, Clone)]
 pub(super) struct Ready {
     job: Arc<Job>,
     target: Arc<config::Target>,
+    standing: Arc<Standing>,
 }
 
 /// A job that is being driven.
 #[derive(Debug)]
-struct Driven {
-    key: JobKey,
+pub(super) struct Driven {
+    pub(super) key: JobKey,
+    pub(super) job: Arc<Job>,
+    pub(super) target: Arc<config::Target>,
+    pub(super) standing: Arc<Standing>,
     leave: Leave,
 }
 
@@ -90,8 +96,11 @@ impl Jobs {
             }
             let job = self.budgets.get(&key.target).and_then(|budget| setup.job(planned, budget));
             let Some(job) = job else { continue };
-            let ready = Ready { job: Arc::new(job), target: Arc::clone(&planned.target) };
-            self.driven.insert(name, Driven { key: key.clone(), leave: spawn(ready) });
+            let (job, target) = (Arc::new(job), Arc::clone(&planned.target));
+            let ready = Ready { job, target, standing: Arc::default() };
+            let leave = spawn(ready.clone());
+            let Ready { job, target, standing } = ready;
+            self.driven.insert(name, Driven { key: key.clone(), job, target, standing, leave });
         }
         summary.removed = before.len();
         before.into_values().for_each(|driven| driven.leave.now());
@@ -112,6 +121,20 @@ impl Jobs {
 }
 
 impl Jobs {
+    /// A job that is being driven.
+    pub(super) fn get(&self, key: &JobKey) -> Option<&Driven> {
+        self.driven.get(&(Arc::clone(&key.target), key.check))
+    }
+
+    /// Those that a change is about.
+    pub(super) fn chosen(&self, which: &Which) -> Vec<&Driven> {
+        let check = which.check.as_deref();
+        let all = self.driven.values();
+        all.filter(|driven| *driven.key.target == *which.target)
+            .filter(|driven| check.is_none_or(|check| check == driven.key.check))
+            .collect()
+    }
+
     /// The budget of a module of `/probe`.
     pub(super) fn module_budget(&mut self, module: &Arc<str>, limits: Limits) -> Arc<Budget> {
         let unspent = || Arc::new(Budget::counted_in(limits, &self.open));
@@ -126,27 +149,34 @@ impl Jobs {
 impl Agent {
     /// Drives a job until the agent is stopped or the job is gone; then its held connections say goodbye.
     pub(super) fn spawn(self: &Arc<Self>, ready: Ready) -> Leave {
-        let Ready { job, target } = ready;
+        let Ready { job, target, standing } = ready;
         self.sinks.precreate(&job, None);
         let interval = job.spec.interval().get();
-        let observer = JobObserver { sinks: Arc::clone(&self.sinks), key: job.key.clone() };
+        let observer = JobObserver {
+            sinks: Arc::clone(&self.sinks),
+            key: job.key.clone(),
+            standing: Arc::clone(&standing),
+        };
         observer.measure(Sample::new(&metrics::INTERVAL, interval.as_secs_f64()));
-        observer.paused(is_paused(&target, self.clock.now()));
+        observer.paused(self.target_paused(&target, self.wall()));
         let cadence = Cadence::new(interval, &job.key.target, job.key.check, &self.replica);
         let driver = Driver { cadence, clock: self.clock, backs_off: job.spec.is_intrusive() };
         let agent = Arc::clone(self);
         let (stop, cut) = (self.stop.child_token(), self.cut.child_token());
         let leave = Leave { stop: stop.clone(), cut: cut.clone() };
         self.tasks.spawn(async move {
-            let paused = |now: Duration| {
-                let paused = is_paused(&target, now);
-                observer.paused(paused);
+            let paused = |_now: Duration| {
+                let now = agent.wall();
+                observer.paused(agent.target_paused(&target, now));
+                let paused = target.paused_until(now).is_some()
+                    || agent.pauses.until(&job.key.target, job.key.check, now).is_some();
                 if paused {
                     job.shelf.release();
                 }
                 paused
             };
-            driver.drive(&observer, paused, || agent.run(&job, &cut), &stop).await;
+            let run = || agent.run(&job, &cut);
+            driver.drive(&observer, paused, run, &standing.turn, &stop).await;
             job.shelf.let_go().await;
         });
         leave
@@ -155,6 +185,8 @@ impl Agent {
     /// One scheduled run.
     async fn run(&self, job: &Job, cut: &CancellationToken) -> Wish {
         let setup = self.setup.load_full();
+        let JobKey { target, check, .. } = &job.key;
+        self.sinks.history.feed().tell(News::Job { target: Arc::clone(target), check });
         let _running = self.sinks.running();
         let reports = setup.runner.run(job, cut).await;
         let patience = reports.iter().any(|report| report.outcome.asks_for_patience());
@@ -168,14 +200,10 @@ impl Agent {
     }
 }
 
-fn is_paused(target: &config::Target, now: Duration) -> bool {
-    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    Timestamp::from_second(seconds).is_ok_and(|now| target.paused_until(now).is_some())
-}
-
 struct JobObserver {
     sinks: Arc<Sinks>,
     key: JobKey,
+    standing: Arc<Standing>,
 }
 
 impl JobObserver {
@@ -195,6 +223,7 @@ impl Observer for JobObserver {
         // By the clock of the day at this moment: the schedule's own may have fallen behind while the machine slept.
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.measure(Sample::new(&metrics::NEXT_RUN, (now + time).as_secs_f64()));
+        self.standing.due(SystemTime::UNIX_EPOCH + now + time);
     }
 
     fn starts(&self, lag: Duration) {
@@ -203,10 +232,14 @@ impl Observer for JobObserver {
 
     fn skipped(&self, skip: Skip, ticks: u64) {
         self.measure(Sample::labelled(&metrics::SKIPPED, [skip.label()], ticks as f64));
+        if skip == Skip::Backoff {
+            self.standing.left_out_one();
+        }
     }
 
     fn backs_off(&self, ticks: u64) {
         let JobKey { target, check, .. } = &self.key;
+        self.standing.leave_out(ticks);
         tracing::info!(%target, check, ticks, "backs off: so many ticks are left out");
     }
 }

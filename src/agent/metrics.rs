@@ -67,7 +67,7 @@ pub static INTERVAL: Descriptor = Descriptor {
 /// Whether a target is paused.
 pub static PAUSED: Descriptor = Descriptor {
     name: "gateprobe_target_paused",
-    help: "1 while the target is paused by the config, else 0.",
+    help: "1 while the target is paused, by the config or (all its checks) over the API, else 0.",
     scope: Scope::Target,
     kind: Kind::Gauge,
     unit: Unit::None,

@@ -1,6 +1,7 @@
 //! The one place where the parts meet: start, reload, drain.
 
 pub mod canary;
+mod change;
 mod exports;
 mod handle;
 mod jobs;
@@ -9,7 +10,9 @@ mod probe;
 mod reload;
 mod setup;
 mod sinks;
+mod standing;
 mod tally;
+mod view;
 mod watch;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,7 +30,7 @@ use crate::metrics::{Reading, Recorder, RecorderError, Settings};
 use crate::runner::Throttle;
 use crate::schedule::Clock;
 use crate::session::OpenConnections;
-use crate::store::{Bounds, History};
+use crate::store::{Bounds, History, News};
 use crate::wire::{ResolverError, TlsSetupError};
 
 use canary::Canaries;
@@ -35,6 +38,7 @@ pub use handle::Handle;
 use jobs::Jobs;
 pub use setup::Setup;
 pub use sinks::Sinks;
+use standing::Pauses;
 
 /// How long the last exports may take, where the runs have used up the grace.
 const LAST_EXPORTS: Duration = Duration::from_secs(1);
@@ -74,6 +78,8 @@ pub struct Agent {
     throttle: Throttle,
     jobs: Mutex<Jobs>,
     canaries: Canaries,
+    /// Those asked for over the API.
+    pauses: Pauses,
     /// Held during a reload: of two at once, the later must win.
     reloading: Mutex<()>,
     /// What is wrong with the config in the files, while an older one is in force.
@@ -112,6 +118,7 @@ impl Agent {
             throttle: throttle.clone(),
             jobs: Mutex::new(Jobs::counted_in(open)),
             canaries: Canaries::default(),
+            pauses: Pauses::default(),
             reloading: Mutex::default(),
             problem: Mutex::default(),
             sources: Mutex::default(),
@@ -135,6 +142,7 @@ impl Agent {
     pub async fn drain(&self, grace: Duration) {
         let by = Instant::now() + grace;
         self.stop.cancel();
+        self.sinks.history.feed().tell(News::Agent);
         self.tasks.close();
         let patience = grace - LAST_WORDS.min(grace / 5);
         if timeout(patience, self.tasks.wait()).await.is_err() {

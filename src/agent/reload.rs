@@ -8,6 +8,7 @@ use crate::config::settings::AgentSettings;
 use crate::config::{Loaded, Plan, Sources};
 use crate::http::{ReloadError, ReloadSummary};
 use crate::metrics::Sample;
+use crate::store::News;
 
 /// How often a load begins again because its files changed under it, at most.
 const LOADS: usize = 3;
@@ -61,6 +62,7 @@ impl Agent {
             ReloadError::Config(lines) | ReloadError::Agent(lines) => lines.clone(),
         });
         self.sinks.loaded(result.is_ok());
+        self.sinks.history.feed().tell(News::Agent);
         match &result {
             Ok(summary) => tracing::info!("config {}", summary.to_string().trim_end()),
             Err(ReloadError::Config(lines) | ReloadError::Agent(lines)) => {
@@ -92,6 +94,10 @@ impl Agent {
         self.sinks.keep_only(&setup.plan);
         self.sinks.show_objectives(&setup.plan);
         self.canaries.keep_only(&setup.plan);
+        let has = |target: &str, check: &str| {
+            setup.plan.jobs.iter().any(|job| &*job.key.target == target && job.key.check == check)
+        };
+        self.pauses.retain(self.wall(), has);
         let summary = lock(&self.jobs).become_those_of(&setup, |ready| self.spawn(ready));
         self.sinks.recorder.record_agent(&Sample::new(&metrics::JOBS, setup.plan.jobs.len() as f64));
         summary

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::exports;
 use super::metrics;
@@ -17,6 +17,9 @@ use crate::runner::{self, Job};
 use crate::schedule::Skip;
 use crate::store::History;
 
+/// How long a late start is told of.
+const LATELY: Duration = Duration::from_secs(60);
+
 /// The bounded sinks of every report.
 #[derive(Debug)]
 pub struct Sinks {
@@ -27,6 +30,8 @@ pub struct Sinks {
     tally: Tally,
     exports: Option<Exports>,
     running: AtomicI64,
+    /// The worst lateness of the last minute or two, and when it was.
+    late: Mutex<Option<(Instant, Duration)>>,
     /// Whoever writes of a job holds it: what a reload has removed must not come back by a late word.
     kept: RwLock<Kept>,
 }
@@ -47,6 +52,7 @@ impl Sinks {
             tally: Tally::default(),
             exports,
             running: AtomicI64::new(0),
+            late: Mutex::default(),
             kept: RwLock::default(),
         }
     }
@@ -64,6 +70,22 @@ impl Sinks {
         if let Some(exports) = &self.exports {
             exports.record(&report, &exports::server(&job.target), self.recorder.location());
         }
+    }
+
+    /// How much later than due a run started within the last minute, at worst.
+    pub(super) fn lateness(&self) -> Duration {
+        let late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        late.filter(|(at, _)| at.elapsed() <= LATELY).map_or(Duration::ZERO, |(_, worst)| worst)
+    }
+
+    /// Failed runs in a row of each job that has any.
+    pub(super) fn failing(&self) -> HashMap<(Arc<str>, &'static str), u32> {
+        self.tally.failing()
+    }
+
+    /// The signals whose last export failed.
+    pub(super) fn failing_exports(&self) -> Vec<&'static str> {
+        self.exports.as_ref().map(Exports::failing).unwrap_or_default()
     }
 
     /// Exports what there is, within that time, and exports no more.
@@ -87,6 +109,11 @@ impl Sinks {
 
     /// A run started so much later than it was due.
     pub(super) fn started(&self, lag: Duration) {
+        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        if late.is_none_or(|(at, worst)| lag >= worst || at.elapsed() > LATELY) {
+            *late = Some((Instant::now(), lag));
+        }
+        drop(late);
         self.recorder.record_agent(&Sample::new(&metrics::SCHEDULER_LAG, lag.as_secs_f64()));
     }
 

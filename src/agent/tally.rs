@@ -75,6 +75,17 @@ impl Tally {
         (new, nameless)
     }
 
+    /// Failed runs in a row of each job that has any; of the worst of its addresses.
+    pub fn failing(&self) -> HashMap<(Arc<str>, &'static str), u32> {
+        let states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failing = HashMap::new();
+        for (key, state) in states.iter().filter(|(_, state)| state.failures > 0) {
+            let worst = failing.entry((Arc::clone(&key.target), key.check)).or_insert(0);
+            *worst = state.failures.max(*worst);
+        }
+        failing
+    }
+
     /// Forgets the jobs that are gone.
     pub fn retain(&self, keep: impl Fn(&str, &str) -> bool) {
         let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);

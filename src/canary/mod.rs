@@ -15,6 +15,7 @@ mod sentence;
 pub mod statistics;
 #[cfg(test)]
 mod tests;
+pub mod words;
 
 pub use decision::{
     ALL_CHECKS, Decision, EarlyStop, Evidence, FAILURES, Row, RowVerdict, RunCounts, VERSION, Verdict,

@@ -25,7 +25,7 @@ use crate::runner;
     gateprobe demo --no-fault --seconds 60      nothing but green, and it ends by itself\n\n\
     Exit codes: 0 ended by Ctrl-C or --seconds, 2 usage, 4 gateprobe's own error")]
 pub struct Args {
-    /// Where /metrics is served; a free port when this one is taken
+    /// Where the page and /metrics are served; a free port when this one is taken
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
     listen: SocketAddr,
     /// The fault that comes and goes
@@ -79,7 +79,9 @@ async fn play(args: Args) -> anyhow::Result<()> {
     let config = stage.folder.path().join("gateprobe.yaml");
     let listener = match TcpListener::bind(args.listen).await {
         Ok(listener) => listener,
-        Err(_) => TcpListener::bind((args.listen.ip(), 0)).await.context("no port is free for /metrics")?,
+        Err(_) => TcpListener::bind((args.listen.ip(), 0))
+            .await
+            .context("no port is free for the page and /metrics")?,
     };
     let address = listener.local_addr()?;
     let service =
@@ -253,10 +255,11 @@ impl Screen {
         // The whole screen anew: lines that the terminal wraps can't be counted.
         text.push_str("\x1b[H\x1b[2J");
         let table: String = rows.iter().map(|row| format!("  {}\n", row.line)).collect();
+        let address = self.address;
         let body = format!(
             "gateprobe demo: an agent and three gateways in one process; Ctrl-C ends it\n  \
-             metrics  http://{}/metrics\n\n  {:<8} {:<10} {:>6} {:>6}  {}\n{table}\n  {story}\n",
-            self.address, "TARGET", "CHECK", "PASS", "FAIL", "LAST RUN"
+             page     http://{address}/\n  metrics  http://{address}/metrics\n\n  {:<8} {:<10} {:>6} {:>6}  {}\n{table}\n  {story}\n",
+            "TARGET", "CHECK", "PASS", "FAIL", "LAST RUN"
         );
         text.push_str(&body);
         let mut out = std::io::stdout().lock();
@@ -267,7 +270,8 @@ impl Screen {
     fn say(&mut self, story: String, rows: Vec<Row>) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
         if self.said.is_empty() {
-            writeln!(out, "gateprobe demo: metrics at http://{}/metrics", self.address)?;
+            writeln!(out, "gateprobe demo: the page is http://{}/", self.address)?;
+            writeln!(out, "demo: metrics at http://{}/metrics", self.address)?;
         }
         let rows = rows.into_iter().map(|row| (row.subject, row.words));
         for (subject, words) in std::iter::once(("demo".to_owned(), story)).chain(rows) {

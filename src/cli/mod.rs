@@ -14,6 +14,7 @@ mod logging;
 mod manual;
 mod output;
 mod progress;
+mod pause;
 mod ready;
 mod render;
 mod rules;
@@ -94,6 +95,10 @@ enum Command {
     Canary(canary::Args),
     /// Ask a running agent whether it is ready
     Ready(ready::Args),
+    /// Leave a target of a running agent alone for a while
+    Pause(pause::PauseArgs),
+    /// End what `gateprobe pause` began
+    Resume(pause::ResumeArgs),
     /// Check, describe or show a config
     Config(config::ConfigArgs),
     /// Check a dialect, print a preset as a start for one's own, or the schema
@@ -138,6 +143,8 @@ pub fn main() -> ExitCode {
             Command::Check(args) => check::run(args).await,
             Command::Canary(args) => canary::run(args).await,
             Command::Ready(args) => ready::run(args).await,
+            Command::Pause(args) => pause::pause(args).await,
+            Command::Resume(args) => pause::resume(args).await,
             Command::Config(args) => Exit::from_code(config::run(&args)),
             Command::Dialect(args) => dialect::run(&args).await,
             Command::Vectors(args) => vectors::run(&args),

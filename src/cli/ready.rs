@@ -5,6 +5,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use secrecy::SecretString;
 use url::Url;
 
 use super::Exit;
@@ -40,7 +41,7 @@ pub async fn run(args: Args) -> Exit {
         eprintln!("gateprobe ready: the URL must be that of an agent, such as http://gateprobe:9464");
         return Exit::Usage;
     };
-    match tokio::time::timeout(args.timeout.get(), ask(url)).await {
+    match tokio::time::timeout(args.timeout.get(), request(url, "GET", Vec::new())).await {
         Ok(Ok((status, text))) => {
             let text = match args.output {
                 Output::Text => text,
@@ -74,25 +75,35 @@ fn as_json(status: u16, text: &str) -> Value {
     json!({ "ready": status == 200, "status": status, "says": reasons })
 }
 
-/// The page to ask for; `ws` stands for http in [`Endpoint`].
-fn page(mut agent: Url) -> Option<Url> {
+/// The page to ask for.
+fn page(agent: Url) -> Option<Url> {
+    page_of(agent, "/readyz", Some("verbose"))
+}
+
+/// A page of an agent; `ws` stands for http in [`Endpoint`].
+pub(super) fn page_of(mut agent: Url, path: &str, query: Option<&str>) -> Option<Url> {
     let scheme = match agent.scheme() {
         "http" => "ws",
         "https" => "wss",
         _ => return None,
     };
     agent.set_scheme(scheme).ok()?;
-    agent.set_path("/readyz");
-    agent.set_query(Some("verbose"));
+    agent.set_path(path);
+    agent.set_query(query);
     Some(agent)
 }
 
-async fn ask(url: Url) -> Result<(u16, String), String> {
+/// One request to an agent, and its answer; `ws` stands for http in the URL.
+pub(super) async fn request(
+    url: Url,
+    method: &str,
+    headers: Vec<(String, SecretString)>,
+) -> Result<(u16, String), String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
+    let path = url.query().map_or(url.path().to_owned(), |query| format!("{}?{query}", url.path()));
     let tls = TlsClient::new(TlsSettings::default()).map_err(|error| text(&error))?;
     let endpoint = Endpoint::new(url, Arc::new(tls)).map_err(|error| text(&error))?;
-    let target = ("GET", "/readyz?verbose".to_owned().into());
-    let request = Request::plain(&endpoint, &Offer::default(), target, Vec::new(), None);
+    let request = Request::plain(&endpoint, &Offer::default(), (method, path.into()), headers, None);
     let request = request.map_err(|error| text(&error))?;
     let dialer = Dialer::new(&ResolverSettings::default()).map_err(|error| text(&error))?;
     let connected = dialer.connect(&endpoint, &Evidence::new()).await;

@@ -1,6 +1,7 @@
 //! How a signal's exports fare: counters always, the log when it changes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use url::Url;
@@ -15,11 +16,17 @@ pub(super) struct Health {
     signal: &'static str,
     /// Where it goes, without anything that may be a secret.
     endpoint: String,
-    failing: bool,
+    failing: Arc<AtomicBool>,
 }
 
 impl Health {
-    pub(super) fn new(recorder: &Arc<Recorder>, name: &'static str, signal: &Signal) -> Self {
+    /// `failing` is told whether the last export failed.
+    pub(super) fn new(
+        recorder: &Arc<Recorder>,
+        name: &'static str,
+        signal: &Signal,
+        failing: &Arc<AtomicBool>,
+    ) -> Self {
         for result in ["success", "failure"] {
             recorder.record_agent(&Sample::labelled(&metrics::EXPORTS, [name, result], 0.0));
         }
@@ -27,13 +34,14 @@ impl Health {
             recorder: Arc::clone(recorder),
             signal: name,
             endpoint: origin(&signal.endpoint),
-            failing: false,
+            failing: Arc::clone(failing),
         }
     }
 
     /// Counts an export. The error must hold no secret.
     pub(super) fn count(&mut self, result: &Result<(), String>) {
         let (signal, endpoint) = (self.signal, self.endpoint.as_str());
+        let failing = self.failing.swap(result.is_err(), Ordering::Relaxed);
         let label = if result.is_ok() { "success" } else { "failure" };
         self.recorder.record_agent(&Sample::labelled(&metrics::EXPORTS, [signal, label], 1.0));
         match result {
@@ -41,11 +49,11 @@ impl Health {
                 let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
                 let sample = Sample::labelled(&metrics::LAST_SUCCESS, [signal], now.as_secs_f64());
                 self.recorder.record_agent(&sample);
-                if self.failing {
+                if failing {
                     tracing::info!(signal, endpoint, "the collector takes exports again");
                 }
             }
-            Err(error) if !self.failing => {
+            Err(error) if !failing => {
                 tracing::warn!(
                     signal,
                     endpoint,
@@ -55,7 +63,6 @@ impl Health {
             }
             Err(error) => tracing::debug!(signal, endpoint, error, "export failed"),
         }
-        self.failing = result.is_err();
     }
 }
 

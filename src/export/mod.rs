@@ -15,7 +15,7 @@ mod settings;
 mod spans;
 mod transport;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -60,6 +60,14 @@ pub struct Exports {
     /// The moment by which the thread must be done; none while it goes on.
     end: watch::Sender<Option<Instant>>,
     ended: Mutex<Option<oneshot::Receiver<()>>>,
+    failing: Failing,
+}
+
+/// Whether the last export of each signal failed.
+#[derive(Debug, Default, Clone)]
+struct Failing {
+    metrics: Arc<AtomicBool>,
+    traces: Arc<AtomicBool>,
 }
 
 impl Exports {
@@ -73,9 +81,11 @@ impl Exports {
         let (done, ended) = oneshot::channel();
         let (tell, told) = mpsc::sync_channel(1);
         let (for_thread, recorder) = (Arc::clone(&targets), Arc::clone(recorder));
+        let failing = Failing::default();
+        let told_of = failing.clone();
         let work = async move {
             // Here, since connections belong to the runtime in which they were made.
-            match pushers(settings, &for_thread, &recorder) {
+            match pushers(settings, &for_thread, &recorder, &told_of) {
                 Ok((metrics, traces)) => {
                     // Whoever asked waits for it.
                     let _ = tell.send(Ok(traces.as_ref().map(|traces| Arc::clone(&traces.queue))));
@@ -98,7 +108,7 @@ impl Exports {
         };
         thread.spawn(work).map_err(ExportError::Thread)?;
         let spans = told.recv().map_err(|_| ExportError::Ended)??;
-        Ok(Self { spans, targets, end, ended: Mutex::new(Some(ended)) })
+        Ok(Self { spans, targets, end, ended: Mutex::new(Some(ended)), failing })
     }
 
     /// Hands over a run's spans. Quick, and never waits: where the queue is full, the oldest runs go.
@@ -106,6 +116,13 @@ impl Exports {
         if let Some(spans) = &self.spans {
             spans.push(spans::spans(report, server, location));
         }
+    }
+
+    /// The signals whose last export failed.
+    pub fn failing(&self) -> Vec<&'static str> {
+        let Failing { metrics, traces } = &self.failing;
+        let signals = [("metrics", metrics), ("traces", traces)].into_iter();
+        signals.filter(|(_, failing)| failing.load(Ordering::Relaxed)).map(|(name, _)| name).collect()
     }
 
     /// So many targets are in force now.
@@ -127,19 +144,20 @@ fn pushers(
     settings: Settings,
     targets: &Arc<AtomicUsize>,
     recorder: &Arc<Recorder>,
+    failing: &Failing,
 ) -> Result<(Option<pusher::Metrics>, Option<pusher::Traces>), ExportError> {
     let resource = resource::resource(&settings.identity);
     let transport = Transport::new(settings.resolve);
     let metrics = settings.metrics.as_ref().map(|signal| {
         let exporter = transport.metrics(signal, settings.temporality)?;
         let meters = Meters::new(recorder, &resource, settings.temporality, Arc::clone(targets));
-        let health = Health::new(recorder, "metrics", signal);
+        let health = Health::new(recorder, "metrics", signal, &failing.metrics);
         let (interval, timeout) = (settings.interval, signal.timeout);
         Ok(pusher::Metrics { exporter, meters, health, interval, timeout })
     });
     let traces = settings.traces.as_ref().map(|signal| {
         let exporter = transport.traces(signal, &resource)?;
-        let health = Health::new(recorder, "traces", signal);
+        let health = Health::new(recorder, "traces", signal, &failing.traces);
         let queue = Arc::new(Queue::new(Arc::clone(recorder)));
         Ok(pusher::Traces { exporter, queue, health, timeout: signal.timeout })
     });

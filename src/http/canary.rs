@@ -9,6 +9,7 @@ use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::routes::App;
@@ -21,7 +22,7 @@ const MAX_TEXT: usize = 512;
 const MAX_CHECKS: usize = 32;
 
 /// A verification that is asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CanaryRequest {
     /// The target that is known to be good enough; without one, the config's thresholds decide.
@@ -76,18 +77,20 @@ impl CanaryRequest {
     }
 }
 
-#[derive(Serialize)]
-struct Data<T> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Data<T> {
     data: T,
 }
 
 /// A verification in a list: what was decided in full is told only of one at a time.
-#[derive(Serialize)]
-struct Brief<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Brief<'a> {
     id: &'a str,
     gateways: &'a Addresses,
     profile: Profile,
+    #[schemars(with = "String")]
     started_at: Timestamp,
+    #[schemars(with = "Option<String>")]
     ended_at: Option<Timestamp>,
     done: bool,
     progress: f64,
@@ -111,8 +114,8 @@ impl<'a> Brief<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct Error<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Error<'a> {
     error: &'a str,
 }
 

@@ -41,7 +41,18 @@ enum Stage {
     Serving,
     /// The response is on its way to the client.
     Sending,
+    /// The same of one that goes on and on; each time that all of it so far is with the client, time begins anew.
+    Streaming,
 }
+
+/// Marks a response that goes on until one side ends it, with a sign of life at least each [`STREAM_BEAT`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Streaming;
+
+/// Between two signs of life of a response that goes on.
+pub(super) const STREAM_BEAT: Duration = Duration::from_secs(15);
+/// A client that has taken none for so long is gone, or does not read.
+const STREAM_STALL: Duration = Duration::from_secs(40);
 
 /// What the connection, its watchdog and the table of connections share.
 pub(super) struct Watch {
@@ -86,6 +97,7 @@ impl Watch {
                 Stage::Idle => Some(limits.idle_timeout),
                 Stage::Serving => None,
                 Stage::Sending => Some(limits.request_timeout),
+                Stage::Streaming => Some(STREAM_STALL),
             };
             let too_long = async {
                 match limit {
@@ -120,15 +132,17 @@ pub(super) async fn serve(
     limits: Limits,
     stop: Stop,
 ) {
-    let io = TokioIo::new(Watched { stream, watch: Arc::clone(&watch) });
+    let io = TokioIo::new(Watched { stream, watch: Arc::clone(&watch), wrote: false });
     let service = service_fn(|request: hyper::Request<Incoming>| {
-        watch.step(&[Stage::Fresh, Stage::Idle, Stage::Header, Stage::Sending], Stage::Serving);
+        let before = [Stage::Fresh, Stage::Idle, Stage::Header, Stage::Sending, Stage::Streaming];
+        watch.step(&before, Stage::Serving);
         let response = answer(router.clone(), request, peer);
         let watch = &watch;
         async move {
-            let response = response.await;
-            watch.step(&[Stage::Serving], Stage::Sending);
-            response
+            let Ok(response) = response.await;
+            let goes_on = response.extensions().get::<Streaming>().is_some();
+            watch.step(&[Stage::Serving], if goes_on { Stage::Streaming } else { Stage::Sending });
+            Ok::<_, Infallible>(response)
         }
     });
     let mut server = http1::Builder::new();
@@ -171,6 +185,8 @@ async fn answer(
 struct Watched {
     stream: TcpStream,
     watch: Arc<Watch>,
+    /// Something was to be written since the last flush.
+    wrote: bool,
 }
 
 impl AsyncRead for Watched {
@@ -190,6 +206,7 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.wrote = true;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -197,6 +214,9 @@ impl AsyncWrite for Watched {
         // hyper flushes when all that it had has been written.
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.watch.step(&[Stage::Sending], Stage::Idle);
+        if std::mem::take(&mut self.wrote) {
+            self.watch.step(&[Stage::Streaming], Stage::Streaming);
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -209,6 +229,7 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.wrote = true;
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 

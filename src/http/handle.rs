@@ -4,11 +4,13 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::canary::{CanaryRefusal, CanaryRequest, CanaryStarted};
 use super::probe::{ProbeAnswer, ProbeError, ProbeRequest};
 use crate::gate::Report;
+use super::standing::{ChangeError, JobStanding, Notice, Promise, Which};
 use crate::metrics::Recorder;
 use crate::store::History;
 
@@ -20,7 +22,7 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct Parts {
     /// Behind `/metrics`.
     pub metrics: Arc<Recorder>,
-    /// Behind `/api/v1/`.
+    /// Behind the page and `/api/v1/`.
     pub history: Arc<History>,
     /// Behind `/probe`, `/readyz` and `/-/reload`.
     pub agent: Arc<dyn AgentHandle>,
@@ -56,6 +58,24 @@ pub trait AgentHandle: Send + Sync + 'static {
 
     /// Ends a verification, which becomes inconclusive.
     fn cancel_canary(&self, id: &str) -> Option<Report>;
+
+    /// How each job of the config in force stands, in its order.
+    fn jobs(&self) -> Vec<JobStanding>;
+
+    /// The settings of a check that are in force.
+    fn promises(&self, target: &str, check: &str) -> Vec<Promise>;
+
+    /// What is wrong with the agent itself, if anything.
+    fn notices(&self) -> Vec<Notice>;
+
+    /// Begins a run out of turn; returns when it is begun, not when it has ended.
+    fn run_now(&self, which: &Which) -> Result<(), ChangeError>;
+
+    /// Pauses jobs until a moment, as long as the agent runs; a later call replaces an earlier one.
+    fn pause(&self, which: &Which, until: Timestamp) -> Result<(), ChangeError>;
+
+    /// Ends what [`AgentHandle::pause`] began.
+    fn resume(&self, which: &Which) -> Result<(), ChangeError>;
 
     /// The token that whoever changes something has to show; without one, only programs on this machine may.
     fn token(&self) -> Option<SecretString> {

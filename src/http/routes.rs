@@ -15,13 +15,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
+use super::api::{change, events, openapi, targets};
 use super::server::Limits;
-use super::{Parts, REQUESTS, api, canary, flagger, guard, health, pages, probe, reload};
+use super::{Parts, REQUESTS, api, canary, flagger, guard, health, page, pages, probe, reload};
 use crate::metrics::{Recorder, Sample};
 
 /// How many large responses may be in memory at once; the next one waits for its turn.
 const LARGE_RESPONSES: usize = 16;
+
+/// Of the connections, those who listen to news may take one in so many: scrapes and probes must get through.
+const LISTENERS_SHARE: usize = 4;
 
 /// What the handlers share.
 pub(super) struct App {
@@ -29,16 +34,22 @@ pub(super) struct App {
     pub(super) began: Timestamp,
     pub(super) large: Arc<Semaphore>,
     pub(super) probe_timeout: Duration,
+    /// Room for those who listen to news.
+    pub(super) listeners: Arc<Semaphore>,
+    /// The server is ending.
+    pub(super) closing: CancellationToken,
 }
 
 /// All routes, ready to serve.
-pub(super) fn router(parts: Parts, limits: &Limits) -> Router {
+pub(super) fn router(parts: Parts, limits: &Limits, closing: CancellationToken) -> Router {
     let metrics = Arc::clone(&parts.metrics);
     let app = Arc::new(App {
         parts,
         began: Timestamp::now(),
         large: Arc::new(Semaphore::new(LARGE_RESPONSES)),
         probe_timeout: limits.probe_timeout,
+        listeners: Arc::new(Semaphore::new((limits.connections / LISTENERS_SHARE).max(1))),
+        closing,
     });
     // What changes something.
     let guarded = Router::new()
@@ -46,9 +57,14 @@ pub(super) fn router(parts: Parts, limits: &Limits) -> Router {
         .route("/api/v1/canary", post(canary::start))
         .route("/api/v1/canary/{id}", delete(canary::cancel))
         .route("/api/v1/canary/flagger/{hook}", post(flagger::hook))
+        .route("/api/v1/targets/{target}/checks/{check}/run", post(change::run))
+        .route("/api/v1/targets/{target}/checks/{check}/pause", post(change::pause))
+        .route("/api/v1/targets/{target}/checks/{check}/resume", post(change::resume))
+        .route("/api/v1/targets/{target}/pause", post(change::pause_target))
+        .route("/api/v1/targets/{target}/resume", post(change::resume_target))
         .route_layer(from_fn_with_state(Arc::clone(&app), guard::guarded));
     Router::new()
-        .route("/", get(pages::index))
+        .merge(page::routes())
         .route("/metrics", get(pages::metrics))
         .route("/livez", get(health::live))
         .route("/healthz", get(health::live))
@@ -57,6 +73,11 @@ pub(super) fn router(parts: Parts, limits: &Limits) -> Router {
         .route("/api/v1/runs", get(api::runs))
         .route("/api/v1/canary", get(canary::list))
         .route("/api/v1/canary/{id}", get(canary::look))
+        .route("/api/v1/runs/{id}", get(targets::one_run))
+        .route("/api/v1/targets", get(targets::targets))
+        .route("/api/v1/targets/{target}/checks/{check}", get(targets::job))
+        .route("/api/v1/events", get(events::events))
+        .route("/api/v1/openapi.json", get(openapi::openapi))
         .merge(guarded)
         .layer(from_fn_with_state(limits.request_timeout, in_time))
         // A probe has a deadline of its own.
@@ -89,14 +110,14 @@ async fn small_enough(State(limit): State<usize>, request: Request, next: Next) 
 
 async fn with_headers(mut response: Response) -> Response {
     let policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-    for (name, value) in [
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (CONTENT_SECURITY_POLICY, policy),
-        (REFERRER_POLICY, "no-referrer"),
-        (CACHE_CONTROL, "no-store"),
-    ] {
+    for (name, value) in
+        [(X_CONTENT_TYPE_OPTIONS, "nosniff"), (REFERRER_POLICY, "no-referrer"), (CACHE_CONTROL, "no-store")]
+    {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
+    // The page for people has one of its own.
+    let policy = HeaderValue::from_static(policy);
+    response.headers_mut().entry(CONTENT_SECURITY_POLICY).or_insert(policy);
     response
 }
 

@@ -66,14 +66,15 @@ const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/
 /// Serves `listener` until `shutdown`; then finishes the requests at hand, for at most
 /// [`Limits::shutdown_grace`].
 pub async fn serve(listener: TcpListener, parts: Parts, limits: Limits, shutdown: CancellationToken) {
+    // Of its own: `shutdown` is somebody else's to cancel.
+    let stop = Stop::default();
     let server = Server {
         metrics: Arc::clone(&parts.metrics),
-        router: routes::router(parts, &limits),
+        router: routes::router(parts, &limits, stop.gently.clone()),
         table: Arc::default(),
         refusals: Arc::new(Semaphore::new(REFUSALS)),
         tasks: TaskTracker::new(),
-        // Of its own: `shutdown` is somebody else's to cancel.
-        stop: Stop::default(),
+        stop,
         limits,
     };
     for result in ["refused", "evicted"] {

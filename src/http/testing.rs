@@ -27,6 +27,12 @@ pub(super) struct FakeAgent {
     pub(super) reloads: AtomicUsize,
     pub(super) probes: Mutex<Vec<ProbeRequest>>,
     pub(super) canaries: Mutex<Vec<(CanaryRequest, Report)>>,
+    pub(super) jobs: Mutex<Vec<JobStanding>>,
+    pub(super) notices: Mutex<Vec<Notice>>,
+    /// What was asked to be changed,
+    pub(super) changes: Mutex<Vec<String>>,
+    /// and why it is not.
+    pub(super) refusal: Mutex<Option<ChangeError>>,
     /// A probe of the target `slow` says here that it has begun,
     pub(super) slow_began: Semaphore,
     /// and waits for a permit of this.
@@ -42,6 +48,10 @@ impl Default for FakeAgent {
             reloads: AtomicUsize::new(0),
             probes: Mutex::default(),
             canaries: Mutex::default(),
+            jobs: Mutex::default(),
+            notices: Mutex::default(),
+            changes: Mutex::default(),
+            refusal: Mutex::default(),
             slow_began: Semaphore::new(0),
             slow_ends: Semaphore::new(0),
         }
@@ -112,6 +122,30 @@ impl AgentHandle for FakeAgent {
         self.canary(id)
     }
 
+    fn jobs(&self) -> Vec<JobStanding> {
+        self.jobs.lock().unwrap().clone()
+    }
+
+    fn promises(&self, _: &str, _: &str) -> Vec<Promise> {
+        vec![Promise { setting: "window.latest".to_owned(), value: "2s".to_owned() }]
+    }
+
+    fn notices(&self) -> Vec<Notice> {
+        self.notices.lock().unwrap().clone()
+    }
+
+    fn run_now(&self, which: &Which) -> Result<(), ChangeError> {
+        self.change(format!("run {}/{}", which.target, which.check.as_deref().unwrap_or("*")))
+    }
+
+    fn pause(&self, which: &Which, _: Timestamp) -> Result<(), ChangeError> {
+        self.change(format!("pause {}/{}", which.target, which.check.as_deref().unwrap_or("*")))
+    }
+
+    fn resume(&self, which: &Which) -> Result<(), ChangeError> {
+        self.change(format!("resume {}/{}", which.target, which.check.as_deref().unwrap_or("*")))
+    }
+
     fn token(&self) -> Option<SecretString> {
         self.token.lock().unwrap().clone()
     }
@@ -132,6 +166,13 @@ fn pending(request: &CanaryRequest) -> Report {
         done: false,
         progress: 0.25,
         state: State::Pending(Pending::new("1 of 4 runs are made".to_owned(), Vec::new())),
+    }
+}
+
+impl FakeAgent {
+    fn change(&self, what: String) -> Result<(), ChangeError> {
+        self.changes.lock().unwrap().push(what);
+        self.refusal.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 }
 

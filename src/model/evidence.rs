@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Cause, Failure, Outcome};
@@ -14,7 +15,7 @@ use super::{Cause, Failure, Outcome};
 const HALF: usize = 128;
 
 /// Where a run is; when the deadline comes, this is what it died in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Waiting for the target's budget.
@@ -89,7 +90,7 @@ impl fmt::Display for Phase {
 }
 
 /// A frame's opcode by name (RFC 6455, section 5.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FrameKind {
     /// Opcode 0.
@@ -109,7 +110,7 @@ pub enum FrameKind {
 }
 
 /// Which side did it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// gateprobe.
@@ -119,7 +120,7 @@ pub enum Side {
 }
 
 /// How a TCP connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
     /// An orderly end of the stream.
@@ -129,7 +130,7 @@ pub enum End {
 }
 
 /// What happened; sizes and codes, never payloads, header values, or text that a gateway chose.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum EventKind {
     /// A phase began; the one before it ended.
@@ -196,7 +197,7 @@ pub enum EventKind {
 }
 
 /// One entry of the timeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Event {
     /// Time since the run began, in nanoseconds.
     pub at_ns: u64,
@@ -208,7 +209,7 @@ pub struct Event {
 }
 
 /// The finished timeline of a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Timeline {
     /// In the order of time.
     pub events: Vec<Event>,

@@ -1,4 +1,4 @@
-//! One job's loop: sleep until it is due, run it, count the ticks that it overran.
+//! One job's loop: sleep until it is due or asked for, run it, count the ticks that it overran.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::{Backoff, Wish};
-use super::{Cadence, Clock};
+use super::{Cadence, Clock, Turn};
 
 /// Why a tick did not become a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,32 +58,45 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Runs the job at each tick until `stop`. A run that has begun is awaited: cutting it short is the
-    /// business of `run` itself.
+    /// Runs the job at each tick, and when `turn` asks for it, until `stop`. A run that has begun is awaited: cutting
+    /// it short is the business of `run` itself.
     pub async fn drive<F: Future<Output = Wish>>(
         &self,
         observer: &impl Observer,
         paused: impl Fn(Duration) -> bool,
         mut run: impl FnMut() -> F,
+        turn: &Turn,
         stop: &CancellationToken,
     ) {
         let mut backoff = Backoff::default();
         let mut tick = self.cadence.next(self.clock.now());
+        let mut due = tick + self.cadence.jitter(rand::random());
         loop {
-            let due = tick + self.cadence.jitter(rand::random());
             observer.due(due.saturating_sub(self.clock.now()));
-            tokio::select! {
+            let asked = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                () = sleep_until(self.clock.instant(due)) => {}
-            }
-            if paused(self.clock.now()) {
-                observer.skipped(Skip::Paused, 1);
-            } else if backoff.skips() {
+                () = turn.asked() => true,
+                () = sleep_until(self.clock.instant(due)) => false,
+            };
+            let began = self.clock.now();
+            // A run that was asked for shortly before its tick is due leaves the tick to come.
+            let ticks = !asked || began >= tick;
+            if paused(began) {
+                turn.decline();
+                if ticks {
+                    observer.skipped(Skip::Paused, 1);
+                }
+            } else if !asked && backoff.skips() {
+                turn.decline();
                 observer.skipped(Skip::Backoff, 1);
             } else {
-                observer.starts(self.clock.now().saturating_sub(due));
+                if !asked {
+                    observer.starts(began.saturating_sub(due));
+                }
+                let running = turn.begin();
                 let wish = run().await;
+                drop(running);
                 if self.backs_off {
                     let ticks = backoff.after(wish, self.cadence.interval(), rand::random());
                     if ticks > 0 {
@@ -92,11 +105,16 @@ impl Driver {
                 }
             }
             let now = self.clock.now();
-            let missed = self.cadence.missed(tick, now);
+            if !ticks && now < tick {
+                continue;
+            }
+            // The tick itself was no run where one that was asked for went on beyond it.
+            let missed = self.cadence.missed(tick, now) + u64::from(!ticks);
             if missed > 0 && !stop.is_cancelled() {
                 observer.skipped(Skip::Overrun, missed);
             }
             tick = self.cadence.next(now.max(tick));
+            due = tick + self.cadence.jitter(rand::random());
         }
     }
 }
@@ -163,7 +181,8 @@ mod tests {
             sleep(takes).await;
             Wish::GoOn
         };
-        let driven = driver.drive(counts, paused, run, &stop);
+        let turn = Turn::default();
+        let driven = driver.drive(counts, paused, run, &turn, &stop);
         timeout(Duration::from_secs(seconds), driven).await.expect_err("drives until stopped");
     }
 
@@ -210,7 +229,8 @@ mod tests {
             starts.borrow_mut().push(at.as_secs() / 60);
             if at < until { Wish::Patience } else { Wish::GoOn }
         };
-        let driven = driver.drive(&counts, |_| false, run, &stop);
+        let turn = Turn::default();
+        let driven = driver.drive(&counts, |_| false, run, &turn, &stop);
         timeout(Duration::from_secs(9_000), driven).await.expect_err("drives until stopped");
         (starts.into_inner(), counts)
     }
@@ -248,7 +268,67 @@ mod tests {
             *ended.borrow_mut() += 1;
             Wish::GoOn
         };
-        driver.drive(&counts, |_| false, run, &stop).await;
+        driver.drive(&counts, |_| false, run, &Turn::default(), &stop).await;
         assert_eq!((counts.starts.get(), *ended.borrow()), (1, 1));
+    }
+
+    /// Drives for ten intervals; asks for a run at these times, in seconds after the start.
+    async fn asked_for(
+        driver: &Driver,
+        at: &[u64],
+        paused: bool,
+        takes: u64,
+    ) -> (Vec<(u64, u64)>, Vec<bool>, Counts) {
+        let (counts, turn, stop) = (Counts::default(), Turn::default(), CancellationToken::new());
+        let (runs, began) = (RefCell::new(Vec::new()), tokio::time::Instant::now());
+        let run = async || {
+            let from = began.elapsed().as_secs();
+            sleep(Duration::from_secs(takes)).await;
+            runs.borrow_mut().push((from, began.elapsed().as_secs()));
+            Wish::GoOn
+        };
+        let driven = driver.drive(&counts, |_| paused, run, &turn, &stop);
+        let ask = async {
+            let mut taken = Vec::new();
+            for at in at {
+                tokio::time::sleep_until(began + Duration::from_secs(*at)).await;
+                taken.push(turn.ask().is_ok());
+            }
+            taken
+        };
+        let both = async { tokio::join!(timeout(Duration::from_secs(600), driven), ask) };
+        let (_, taken) = both.await;
+        (runs.into_inner(), taken, counts)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_is_asked_for_comes_at_once_and_no_tick_is_lost() {
+        let driver = driver(60);
+        let (before, _, _) = asked_for(&driver, &[], false, 1).await;
+        let (runs, taken, counts) = asked_for(&driver, &[before[1].0 + 20], false, 1).await;
+        assert_eq!(taken, [true]);
+        assert_eq!(runs.len(), before.len() + 1, "{runs:?}");
+        assert!(runs.iter().any(|(from, _)| *from == before[1].0 + 20), "{runs:?}");
+        assert_eq!(counts.overrun.get() + counts.paused.get(), 0);
+        assert_eq!(counts.starts.get(), before.len() as u64, "it was not late, since it was not due");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_never_runs_twice_at_once_and_a_tick_that_passes_meanwhile_is_counted() {
+        let driver = driver(60);
+        let (before, _, _) = asked_for(&driver, &[], false, 1).await;
+        // Begins 10 s before a tick and takes 40 s; asked again in the middle.
+        let first = before[1].0 - 10;
+        let (runs, taken, counts) = asked_for(&driver, &[first, first + 5], false, 40).await;
+        assert_eq!(taken, [true, false]);
+        assert!(runs.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{runs:?}");
+        assert_eq!(counts.overrun.get(), 1, "{runs:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_holds_for_runs_that_are_asked_for() {
+        let (runs, taken, counts) = asked_for(&driver(60), &[20, 90], true, 1).await;
+        assert_eq!((runs.len(), taken), (0, vec![true, true]), "and it can be asked for again");
+        assert!((9..=10).contains(&counts.paused.get()), "ticks only: {}", counts.paused.get());
     }
 }

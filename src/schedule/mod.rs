@@ -4,8 +4,10 @@ mod backoff;
 mod cadence;
 mod clock;
 mod driver;
+mod turn;
 
 pub use backoff::Wish;
 pub use cadence::Cadence;
 pub use clock::Clock;
 pub use driver::{Driver, Observer, Skip};
+pub use turn::{InProgress, Turn};

@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::failures::Failures;
+use super::feed::{Feed, News};
 use super::view::{LastRun, RunView, shared};
 use crate::model::{Outcome, RunReport};
 
@@ -39,10 +43,11 @@ pub struct Query<'a> {
 }
 
 /// How a job stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct JobView {
     /// The target's name in the config.
     #[serde(serialize_with = "shared")]
+    #[schemars(with = "String")]
     pub target: Arc<str>,
     /// The check's kind.
     pub check: &'static str,
@@ -55,10 +60,26 @@ pub struct JobView {
     pub kept: usize,
 }
 
+/// The last runs of a job, with all that is known of them.
+#[derive(Debug, Clone)]
+pub struct JobRuns {
+    /// The target's name in the config.
+    pub target: Arc<str>,
+    /// The check's kind.
+    pub check: &'static str,
+    /// The newest first.
+    pub runs: Vec<Arc<RunView>>,
+    /// The last failure since the agent began.
+    pub last_failure: Option<Arc<RunView>>,
+    /// When its first run began, of those since the agent began.
+    pub first: Timestamp,
+}
+
 /// The history of all jobs. Recording is synchronous and quick.
 pub struct History {
     inner: Mutex<Inner>,
     bounds: Bounds,
+    feed: Feed,
 }
 
 type Rule = dyn Fn(&str, &str) -> bool + Send + Sync;
@@ -76,6 +97,8 @@ struct Job {
     runs: VecDeque<Kept>,
     bytes: usize,
     last_failure: Option<Kept>,
+    first: Option<Timestamp>,
+    failures: Failures,
 }
 
 #[derive(Clone)]
@@ -95,7 +118,12 @@ impl History {
     /// An empty history.
     pub fn new(bounds: Bounds) -> Self {
         let inner = Inner { jobs: BTreeMap::new(), bytes: 0, recorded: 0, kept: Box::new(|_, _| true) };
-        Self { inner: Mutex::new(inner), bounds }
+        Self { inner: Mutex::new(inner), bounds, feed: Feed::default() }
+    }
+
+    /// Where each run is told of as soon as it is kept.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     /// Keeps a run.
@@ -110,7 +138,9 @@ impl History {
         inner.recorded += 1;
         let kept = Kept { number: inner.recorded, bytes, run: Arc::clone(&run) };
         let job = inner.jobs.entry((Arc::clone(&run.target), run.check)).or_default();
+        job.first.get_or_insert(run.started_at);
         if matches!(report.outcome, Outcome::Fail(_)) {
+            job.failures.count(run.started_at);
             job.last_failure = Some(kept.clone());
         }
         job.runs.push_front(kept);
@@ -119,6 +149,9 @@ impl History {
         let freed: usize = (0..over).map(|_| job.forget_oldest()).sum();
         inner.bytes = inner.bytes + bytes - freed;
         inner.shrink_to(self.bounds.bytes);
+        drop(inner);
+        let RunView { check, outcome, reason, .. } = *run;
+        self.feed.tell(News::Run { target: Arc::clone(&run.target), check, outcome, reason });
     }
 
     /// Forgets each job that is gone. The rule stays in force until the next call, so that the last report
@@ -155,6 +188,26 @@ impl History {
         let mut jobs = inner.jobs.iter();
         let ((target, check), job) = jobs.find(|((of, kind), _)| &**of == target && *kind == check)?;
         job.view(target, check)
+    }
+
+    /// At most so many of the newest runs of each job.
+    pub fn recent(&self, limit: usize) -> Vec<JobRuns> {
+        let inner = self.lock();
+        inner.jobs.iter().filter_map(|((target, check), job)| job.recent(target, check, limit)).collect()
+    }
+
+    /// The same of one job.
+    pub fn recent_of(&self, target: &str, check: &str, limit: usize) -> Option<JobRuns> {
+        let inner = self.lock();
+        let mut jobs = inner.jobs.iter();
+        let ((target, check), job) = jobs.find(|((of, kind), _)| &**of == target && *kind == check)?;
+        job.recent(target, check, limit)
+    }
+
+    /// How many runs of a job failed since a moment, by the hour, as far as the agent was there.
+    pub fn failed_since(&self, target: &Arc<str>, check: &'static str, moment: Timestamp) -> u64 {
+        let inner = self.lock();
+        inner.jobs.get(&(Arc::clone(target), check)).map_or(0, |job| job.failures.since(moment))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -194,6 +247,16 @@ impl Job {
         let all = self.runs.iter().chain(forgotten_failure.filter(move |_| only_failures));
         all.filter(move |kept| query.outcome.is_none_or(|outcome| outcome == kept.run.outcome))
             .take(query.limit)
+    }
+
+    fn recent(&self, target: &Arc<str>, check: &'static str, limit: usize) -> Option<JobRuns> {
+        Some(JobRuns {
+            target: Arc::clone(target),
+            check,
+            runs: self.runs.iter().take(limit).map(|kept| Arc::clone(&kept.run)).collect(),
+            last_failure: self.last_failure.as_ref().map(|kept| Arc::clone(&kept.run)),
+            first: self.first?,
+        })
     }
 
     fn view(&self, target: &Arc<str>, check: &'static str) -> Option<JobView> {

@@ -1,8 +1,11 @@
 //! The bounded history of runs, in memory: what the HTTP API and `gateprobe check` show. Knows neither
 //! how runs come about nor who asks.
 
+mod failures;
+mod feed;
 mod history;
 mod view;
 
-pub use history::{Bounds, History, JobView, Query};
-pub use view::{LastRun, PhaseView, RunView};
+pub use feed::{Feed, News};
+pub use history::{Bounds, History, JobRuns, JobView, Query};
+pub use view::{LastRun, Measured, PhaseView, RunView};

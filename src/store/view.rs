@@ -1,21 +1,35 @@
 //! A run as people and programs read it: the JSON of the HTTP API and of `gateprobe check`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use crate::metrics::{Kind, Sample};
 use crate::model::{Event, EventKind, Phase, RunReport, Timeline};
 
-/// One finished run, ready for JSON. Holds no samples; those are in the metrics.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// Gauges by which a run says how it ended, which is no measurement.
+const STANDING: [&str; 2] = ["gateprobe_last_check_", "gateprobe_last_finding"];
+
+/// Measurements kept of a run, at most.
+const MEASURED: usize = 24;
+
+/// One finished run, ready for JSON. Of its samples it holds those that sum it up; all are in the metrics.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RunView {
     /// The target's name in the config.
     #[serde(serialize_with = "shared")]
+    #[schemars(with = "String")]
     pub target: Arc<str>,
     /// The check's kind.
     pub check: &'static str,
+    /// Its identity, which is its trace's too (W3C Trace Context): 32 hexadecimal digits.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(extend("pattern" = "^[0-9a-f]{32}$"))]
+    pub id: String,
     /// The resolved address that the run was pinned to, where the target asks for all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
@@ -29,28 +43,47 @@ pub struct RunView {
     /// The particulars in one sentence.
     pub detail: String,
     /// Wall-clock time at the start, in RFC 3339 with the offset `Z`.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Timestamp,
     /// How long it took.
     pub duration_seconds: f64,
     /// How long each phase of each connection took, in the order of time.
     pub phases: Vec<PhaseView>,
+    /// What was measured, in a number each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub measured: Vec<Measured>,
     /// What happened on the wire.
     pub timeline: Timeline,
 }
 
+/// One number that a run measured: the value that the run gave a gauge of the check.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Measured {
+    /// The metric's name in Prometheus.
+    pub metric: &'static str,
+    /// The values of its own labels, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub labels: Vec<Cow<'static, str>>,
+    /// The value, in the unit in which the metric's name ends.
+    pub value: f64,
+}
+
 /// One phase of one connection.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct PhaseView {
     /// Which of the run's connections, from 0.
     pub connection: u16,
     /// Which phase.
     pub phase: Phase,
+    /// When it began, after the run did.
+    pub at_seconds: f64,
     /// From its beginning to that of the next one, or to the end of the connection or the run.
     pub duration_seconds: f64,
 }
 
 /// A run in a line: everything but its phases and its timeline.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct LastRun {
     /// `pass`, `fail`, `inconclusive` or `unsupported`.
     pub outcome: &'static str,
@@ -60,6 +93,7 @@ pub struct LastRun {
     /// The particulars in one sentence.
     pub detail: String,
     /// Wall-clock time at the start, in RFC 3339 with the offset `Z`.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Timestamp,
     /// How long it took.
     pub duration_seconds: f64,
@@ -70,6 +104,10 @@ impl From<&RunReport> for RunView {
         Self {
             target: Arc::clone(&report.job.target),
             check: report.job.check,
+            id: match report.trace.trace {
+                0 => String::new(),
+                trace => format!("{trace:032x}"),
+            },
             peer: report.peer.clone(),
             outcome: report.outcome.label(),
             reason: report.outcome.reason(),
@@ -79,8 +117,21 @@ impl From<&RunReport> for RunView {
             started_at: Timestamp::try_from(report.started_at).unwrap_or(Timestamp::MAX),
             duration_seconds: report.duration.as_secs_f64(),
             phases: phases(&report.timeline, report.duration),
+            measured: report.samples.iter().filter_map(Measured::of).take(MEASURED).collect(),
             timeline: report.timeline.clone(),
         }
+    }
+}
+
+impl Measured {
+    /// Of a gauge that says something of the run; none of those that each run sets to say how it stands.
+    fn of(sample: &Sample) -> Option<Self> {
+        let metric = sample.metric;
+        let sums_up = metric.kind == Kind::Gauge
+            && metric.name.starts_with("gateprobe_last_")
+            && !STANDING.iter().any(|start| metric.name.starts_with(start));
+        let (labels, value) = (sample.labels.clone(), sample.value);
+        (sums_up && value.is_finite()).then_some(Self { metric: metric.name, labels, value })
     }
 }
 
@@ -103,7 +154,10 @@ impl RunView {
         let phases = self.phases.capacity() * size_of::<PhaseView>();
         let events = self.timeline.events.capacity() * size_of::<Event>();
         let in_events: usize = self.timeline.events.iter().map(|event| text_bytes(&event.kind)).sum();
-        size_of::<Self>() + text + phases + events + in_events
+        let label = |label: &Cow<'_, str>| size_of::<Cow<'_, str>>() + label.len();
+        let measured = |one: &Measured| size_of::<Measured>() + one.labels.iter().map(label).sum::<usize>();
+        let measured: usize = self.measured.iter().map(measured).sum();
+        size_of::<Self>() + text + self.id.len() + phases + events + in_events + measured
     }
 }
 
@@ -131,8 +185,9 @@ fn phases(timeline: &Timeline, run: Duration) -> Vec<PhaseView> {
             None if timeline.dropped > 0 => continue,
             None => run,
         };
-        let duration_seconds = end.saturating_sub(event.at()).as_secs_f64();
-        phases.push(PhaseView { connection: event.connection, phase, duration_seconds });
+        let (at_seconds, duration_seconds) =
+            (event.at().as_secs_f64(), end.saturating_sub(event.at()).as_secs_f64());
+        phases.push(PhaseView { connection: event.connection, phase, at_seconds, duration_seconds });
     }
     phases
 }
@@ -203,8 +258,8 @@ mod tests {
             "started_at": "2023-11-14T22:13:20.25Z",
             "duration_seconds": 0.1,
             "phases": [
-                {"connection": 0, "phase": "tcp", "duration_seconds": 0.01},
-                {"connection": 0, "phase": "upgrade", "duration_seconds": 0.09},
+                {"connection": 0, "phase": "tcp", "at_seconds": 0.0, "duration_seconds": 0.01},
+                {"connection": 0, "phase": "upgrade", "at_seconds": 0.01, "duration_seconds": 0.09},
             ],
             "timeline": {
                 "events": [

@@ -45,10 +45,13 @@ impl Demo {
         (read > 0).then(|| line.trim_end().to_owned())
     }
 
-    /// Where it serves metrics, by its first line.
+    /// Where it serves metrics, by its second line; the first one has the page.
     fn metrics(&mut self) -> String {
-        let line = self.line().expect("a first line");
-        line.strip_prefix("gateprobe demo: metrics at ").expect("the address").to_owned()
+        let page = self.line().expect("a first line");
+        let page = page.strip_prefix("gateprobe demo: the page is ").expect("the page's address").to_owned();
+        assert_eq!(get(&page).0, 200, "{page}");
+        let line = self.line().expect("a second line");
+        line.strip_prefix("demo: metrics at ").expect("the address").to_owned()
     }
 
     /// All lines to the end, and the exit code.

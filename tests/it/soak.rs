@@ -62,7 +62,7 @@ fn config(url: &str, key: &Path, at_once: usize) -> String {
     let settings: Vec<_> = SETTINGS.iter().filter(|(check, _)| wanted(check)).collect();
     let target = |index: usize| {
         let (check, settings) = settings[index % settings.len()];
-        let handshake = if check == "handshake" { "" } else { "handshake: { enabled: false }, " };
+        let handshake = if *check == "handshake" { "" } else { "handshake: { enabled: false }, " };
         let checks = format!("checks: {{ {handshake}{check}: {{ {settings} }} }}");
         format!(
             "  soak-{index}: {{ url: '{url}', dialect: json, auth: {{ token: {{ mint: {mint} }} }}, {AMPLE}, {checks} }}\n"

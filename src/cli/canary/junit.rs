@@ -6,7 +6,8 @@ use std::io;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use super::words::{metric, plain, quantity, shift};
+use super::words::plain;
+use crate::canary::words::{metric, quantity, shift};
 use crate::canary::{Arm, Decision, Row, RowVerdict, RunCounts, Verdict};
 use crate::gate::{Address, Report};
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::words::{metric, plain, quantity, shift};
+use super::words::plain;
+use crate::canary::words::{metric, quantity, shift};
 use crate::canary::Verdict;
 use crate::gate::Report;
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::words::{metric, plain, quantity, shift};
+use super::words::plain;
+use crate::canary::words::{metric, quantity, shift};
 use crate::canary::{Decision, Row, RowVerdict, Verdict};
 use crate::cli::render::Style;
 use crate::gate::Report;

@@ -1,36 +1,4 @@
-//! Numbers and texts as all outputs show them.
-
-use crate::canary::Row;
-
-/// A value with its unit, with three digits that count.
-pub(super) fn quantity(value: Option<f64>, unit: &str) -> String {
-    match (value, unit) {
-        (None, _) => "-".to_owned(),
-        (Some(value), "seconds") if value.abs() < 1.0 => format!("{} ms", short(value * 1e3)),
-        (Some(value), "seconds") => format!("{} s", short(value)),
-        (Some(value), "ratio") => format!("{} %", short(value * 100.0)),
-        (Some(value), "bytes") => format!("{value:.0} B"),
-        (Some(value), unit) => format!("{} {unit}", short(value)),
-    }
-}
-
-/// The shift with its sign and its interval.
-pub(super) fn shift(row: &Row) -> String {
-    let Some(shift) = row.shift else { return "-".to_owned() };
-    let signed = |value: f64| {
-        let sign = if value >= 0.0 { "+" } else { "" };
-        format!("{sign}{}", quantity(Some(value), &row.unit))
-    };
-    match row.interval {
-        Some((low, high)) => format!("{} ({} to {})", signed(shift), signed(low), signed(high)),
-        None => signed(shift),
-    }
-}
-
-/// The metric without what all of ours begin with.
-pub(super) fn metric(row: &Row) -> &str {
-    row.metric.strip_prefix("gateprobe_").unwrap_or(&row.metric)
-}
+//! Texts as all outputs show them.
 
 /// A text in one line, without anything that a terminal or a reader would obey: it may hold what a gateway said.
 pub(super) fn plain(text: &str) -> String {
@@ -45,28 +13,9 @@ fn is_harmful(c: char) -> bool {
         || matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
-fn short(value: f64) -> String {
-    let size = value.abs();
-    let digits = match size {
-        size if size >= 100.0 => 0,
-        size if size >= 10.0 => 1,
-        _ => 2,
-    };
-    format!("{value:.digits$}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_have_three_digits_and_their_unit() {
-        assert_eq!(quantity(Some(0.012_345), "seconds"), "12.3 ms");
-        assert_eq!(quantity(Some(20.04), "seconds"), "20.0 s");
-        assert_eq!(quantity(Some(0.1), "ratio"), "10.0 %");
-        assert_eq!(quantity(Some(-0.000_25), "seconds"), "-0.25 ms");
-        assert_eq!(quantity(None, "seconds"), "-");
-    }
 
     #[test]
     fn what_a_gateway_said_obeys_nothing() {

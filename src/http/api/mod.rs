@@ -1,4 +1,12 @@
-//! The JSON API: how each job stands, and its last runs.
+//! The JSON API: how each job stands, its last runs, and what may be changed; in OpenAPI, too.
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod api_tests;
+pub(super) mod change;
+pub(super) mod events;
+pub(super) mod openapi;
+pub(super) mod targets;
 
 use std::sync::Arc;
 
@@ -6,6 +14,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::pages::large;
@@ -19,17 +28,26 @@ const JSON: &str = "application/json";
 const RUNS: usize = 20;
 const MOST_RUNS: usize = 100;
 
-#[derive(Serialize)]
+/// The agent, and each job by its last runs.
+#[derive(Serialize, JsonSchema)]
 struct Status {
+    /// The agent's version.
     version: &'static str,
+    /// When its server began.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     started_at: Timestamp,
+    /// Whether the agent does its work.
     ready: bool,
+    /// Why (not), a line each.
     reasons: Vec<String>,
+    /// Those that have run.
     jobs: Vec<JobView>,
 }
 
-#[derive(Serialize)]
+/// Some runs.
+#[derive(Serialize, JsonSchema)]
 struct Runs<'a> {
+    /// The newest first.
     runs: Vec<&'a RunView>,
 }
 
