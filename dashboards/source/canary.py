@@ -3,8 +3,8 @@
 from . import query as q
 from .board import dashboard as board
 from .board import variable
-from .panels import BLUE, COLOURED, GREEN, ORANGE, PURPLE, RED, TEXT_COLOUR, YELLOW
-from .panels import bars, by_regex, families, fixed, lines, query, ranked, stat, steps, table, timeline
+from .panels import BLUE, COLOURED, GREEN, GREY, ORANGE, PURPLE, RED, TEXT_COLOUR, YELLOW
+from .panels import bars, by_name, by_regex, families, fixed, lines, query, ranked, stat, steps, table, timeline
 
 ONE = q.AGENT + ',target=~"$target"'
 PAIR = "by (target, baseline)"
@@ -21,10 +21,11 @@ VERDICTS = [
         },
     }
 ]
+# The metric has no word for "too few runs to say", so that what is not worse can't be green.
 WORSE = [
     {
         "type": "value",
-        "options": {"0": {"index": 0, "text": "not worse", "color": GREEN}, "1": {"index": 1, "text": "WORSE", "color": RED}},
+        "options": {"0": {"index": 0, "text": "no finding", "color": GREY}, "1": {"index": 1, "text": "WORSE", "color": RED}},
     }
 ]
 SLOWER = steps((GREEN, None), (YELLOW, 0.1), (RED, 0.25))
@@ -124,7 +125,7 @@ def last():
         "range.",
         columns,
         ("target", "baseline"),
-        (12, 7),
+        (24, 6),
         sort="Verdict",
     )
 
@@ -135,7 +136,7 @@ def verdicts():
         "The verdict that was the last one at that time. A gap: no verification since the agent started.",
         verdict(),
         "{{target}}",
-        (12, 7),
+        (24, 6),
         mappings=VERDICTS,
     )
 
@@ -160,8 +161,8 @@ def medians():
             f"max {ROW} ({q.chosen('gateprobe_canary_last_worse', NOT_FAILURES)})",
             {"mappings": WORSE, "cell": COLOURED, "width": 110},
         ),
-        ("Baseline", arm("gateprobe_canary_median_seconds", "baseline", ROW), {"unit": "s", "width": 110}),
-        ("Canary", arm("gateprobe_canary_median_seconds", "canary", ROW), {"unit": "s", "width": 110}),
+        ("Median of baseline", arm("gateprobe_canary_median_seconds", "baseline", ROW), {"unit": "s", "width": 160}),
+        ("Median of canary", arm("gateprobe_canary_median_seconds", "canary", ROW), {"unit": "s", "width": 160}),
         (
             "Change",
             change(),
@@ -171,22 +172,24 @@ def medians():
     return table(
         "Times of the last verification",
         "The median over its runs, for each gateway. A change is a finding only if it is significant and large enough to "
-        "matter: `Found` says so, the change alone does not.",
+        "matter: `Found` says so, the change alone does not. No finding may also mean too few runs: the verdict is then "
+        "inconclusive.",
         columns,
         ("target", "baseline", "check", "metric", "part"),
         (24, 9),
         sort="Change",
+        overrides=[by_name("Metric", width=380), by_name("Part", width=140)],
     )
 
 
 def failed():
     key = "by (target, baseline, check)"
     worse = f"max {key} ({q.chosen('gateprobe_canary_last_worse', FAILURES)})"
-    share = {"unit": "percentunit", "decimals": 1, "thresholds": steps((GREEN, None), (ORANGE, 1e-9)), "cell": TEXT_COLOUR}
+    share = {"unit": "percentunit", "decimals": 1, "thresholds": steps((GREEN, None), (ORANGE, 1e-9)), "cell": TEXT_COLOUR, "width": 110}
     columns = [
         ("Found", worse, {"mappings": WORSE, "cell": COLOURED, "width": 110}),
-        ("Baseline", arm("gateprobe_canary_failure_ratio", "baseline", key), share),
-        ("Canary", arm("gateprobe_canary_failure_ratio", "canary", key), share),
+        ("Of baseline", arm("gateprobe_canary_failure_ratio", "baseline", key), share),
+        ("Of canary", arm("gateprobe_canary_failure_ratio", "canary", key), share),
     ]
     return table(
         "Failed runs of the last verification",
@@ -194,7 +197,7 @@ def failed():
         columns,
         ("target", "baseline", "check"),
         (12, 8),
-        sort="Canary",
+        sort="Of canary",
     )
 
 
@@ -204,7 +207,7 @@ def runs():
         "Runs",
         "Runs of verifications by gateway and outcome. The two gateways take turns, so that both should have as many.",
         [query(f"sum by (arm, outcome) ({q.gained(total)})", "{{arm}} {{outcome}}")],
-        (8, 8),
+        (24, 6),
         overrides=[
             by_regex("baseline pass", color=fixed("dark-green")),
             by_regex("canary pass", color=fixed("light-green")),
@@ -234,11 +237,11 @@ def slower():
         "Of each metric's median, verification by verification; below 0 it was faster. Release by release, a slow decline "
         "shows here that no single verification calls worse.",
         [query(name, "{{series}}")],
-        (16, 8),
+        (24, 8),
         unit="percentunit",
         decimals=0,
         stepped=True,
         thresholds=SLOWER,
-        legend=ranked("lastNotNull", "Last *"),
+        legend={**ranked("lastNotNull", "Last *"), "width": 560},
         fill=0,
     )

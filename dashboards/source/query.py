@@ -31,8 +31,9 @@ def increase(counter, window="$__rate_interval"):
 
 def gained(counter, window="$__rate_interval"):
     """Of a counter without a series before its first event: one that is new in the window counts by its value, since its
-    first count is no increase."""
-    return f"({counter} unless {counter} offset {window}) or ({increase(counter, window)} > 0)"
+    first count is no increase. New is what was not there in the hour before, so that a gap in the scrapes is no birth."""
+    born = f"{counter} unless last_over_time({counter}[1h] offset {window})"
+    return f"({born}) or ({increase(counter, window)} > 0)"
 
 
 def rate(counter):
