@@ -22,7 +22,7 @@ function start(...args) {
 function line(stream, pattern) {
   return new Promise((found) => createInterface({ input: stream }).on('line', (text) => {
     const match = text.match(pattern);
-    if (match) found(match[1]);
+    if (match) found(match[1] ?? match[2]);
   }));
 }
 
