@@ -4,7 +4,7 @@
 .NOTPARALLEL:
 # Nearly all of the integration tests' time is waiting.
 export RUST_TEST_THREADS ?= 4
-.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection canary-power dashboards pictures chart image image-test sizing sbom demo clean-tools
+.PHONY: help test tools fmt lint doc unit it gateways bench accuracy soak detection canary-power dashboards pictures screenshots chart image image-test sizing sbom demo clean-tools
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ pictures: tools ## draw docs/img: half an hour with npm packages, Chromium and a
 	cd docs/img/draw && npm ci --ignore-scripts --legacy-peer-deps --no-audit --no-fund
 	python3 docs/img/draw/record.py --minutes $(or $(MINUTES),12) --out .tools/pictures/answers.json
 	node docs/img/draw/draw.mjs .tools/pictures/answers.json docs/img
+
+screenshots: tools ## take docs/img/page-*.png of the page, of an agent with gateways that break: some minutes
+	cargo build --release --locked
+	node tests/page/pictures.mjs target/release/gateprobe docs/img
 
 chart: tools dashboards ## write what the chart copies from elsewhere, its README, and the plain manifests made of it
 	.tools/python/bin/python deploy/helm/generate.py

@@ -29,6 +29,7 @@ mod metrics_page;
 mod namespaces;
 mod oauth2;
 mod otlp;
+mod page;
 mod performance;
 mod prometheus;
 mod relay;

@@ -28,6 +28,7 @@ pub(super) fn document() -> Value {
                 settings.definitions_path = "/components/schemas".into();
                 settings.meta_schema = None;
             })
+            .for_serialize()
             .into_generator(),
     );
     let paths = paths(&mut schemas);

@@ -1,0 +1,119 @@
+//! The page in a real browser, and the API's document in the hands of others.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::support::binary::{Agent, eventually, run};
+use crate::support::program::{project, tool};
+use crate::support::reference::Reference;
+use crate::support::{folder, write};
+
+const TOKEN: &str = "a-token-for-the-page";
+
+/// All that a gateway may say freely, with markup, control characters and what turns the direction of text.
+const HOSTILE: &str = "</td><script>window.executed=1</script><img src=x onerror=window.executed=1>\u{202e}";
+
+fn agent(folder: &Path, targets: &str) -> Agent {
+    let token = write(folder, "token", format!("{TOKEN}\n"));
+    let config = write(
+        folder,
+        "gateprobe.yaml",
+        format!(
+            "http: {{ listen: '127.0.0.1:0', token_file: {token:?} }}\nlog: {{ format: json }}\nlocation: test\n\
+             defaults: {{ slo: {{ objective: 99% }} }}\ntargets:\n{targets}"
+        ),
+    );
+    let (agent, log) = Agent::start(&config);
+    // A full pipe would stop it.
+    drop(log.follow());
+    agent
+}
+
+fn target(name: &str, url: &str) -> String {
+    format!("  {name}: {{ url: '{url}', checks: {{ handshake: {{ interval: 2s, timeout: 1500ms }} }} }}\n")
+}
+
+/// A gateway that refuses everybody in such words, until the tests end; gives its URL.
+fn hostile_gateway() -> String {
+    let answer = format!(
+        "HTTP/1.1 503 {HOSTILE}\r\nServer: {HOSTILE}\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{HOSTILE}",
+        HOSTILE.len()
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("ws://{}/", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut request = BufReader::new(&stream).lines();
+            // To the end of its header. A client that goes away is its own affair.
+            while request.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            let _ = (&stream).write_all(answer.as_bytes());
+        }
+    });
+    url
+}
+
+/// Runs a script of `tests/page` to its end.
+fn node(script: &str, args: &[&str], input: &str) -> String {
+    let mut command = Command::new("node");
+    command.arg(project("tests/page").join(script)).args(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("node runs");
+    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("written");
+    let output = child.wait_with_output().expect("ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    let (said, wrong) = (text(output.stdout), text(output.stderr));
+    assert!(output.status.success(), "{script}:\n{said}{wrong}");
+    said
+}
+
+#[test]
+fn in_a_browser_the_page_leads_to_the_failing_run_and_harms_nobody() {
+    assert!(tool("bin/chromium").exists(), "run tests/tools/install");
+    let orders = Reference::start(&[]);
+    let hostile = hostile_gateway();
+    let folder = folder();
+    let targets = target("orders", &orders.url) + &target("hostile", &hostile);
+    let agent = agent(folder.path(), &targets);
+    let (address, control) = (format!("http://{}", agent.address), orders.control().to_owned());
+    let said = node("page.mjs", &[&address, &control, TOKEN], "");
+    print!("{said}");
+    assert_eq!(said.lines().filter(|line| line.starts_with("ok: ")).count(), 11, "{said}");
+}
+
+#[test]
+fn the_apis_document_is_openapi() {
+    let folder = folder();
+    let agent = agent(folder.path(), &target("orders", "ws://127.0.0.1:9/"));
+    let (status, document) = agent.get("/api/v1/openapi.json");
+    assert_eq!(status, 200);
+    let said = node("openapi.mjs", &[], &document);
+    assert!(said.starts_with("ok: OpenAPI 3.1"), "{said}");
+}
+
+#[test]
+fn a_pause_from_the_command_line_holds_until_it_is_ended() {
+    let orders = Reference::start(&[]);
+    let folder = folder();
+    let agent = agent(folder.path(), &target("orders", &orders.url));
+    let (url, token) = (format!("http://{}", agent.address), folder.path().join("token"));
+    let token = token.to_str().expect("UTF-8");
+    let ask = |what: &str, more: &[&str]| run(&[&[what, "orders", "--agent", &url], more].concat());
+    let paused = || agent.metric("gateprobe_target_paused{target=\"orders\",location=\"test\"}");
+    let runs = || agent.get("/api/v1/status").1;
+    eventually("a first run", || runs().contains("\"pass\"").then_some(()));
+
+    let (code, _, wrong) = ask("pause", &[]);
+    assert!(code == 1 && wrong.contains("the token is missing or wrong"), "{code} {wrong}");
+    let (code, said, _) = ask("pause", &["handshake", "--for", "30m", "--token-file", token]);
+    assert!(code == 0 && said.contains("paused until"), "{code} {said}");
+    assert_eq!(paused(), Some(1.0), "it has no other check");
+    let skipped = "gateprobe_check_skipped_total{check=\"handshake\",reason=\"paused\",target=\"orders\",location=\"test\"}";
+    eventually("a tick that is skipped", || agent.metric(skipped).filter(|ticks| *ticks > 0.0));
+    assert!(agent.get("/").1.contains("paused by hand"));
+
+    let (code, said, wrong) = ask("resume", &["--token-file", token]);
+    assert_eq!((code, said.as_str()), (0, "resumed\n"), "{wrong}");
+    assert_eq!(paused(), Some(0.0));
+}
