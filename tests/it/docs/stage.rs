@@ -11,6 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use super::markdown::root;
 use crate::support::binary::gateprobe;
+use crate::support::program::tool;
 use crate::support::{folder, write};
 
 /// A command may take so long, in seconds.
@@ -140,7 +141,7 @@ impl Stage {
         }
         let here = self.folder.path();
         let path = std::env::var("PATH").unwrap_or_default();
-        let tools = root().join(".tools/bin");
+        let tools = tool("bin");
         bash.args([LONGEST, "bash", "-euo", "pipefail", "-c", command])
             .current_dir(here)
             .stdin(Stdio::null())
