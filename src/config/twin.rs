@@ -59,7 +59,7 @@ mod tests {
 
     const CHAT: &str = "defaults: { dialect: json }\n\
         targets:\n  chat:\n    url: wss://a.example.com/ws\n    auth: { token: { env: TOKEN } }\n    \
-        observe: { url: 'https://a.example.com/metrics' }\n    checks: { handshake: , heartbeat: { pings: 7 } }\n";
+        observe: { url: 'https://a.example.com/metrics', sessions: gw_sessions }\n    checks: { handshake: , heartbeat: { pings: 7 } }\n";
 
     #[test]
     fn a_twin_is_the_same_target_at_another_url() {

@@ -54,7 +54,7 @@ fn a_slow_canary_fails_by_what_is_slow() {
 
 #[test]
 fn a_canary_that_refuses_fails_and_the_baseline_does_not() {
-    let (old, new) = pair(&["refuse_every=3"], Settings::default);
+    let (old, new) = pair(&["refuse_every=2"], Settings::default);
     let told = verify(&old, &new.url(), &["--check", "handshake"]);
     told.expect(1, "fail", &["handshake failed in", "(baseline: 0 of"]);
     let evidence = told.report["evidence"].as_array().expect("a list");
