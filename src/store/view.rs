@@ -116,7 +116,8 @@ impl From<&RunReport> for RunView {
             // Fails only for years beyond 9999, which a broken clock may show.
             started_at: Timestamp::try_from(report.started_at).unwrap_or(Timestamp::MAX),
             duration_seconds: report.duration.as_secs_f64(),
-            phases: phases(&report.timeline, report.duration),
+            // The timeline is that of the run that confirmed, where there were two.
+            phases: phases(&report.timeline, report.duration.saturating_sub(report.first)),
             measured: report.samples.iter().filter_map(Measured::of).take(MEASURED).collect(),
             timeline: report.timeline.clone(),
         }

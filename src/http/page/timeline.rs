@@ -15,6 +15,7 @@ const MOST_PHASES: usize = 40;
 pub(super) fn waterfall(run: &RunView) -> Markup {
     let shown = &run.phases[..run.phases.len().min(MOST_PHASES)];
     let several = run.phases.iter().any(|phase| phase.connection > 0);
+    let end = run.phases.iter().map(|phase| phase.at_seconds + phase.duration_seconds).fold(0.0, f64::max);
     html! {
         @if shown.is_empty() {
             p class="quiet" { "The run came to no phase." }
@@ -30,7 +31,7 @@ pub(super) fn waterfall(run: &RunView) -> Markup {
                                 (phase.phase.label().replace('_', " "))
                             }
                             td class="bar" {
-                                (chart::phase_bar(phase, run.duration_seconds))
+                                (chart::phase_bar(phase, end))
                                 span class="unseen" { "after " (duration(phase.at_seconds)) }
                             }
                             td class="num" { (duration(phase.duration_seconds)) }
