@@ -11,7 +11,7 @@ use crate::rules::{self, Options};
 #[command(after_help = "Examples:\n  \
     gateprobe rules > gateprobe.rules.yaml                     for `rule_files` of Prometheus\n  \
     gateprobe rules --without GateprobeCheckUnstable           without an alert\n  \
-    gateprobe rules --speed 60 --label drill=yes               an hour in a minute, to see an alert fire\n\n\
+    gateprobe rules --speed 60 --label drill=yes               an hour in a minute, for a rehearsal\n\n\
     Each alert has its page in docs/runbooks/. They are printed in YAML, as Prometheus reads them.\n\n\
     Exit codes: 0 printed, 2 usage, such as an alert that does not exist, 4 gateprobe's own error")]
 pub struct Args {

@@ -14,8 +14,8 @@ use crate::config::{self, Plan, Target};
 /// Arguments of `gateprobe vectors`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-    gateprobe vectors                                          everything that the check malformed may send\n  \
-    gateprobe vectors --config gateprobe.yaml --target chat    what it sends to a target, and what is right there\n\n\
+    gateprobe vectors                                          all that malformed may send\n  \
+    gateprobe vectors --config gateprobe.yaml --target chat    what it sends there, and what is right\n\n\
     Known crashers are not among them.\n\n\
     Exit codes: 0 printed, 2 usage or config, 4 gateprobe's own error")]
 pub struct Args {

@@ -21,7 +21,7 @@ use crate::wire::Dialer;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     gateprobe dialect try json wss://chat.example.com/ws\n  \
-    gateprobe dialect try chat.yaml wss://chat.example.com/ws --token-file token --listen 1m --timeout 2m\n\n\
+    gateprobe dialect try chat.yaml wss://chat.example.com/ws --token-file token --listen 10s\n\n\
     Exit codes: 0 the gateway speaks the dialect, 1 it does not, 2 usage or a mistake in the dialect,\n\
     3 inconclusive, 4 gateprobe's own error")]
 pub struct Args {
