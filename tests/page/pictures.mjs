@@ -49,12 +49,13 @@ lag_bound: 1s
 defaults:
   slo: { objective: 99.5% }
   checks:
-    handshake: { interval: 2s, timeout: 1900ms, close_timeout: 900ms }
-    heartbeat: { interval: 5s, timeout: 4500ms, connect_timeout: 1s, pong_timeout: 1s, pings: 5, every: 200ms }
-    zombie: { interval: 10s, timeout: 9500ms, connect_timeout: 2s, pong_timeout: 2s, close_timeout: 1s, tolerance: 900ms, beat_within: 1s, window: { earliest: 2s, latest: 2s } }
+    handshake: { interval: 3s, timeout: 1500ms, close_timeout: 500ms }
+    heartbeat: { interval: 6s, timeout: 4s, connect_timeout: 1s, pong_timeout: 1s, pings: 5, every: 200ms }
+    zombie: { interval: 9s, timeout: 8500ms, connect_timeout: 1s, pong_timeout: 1s, close_timeout: 1s, tolerance: 500ms, beat_within: 1s, window: { earliest: 2s, latest: 2s } }
 targets:
 ${targets}`);
   const agent = start('run', '--config', join(work, 'gateprobe.yaml'));
+  agent.on('exit', (code) => { if (code) throw new Error('the agent ended: is the config good?'); });
   const address = `http://${await line(agent.stderr, /"started".*?"address":"([^"]+)"|"address":"([^"]+)".*?"started"/)}`;
   await browse(async (open) => {
     const page = await open();
