@@ -6,11 +6,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { browse, WIDTHS } from './browser.mjs';
+import { browse } from './browser.mjs';
 
 const [program, folder] = process.argv.slice(2);
 const work = await mkdtemp(join(tmpdir(), 'gateprobe-pictures-'));
 const children = [];
+process.on('exit', () => children.forEach((child) => child.kill()));
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 function start(...args) {
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -47,19 +49,20 @@ lag_bound: 1s
 defaults:
   slo: { objective: 99.5% }
   checks:
-    handshake: { interval: 2s, timeout: 1900ms, close_timeout: 900ms }
-    heartbeat: { interval: 5s, timeout: 4500ms, connect_timeout: 1s, pong_timeout: 1s, pings: 5, every: 200ms }
-    zombie: { interval: 10s, timeout: 9500ms, connect_timeout: 2s, pong_timeout: 2s, close_timeout: 1s, tolerance: 900ms, beat_within: 1s, window: { earliest: 2s, latest: 2s } }
+    handshake: { interval: 3s, timeout: 1500ms, close_timeout: 500ms }
+    heartbeat: { interval: 6s, timeout: 4s, connect_timeout: 1s, pong_timeout: 1s, pings: 5, every: 200ms }
+    zombie: { interval: 9s, timeout: 8500ms, connect_timeout: 1s, pong_timeout: 1s, close_timeout: 1s, tolerance: 500ms, beat_within: 1s, window: { earliest: 2s, latest: 2s } }
 targets:
 ${targets}`);
   const agent = start('run', '--config', join(work, 'gateprobe.yaml'));
+  agent.on('exit', (code) => { if (code) throw new Error('the agent ended: is the config good?'); });
   const address = `http://${await line(agent.stderr, /"started".*?"address":"([^"]+)"|"address":"([^"]+)".*?"started"/)}`;
   await browse(async (open) => {
     const page = await open();
     await page.goto(address);
     const badge = (row, state) => page.locator(`tr[id="${row}"] .badge`, { hasText: state }).waitFor({ timeout: 120_000 });
-    for (const name of names) await badge(`${name}.zombie`, 'passing');
-    await page.waitForTimeout(40_000);
+    for (const name of names) await badge(`${name}.handshake`, 'passing');
+    await page.waitForTimeout(60_000);
     await fault(gateways.presence, 'zombies_kept');
     await fault(gateways.orders, 'upgrade_status', '503');
     const pause = { method: 'POST', headers: { authorization: 'Bearer a-token' } };
@@ -68,17 +71,17 @@ ${targets}`);
     await badge('presence.zombie', 'failing');
     await page.context().close();
     const pictures = [
-      ['page-overview', '/', 'desktop', 'light', false], ['page-overview-dark', '/', 'desktop', 'dark', false],
-      ['page-phone', '/', 'phone', 'dark', false],
-      ['page-check', '/targets/presence/zombie', 'desktop', 'light', true],
-      ['page-check-dark', '/targets/orders/handshake', 'desktop', 'dark', true],
+      ['page-overview', '/', 'light', 1280, 860], ['page-overview-dark', '/', 'dark', 1280, 860],
+      ['page-phone', '/', 'dark', 390, 844],
+      ['page-check', '/targets/presence/zombie', 'light', 1280, 1010],
+      ['page-check-dark', '/targets/orders/handshake', 'dark', 1280, 1200],
     ];
-    for (const [name, path, width, colorScheme, fullPage] of pictures) {
-      const other = await open({ viewport: WIDTHS[width], colorScheme });
+    for (const [name, path, colorScheme, width, height] of pictures) {
+      const other = await open({ viewport: { width, height }, colorScheme });
       await other.goto(address + path);
       await other.locator('#live[data-state="on"]').waitFor();
-      await other.screenshot({ path: join(folder, `${name}.png`), fullPage, animations: 'disabled' });
-      console.log(`${name}.png`, other.complaints);
+      await other.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' });
+      console.log(`${name}.png`);
       await other.context().close();
     }
   });
