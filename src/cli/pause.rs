@@ -45,7 +45,11 @@ pub struct PauseArgs {
 
 /// Arguments of `gateprobe resume`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 done, 1 refused or out of reach, 2 usage")]
+#[command(after_help = "Examples:\n  \
+    gateprobe resume chat                     all checks of the target\n  \
+    gateprobe resume chat zombie              one check\n\n\
+    A pause that the config asks for goes on.\n\n\
+    Exit codes: 0 done, 1 refused or out of reach, 2 usage")]
 pub struct ResumeArgs {
     #[command(flatten)]
     whom: Whom,

@@ -4,8 +4,8 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
 use secrecy::SecretString;
+use serde_json::{Value, json};
 use url::Url;
 
 use super::Exit;

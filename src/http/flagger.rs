@@ -45,7 +45,8 @@ impl Hook {
             "confirm-rollout" => Self::ConfirmRollout,
             "pre-rollout" => Self::PreRollout,
             "rollout" => Self::Rollout,
-            "confirm-promotion" => Self::ConfirmPromotion,
+            // Both ask whether what was verified may get traffic: some now, or all.
+            "confirm-traffic-increase" | "confirm-promotion" => Self::ConfirmPromotion,
             "post-rollout" => Self::PostRollout,
             "rollback" => Self::Rollback,
             _ => return None,

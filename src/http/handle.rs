@@ -9,8 +9,8 @@ use secrecy::SecretString;
 
 use super::canary::{CanaryRefusal, CanaryRequest, CanaryStarted};
 use super::probe::{ProbeAnswer, ProbeError, ProbeRequest};
-use crate::gate::Report;
 use super::standing::{ChangeError, JobStanding, Notice, Promise, Which};
+use crate::gate::Report;
 use crate::metrics::Recorder;
 use crate::store::History;
 

@@ -24,9 +24,7 @@ pub use canary::{CanaryRefusal, CanaryRequest, CanaryStarted};
 pub use handle::{AgentHandle, Answer, Parts, Readiness, ReloadError, ReloadSummary};
 pub use probe::{ProbeAnswer, ProbeError, ProbeFacts, ProbePhases, ProbeRequest};
 pub use server::{Limits, serve};
-pub use standing::{
-    About, ChangeError, JobStanding, Notice, Objective, Paused, PausedBy, Promise, Which,
-};
+pub use standing::{About, ChangeError, JobStanding, Notice, Objective, Paused, PausedBy, Promise, Which};
 
 use crate::metrics::{Descriptor, Kind, Scope, Unit};
 

@@ -184,10 +184,8 @@ async fn again(scene: &Scene<'_>, client: &mut Client<'_>) -> Result<(), Stop> {
     }
     if scene.check.looks_at(Case::Together) && client.was_answered() {
         scene.visit.evidence.remark("renews it twice at once");
-        let tokens = [
-            client.meanwhile(scene.tokens.long()).await?,
-            client.meanwhile(scene.tokens.long()).await?,
-        ];
+        let tokens =
+            [client.meanwhile(scene.tokens.long()).await?, client.meanwhile(scene.tokens.long()).await?];
         client.renew_together(Case::Together, tokens.each_ref()).await?;
         client.listen_for(AFTERMATH).await?;
     }

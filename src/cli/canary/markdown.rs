@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::words::plain;
-use crate::canary::words::{metric, quantity, shift};
 use crate::canary::Verdict;
+use crate::canary::words::{metric, quantity, shift};
 use crate::gate::Report;
 
 /// The whole text (GitHub Flavored Markdown; tables are an extension that GitLab has too).

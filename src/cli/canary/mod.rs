@@ -27,7 +27,7 @@ use progress::Shown;
     gateprobe canary --baseline wss://chat.example.com/ws --canary wss://chat-next.example.com/ws\n  \
     gateprobe canary --config gateprobe.yaml --baseline chat --canary wss://10.0.3.7:8443/ws\n  \
     gateprobe canary --config gateprobe.yaml --baseline chat --canary chat-next --profile full\n  \
-    gateprobe canary --canary wss://staging.example.com/ws --report junit=canary.xml --report markdown=canary.md\n\n\
+    gateprobe canary --canary wss://staging.example.com/ws --report junit=canary.xml\n\n\
     Without --baseline, the thresholds of the checks decide. Where one of the two is a target of the config and the \
     other a URL, the URL takes that target's settings: credential, dialect, checks.\n\n\
     Exit codes: 0 pass, 1 fail, 2 usage or config, 3 inconclusive, 4 gateprobe's own error")]

@@ -110,7 +110,9 @@ fn paths(schemas: &mut Schemas) -> Value {
 
 /// The verifications of canaries.
 fn canaries(schemas: &mut Schemas, paths: &mut Map<String, Value>) {
-    let path = |name: &str, description: &str| json!([parameter("path", name, description, json!({ "type": "string" }))]);
+    let path = |name: &str, description: &str| {
+        json!([parameter("path", name, description, json!({ "type": "string" }))])
+    };
     let all = schemas.good::<Data<Vec<Brief<'static>>>>("all that are kept, the newest first");
     let one = schemas.good::<Data<Report>>("the verification, however it stands");
     let bad = schemas.of::<Error<'static>>();
@@ -120,7 +122,8 @@ fn canaries(schemas: &mut Schemas, paths: &mut Map<String, Value>) {
         operation["security"] = json!([{ "token": [] }, {}]);
         operation["responses"] = extra;
         operation["responses"]["401"] = text("the token is missing or wrong");
-        operation["responses"]["403"] = text("the agent has no token, and the client is no program on its machine");
+        operation["responses"]["403"] =
+            text("the agent has no token, and the client is no program on its machine");
         operation
     };
     let body = schemas.of::<CanaryRequest>();
@@ -139,11 +142,13 @@ fn canaries(schemas: &mut Schemas, paths: &mut Map<String, Value>) {
         json!({ "200": one, "404": gone }),
     );
     let id = path("id", "The verification’s identity");
-    paths.insert("/api/v1/canary/{id}".to_owned(), json!({ "parameters": id, "get": look, "delete": cancel }));
+    paths
+        .insert("/api/v1/canary/{id}".to_owned(), json!({ "parameters": id, "get": look, "delete": cancel }));
     let hook = guarded(
         json!({ "operationId": "flaggerHook", "summary": "A webhook of Flagger’s",
             "requestBody": { "required": true, "content": { "application/json": { "schema": { "type": "object" } } } } }),
-        json!({ "200": text("Flagger may go on"), "412": text("it may not"), "422": text("the hook is set up wrongly") }),
+        json!({ "200": text("Flagger may go on"), "404": text("there is no such hook"), "412": text("it may not"),
+            "422": text("the hook is set up wrongly") }),
     );
     let hooks = path("hook", "The hook’s type, such as `confirm-promotion`");
     paths.insert("/api/v1/canary/flagger/{hook}".to_owned(), json!({ "parameters": hooks, "post": hook }));

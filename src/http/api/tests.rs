@@ -80,7 +80,10 @@ async fn real_answers_are_as_the_document_says_and_it_misses_no_route() {
     let document: Value = serde_json::from_str(&server.get("/api/v1/openapi.json").await.body).unwrap();
     let id = format!("{:032x}", 7);
     let asked = |path: &str, id: &str| {
-        path.replace("{target}", "chat").replace("{check}", "handshake").replace("{id}", id)
+        path.replace("{target}", "chat")
+            .replace("{check}", "handshake")
+            .replace("{hook}", "rollout")
+            .replace("{id}", id)
     };
     for (path, operations) in document["paths"].as_object().unwrap() {
         if operations.get("get").is_some() && path != "/api/v1/events" {

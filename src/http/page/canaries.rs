@@ -49,7 +49,7 @@ pub(super) fn canary(report: &Report, now: Timestamp) -> Markup {
             None => p { progress max="1" value=(report.progress) { } " " (format!("{:.0} %", report.progress * 100.0)) }
             Some(decision) => (decided(decision))
         }
-        p { a href="/canaries" { "All canaries" } }
+        p { a href="/canaries" { "All canaries" } " " a href="/docs/canary" { "How it is decided" } }
     }
 }
 
@@ -114,5 +114,75 @@ fn name(report: &Report) -> String {
     match &gateways.baseline {
         Some(baseline) => format!("{canary} against {}", plain(&baseline.name, 64)),
         None => canary,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canary::{Arm, End, Judge, Plan, Policy, Run, RunOutcome};
+    use crate::gate::{Address, Addresses, Pending, Profile, State as Standing};
+
+    const HOSTILE: &str = "<script>alert(1)</script>\u{202e}\u{1b}[2J";
+
+    fn report(state: Standing) -> Report {
+        let address = |name: &str| Address { name: name.to_owned(), url: "wss://gateway.test/".to_owned() };
+        Report {
+            id: "0123456789abcdef".to_owned(),
+            gateprobe: "0.0.0".to_owned(),
+            gateways: Addresses { baseline: Some(address("chat")), canary: address("chat-next") },
+            profile: Profile::default(),
+            started_at: Timestamp::now(),
+            ended_at: None,
+            done: matches!(state, Standing::Decided(_)),
+            progress: 0.25,
+            state,
+        }
+    }
+
+    /// A canary whose handshakes all fail, in the gateway's own words.
+    fn decided() -> Report {
+        let checks = [("handshake".to_owned(), 30)].into();
+        let mut judge = Judge::new(Plan { compare: true, checks, policy: Policy::default() });
+        for number in 0..60 {
+            let arm = if number % 2 == 0 { Arm::Baseline } else { Arm::Canary };
+            let fails = arm == Arm::Canary;
+            judge.add(Run {
+                arm,
+                check: "handshake".into(),
+                outcome: if fails { RunOutcome::Fail } else { RunOutcome::Pass },
+                reason: fails.then(|| "unavailable".into()),
+                detail: HOSTILE.to_owned(),
+                critical: false,
+                seconds_since_start: f64::from(number),
+                measures: [("gateprobe_connect_seconds".to_owned(), 0.01)].into(),
+            });
+        }
+        report(Standing::Decided(Box::new(judge.finish(End::Completed))))
+    }
+
+    #[test]
+    fn a_verification_is_told_with_what_it_rests_on_and_obeys_nothing() {
+        let report = decided();
+        let all = canaries(std::slice::from_ref(&report), Timestamp::now()).into_string();
+        assert!(
+            all.contains("href=\"/canaries/0123456789abcdef\"") && all.contains("chat-next against chat"),
+            "{all}"
+        );
+        let one = canary(&report, Timestamp::now()).into_string();
+        for told in ["badge failing", "unavailable", "What was compared", "100 %", "30 / 30", "alert(1)"] {
+            assert!(one.contains(told), "{told}: {one}");
+        }
+        assert!(!one.contains("<script") && !one.contains('\u{202e}') && !one.contains('\u{1b}'), "{one}");
+    }
+
+    #[test]
+    fn one_that_is_not_over_shows_how_far_it_is() {
+        let pending = Pending::new("1 of 4 runs are made".to_owned(), Vec::new());
+        let html = canary(&report(Standing::Pending(pending)), Timestamp::now()).into_string();
+        assert!(
+            html.contains("<progress") && html.contains("25 %") && html.contains("1 of 4 runs"),
+            "{html}"
+        );
     }
 }

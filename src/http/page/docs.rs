@@ -37,11 +37,16 @@ static RUNBOOKS: &[Page] = &[
     ("GateprobeReplicaDown", include_str!("../../../docs/runbooks/GateprobeReplicaDown.md")),
     ("GateprobeSchedulerLag", include_str!("../../../docs/runbooks/GateprobeSchedulerLag.md")),
     ("GateprobeSeriesDropped", include_str!("../../../docs/runbooks/GateprobeSeriesDropped.md")),
+    ("GateprobeShardMissing", include_str!("../../../docs/runbooks/GateprobeShardMissing.md")),
+    ("GateprobeShardsDisagree", include_str!("../../../docs/runbooks/GateprobeShardsDisagree.md")),
     ("GateprobeZombiesLeaked", include_str!("../../../docs/runbooks/GateprobeZombiesLeaked.md")),
 ];
 
-static PAGES: &[Page] =
-    &[("checks", include_str!("../../../docs/checks.md")), ("page", include_str!("../../../docs/page.md"))];
+static PAGES: &[Page] = &[
+    ("checks", include_str!("../../../docs/checks.md")),
+    ("canary", include_str!("../../../docs/canary.md")),
+    ("page", include_str!("../../../docs/page.md")),
+];
 
 /// A runbook by its name.
 pub(super) fn of_alert(name: &str) -> Option<&'static str> {

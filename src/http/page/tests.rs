@@ -204,6 +204,7 @@ async fn the_pages_are_there_and_their_policy_allows_nothing_inline() {
         "/canaries",
         "/runbooks/GateprobeDown",
         "/docs/checks",
+        "/docs/canary",
         "/docs/page",
     ];
     for path in paths {
@@ -223,8 +224,14 @@ async fn the_pages_are_there_and_their_policy_allows_nothing_inline() {
         }
         assert!(reply.body.contains("not loaded") && !reply.body.contains("<img src=x"), "{path}");
     }
-    for gone in ["/targets/chat/zombie", "/targets/none/handshake", "/runbooks/x", "/docs/..%2f", "/assets/x"]
-    {
+    for gone in [
+        "/canaries/none",
+        "/targets/chat/zombie",
+        "/targets/none/handshake",
+        "/runbooks/x",
+        "/docs/..%2f",
+        "/assets/x",
+    ] {
         assert_eq!(server.get(gone).await.status, 404, "{gone}");
     }
     for asset in ["page.css", "page.js", "icon.svg"] {
