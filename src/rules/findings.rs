@@ -1,5 +1,5 @@
 //! What a gateway did that it must never do. One finding may be an accident of one run: the second one within six
-//! hours alerts, as long as the check is red for it.
+//! hours alerts, as long as the check is red.
 
 use super::pace::unindented;
 use super::{Alert, Group, OF_CHECK, Rule, Severity};
@@ -51,7 +51,6 @@ pub(super) fn group() -> Group {
     Group { name: "gateprobe.findings", interval: None, rules }
 }
 
-/// Red for something else does not count: the finding must have been counted since the check was last green.
 /// Of several replicas that saw the same accident, each counts for itself. A hole that only some of the gateway's
 /// instances have comes and goes by chance: `keep` bridges that.
 fn finding(
@@ -67,14 +66,6 @@ fn finding(
           sum without (reason) (increase(gateprobe_check_failures_total{reason=~\"REASONS\"}[%6h%]))
         ) >= 2
         and on (target, check) (min by (target, check) (gateprobe_last_check_success) == 0)
-        and on (target, check) (
-          gateprobe_check_failures_total{reason=~\"REASONS\"} > 0
-          unless
-          gateprobe_check_failures_total{reason=~\"REASONS\"}
-          == last_over_time((
-            gateprobe_check_failures_total{reason=~\"REASONS\"} and ignoring (reason) gateprobe_last_check_success == 1
-          )[%6h%:%1m%])
-        )
         unless on (target) (max by (target) (gateprobe_target_paused) == 1)";
     let expr = unindented(&expr.replace("REASONS", reasons));
     let expr = if reasons.contains('|') { expr } else { expr.replace("=~", "=") };
