@@ -89,7 +89,7 @@ impl Stream {
         while !waiting.is_empty() && Instant::now() < patience {
             self.listen(talk, &mut waiting, patience).await?;
         }
-        if answers && self.ledger().acknowledgements() == 0 && patience < visit.until(None) {
+        if !waiting.is_empty() && self.ledger().acknowledgements() == 0 && patience < visit.until(None) {
             let detail = format!("publish was not answered within {}", Span::from(self.settle));
             return Err(Verdict::new(Outcome::Fail(Failure::DialectMismatch), detail));
         }

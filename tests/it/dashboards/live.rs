@@ -120,5 +120,5 @@ fn ask(scene: &Scene, expr: &str, target: &str, instant: bool) -> Vec<(Value, f6
     ];
     let query = values.iter().fold(expr.to_owned(), |query, (name, value)| query.replace(name, value));
     assert!(!query.contains('$'), "a variable that no dashboard has: {query}");
-    if instant { scene.prometheus.query(&query) } else { scene.prometheus.query_range(&query, 120, 5) }
+    if instant { scene.prometheus.query(&query) } else { scene.prometheus.query_range(&query, 300, 5) }
 }

@@ -94,7 +94,7 @@ fn play(page: &Page) -> Vec<String> {
 }
 
 fn asks_an_agent(commands: &str) -> bool {
-    commands.contains("127.0.0.1:9464") || commands.contains("gateprobe ready")
+    ["127.0.0.1:9464", "gateprobe ready", "gateprobe pause"].iter().any(|word| commands.contains(word))
 }
 
 /// The commands of a block: a line each, or several that end in a backslash.
@@ -128,11 +128,10 @@ fn load(stage: &mut Stage, text: &str) -> Result<(), String> {
         (text.to_owned(), format!("promtool check config --syntax-only {name}"))
     } else if has(&["receivers"]) {
         (text.to_owned(), format!("amtool check-config {name}"))
-    } else if has(&["config"]) {
-        (
-            text.to_owned(),
-            format!("helm template gateprobe deploy/helm/gateprobe --values {name} > rendered.yaml"),
-        )
+    } else if has(&["config", "replicas"]) {
+        let watched = "config: { targets: { chat: { url: wss://chat.example.com/ } } }\n";
+        let text = if has(&["config"]) { text.to_owned() } else { format!("{text}{watched}") };
+        (text, format!("helm template gateprobe deploy/helm/gateprobe --values {name} > rendered.yaml"))
     } else if keys.iter().any(|key| key == "dialect") && has(&["name"]) {
         (text.to_owned(), format!("gateprobe dialect check {name}"))
     } else if has(&["targets", "modules"]) {

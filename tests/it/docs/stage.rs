@@ -51,8 +51,8 @@ impl Stage {
         );
         let chat =
             chat.first().and_then(|line| line.strip_prefix("gateway ")).expect("its address").to_owned();
-        for name in ["chat", "staging"] {
-            stage.replace(&format!("wss://{name}.example.com"), chat.trim_end_matches('/'));
+        for name in ["chat.example.com", "chat-next.example.com", "staging.example.com", "10.0.3.7:8443"] {
+            stage.replace(&format!("wss://{name}"), chat.trim_end_matches('/'));
         }
         stage.start(
             "gateprobe gateway --listen 127.0.0.1:8080 --control 127.0.0.1:8081 --json --tls --jwt-key key \
@@ -162,8 +162,12 @@ impl Drop for Stage {
     }
 }
 
-/// What would go on until Ctrl-C, ends by itself; what would be installed, is only rendered; and curl's answer counts.
+/// What would go on until Ctrl-C, ends by itself; what would be installed, is only rendered; curl's answer counts; and
+/// a gateway that is held against itself on a busy machine is looked at briefly, its verdict being no matter here.
 fn told_to_end(command: &str) -> String {
+    if command.contains("gateprobe canary ") && !command.contains("--help") {
+        return format!("{command} --max-duration 20s --alpha 0.000001 --inconclusive-exit-code 0");
+    }
     let command = match command.contains("demo") {
         true => format!("{} --listen 127.0.0.1:0 --seconds 2", command.split(" #").next().unwrap_or(command)),
         false => command.to_owned(),

@@ -32,7 +32,9 @@ fn agent(folder: &Path, targets: &str) -> Agent {
 }
 
 fn target(name: &str, url: &str) -> String {
-    format!("  {name}: {{ url: '{url}', checks: {{ handshake: {{ interval: 2s, timeout: 1500ms }} }} }}\n")
+    let handshake =
+        "{ interval: 2s, timeout: 1500ms, close_timeout: 500ms, expect: { refusal_timeout: 500ms } }";
+    format!("  {name}: {{ url: '{url}', checks: {{ handshake: {handshake} }} }}\n")
 }
 
 /// A gateway that refuses everybody in such words, until the tests end; gives its URL.

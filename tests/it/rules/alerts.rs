@@ -192,26 +192,6 @@ fn findings_alert_when_they_are_seen_again() {
 }
 
 #[test]
-fn a_finding_is_not_told_again_by_another_failure() {
-    // Two findings; well for half an hour; then out of order for a reason of another kind, over a restart.
-    let (to, out) = (FAULT + 3 * 300, FAULT + 3 * 300 + 30 * MINUTE);
-    let agent = move || {
-        let ends = move |second: u64| match second {
-            _ if (FAULT..to).contains(&second) => End::Fail("collateral_damage"),
-            _ if second >= out => End::Fail("unavailable"),
-            _ => End::Pass,
-        };
-        let restart = out + 30 * MINUTE..out + 31 * MINUTE;
-        Agent { down: vec![restart], ..Agent::with(vec![Job::well("flapping", 300).ends(ends)]) }
-    };
-    let told = [("GateprobeBystanderHarmed", "target=\"chat\"", FAULT + 2 * 300 + 16 + 2 * MINUTE)];
-    hold(&variants("finding, then another failure", out + 2 * HOUR, agent, |world| Story {
-        quiet_until: FAULT + 299,
-        ..fires(world, &told, &[FAILING, UNSTABLE])
-    }));
-}
-
-#[test]
 fn a_certificate_is_told_at_three_weeks_and_at_one() {
     const DAY: u64 = 24 * HOUR;
     // In an hour, three weeks will be left, or one; an hour later it is renewed.

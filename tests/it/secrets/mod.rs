@@ -15,7 +15,7 @@ use gateprobe::gateway::{JwtRules, Settings, TlsSettings, Token};
 use gateprobe::session::{Budget, Limits};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::binary::{Agent, eventually, finish, gateprobe};
+use crate::support::binary::{Agent, eventually, finish, gateprobe, within};
 use crate::support::neighbour::{Closed, Gateway};
 use crate::support::{folder, write};
 use grep::{assert_clean, found};
@@ -257,7 +257,8 @@ fn the_agent_tells_no_secret() {
     let (agent, log) = Agent::start_with(&file, &VARIABLES);
     let log = log.collect();
     let clean = |place: &str, text: &str| assert_clean(place, text, &secrets);
-    eventually("a run of every target", || {
+    // First runs are spread over their intervals, and the longest runs wait for time-outs.
+    within(180, "a run of every target", || {
         let (_, text) = agent.get("/api/v1/status");
         let status: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         (status["jobs"].as_array().map(Vec::len) == Some(TARGETS)).then_some(())
