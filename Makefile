@@ -71,7 +71,7 @@ chart: tools dashboards ## write what the chart copies from elsewhere, its READM
 image: ## the image, from a static program: takes minutes (IMAGE_BUILDER=buildah, podman or docker)
 	deploy/image
 
-image-test: tools ## build an image of the tests' own program by buildah, run it by podman; needs root
+image-test: tools ## build an image of the tests' own program (or IMAGE_PROGRAM=) by buildah, run it by podman; needs root
 	tests/tools/install podman
 	cargo test --locked --test it -- --ignored --nocapture image::
 
