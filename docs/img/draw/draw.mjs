@@ -25,7 +25,7 @@ const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-ru
 const require = createRequire(import.meta.url);
 const here = fileURLToPath(new URL('.', import.meta.url));
 const [answers, folder] = process.argv.slice(2);
-const chrome = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const chrome = process.env.CHROMIUM ?? join(here, '../../../.tools/bin/chromium');
 
 const page = '<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="main.css"><div id="root"></div><script src="main.js"></script>';
 const work = await mkdtemp(join(tmpdir(), 'gateprobe-pictures-'));
