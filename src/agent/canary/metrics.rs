@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::canary::{ALL_CHECKS, Arm, Decision, FAILURES, Run, RunOutcome, Verdict};
+use crate::canary::{ALL_CHECKS, Arm, Decision, FAILURES, Row, RowVerdict, Run, RunOutcome, Verdict};
 use crate::metrics::{Descriptor, Kind, LabelValue, Recorder, Sample, Scope, Unit};
 
 /// Every metric of verifications.
@@ -147,7 +147,10 @@ pub(super) fn decided(recorder: &Recorder, pair: &Pair, decision: &Decision, at:
         let record = |sample: &Sample| recorder.record_job(&pair.canary, &row.check, sample);
         let (metric, part) = split(&row.metric);
         let named = || [LabelValue::from(metric.to_owned()), LabelValue::from(part.clone())];
-        let worse = f64::from(u8::from(row.verdict.fails()));
+        // One critical run is enough, though it is too few for the test of failures.
+        let critical = |other: &Row| other.check == row.check && other.verdict == RowVerdict::Critical;
+        let fails = row.verdict.fails() || metric == FAILURES && decision.rows.iter().any(critical);
+        let worse = f64::from(u8::from(fails));
         let labels = [baseline()].into_iter().chain(named()).collect();
         record(&Sample { metric: &WORSE, labels, value: worse });
         for (arm, value) in [(Arm::Baseline, row.baseline), (Arm::Canary, row.canary)] {

@@ -136,14 +136,15 @@ async fn who_is_asked_to_come_back_later_does_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_resets_is_told_from_one_that_ends() {
-    let [first, second] = [start().await, start().await];
-    // No relay: a reset must arrive as one. Both gateways listen on one port, one after the other.
+    // No relay: a reset must arrive as one. Both gateways listen on one port, one after the other; at an address of
+    // their own, so that nobody else is given the port meanwhile.
+    let at = |listen| gateway::start(Settings { listen, ..Settings::default() });
+    let first = at("127.1.46.1:0".parse().expect("an address")).await.expect("a gateway");
     let address = first.address();
     let bench = bench(address, BACK);
     assert_eq!(words(&run(&bench).await), "pass");
-    drop(second);
     first.cut().await;
-    let second = gateway::start(Settings { listen: address, ..Settings::default() }).await.expect("again");
+    let second = at(address).await.expect("again");
     until_open(&second, 4).await;
     let report = run(&bench).await;
     assert_eq!(words(&report), "fail connection_reset", "{}", report.detail);
