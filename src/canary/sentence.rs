@@ -4,6 +4,7 @@ use super::data::Data;
 use super::decision::{ALL_CHECKS, FAILURES, Row, RowVerdict, Verdict};
 use super::outcomes::left_out;
 use super::plan::{End, Plan};
+use super::words::quantity;
 
 /// Rows that a sentence names at most.
 const NAMED: usize = 3;
@@ -95,7 +96,7 @@ fn named(row: &Row) -> String {
             let canary = share(row.canary, row.n_canary);
             match row.threshold {
                 Some(threshold) => {
-                    format!("{check} failed in {canary} (at most {} %)", short(threshold * 100.0))
+                    format!("{check} failed in {canary} (at most {})", quantity(Some(threshold), "ratio"))
                 }
                 None => {
                     format!("{check} failed in {canary} (baseline: {})", share(row.baseline, row.n_baseline))
@@ -103,7 +104,7 @@ fn named(row: &Row) -> String {
             }
         }
         (_, metric) => {
-            let canary = quantity(row.canary, &row.unit);
+            let canary = known(row.canary, &row.unit);
             match row.threshold {
                 Some(threshold) => {
                     format!(
@@ -112,7 +113,7 @@ fn named(row: &Row) -> String {
                     )
                 }
                 None => {
-                    format!("{check} {metric} is {canary} (baseline: {})", quantity(row.baseline, &row.unit))
+                    format!("{check} {metric} is {canary} (baseline: {})", known(row.baseline, &row.unit))
                 }
             }
         }
@@ -128,20 +129,6 @@ fn listed(all: impl Iterator<Item = String>) -> String {
     text
 }
 
-fn quantity(value: Option<f64>, unit: &str) -> String {
-    match (value, unit) {
-        (None, _) => "unknown".to_owned(),
-        (Some(value), "seconds") if value.abs() < 1.0 => format!("{} ms", short(value * 1000.0)),
-        (Some(value), "seconds") => format!("{} s", short(value)),
-        (Some(value), "ratio") => format!("{} %", short(value * 100.0)),
-        (Some(value), "bytes") => format!("{} bytes", short(value)),
-        (Some(value), _) => short(value),
-    }
-}
-
-/// Three digits that count.
-fn short(value: f64) -> String {
-    let digits = if value == 0.0 { 0 } else { (2 - value.abs().log10().floor() as i32).clamp(0, 6) };
-    let text = format!("{value:.*}", digits as usize);
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+fn known(value: Option<f64>, unit: &str) -> String {
+    value.map_or_else(|| "unknown".to_owned(), |value| quantity(Some(value), unit))
 }

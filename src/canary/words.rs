@@ -32,14 +32,11 @@ pub fn metric(row: &Row) -> &str {
     row.metric.strip_prefix("gateprobe_").unwrap_or(&row.metric)
 }
 
+/// Three digits that count.
 fn short(value: f64) -> String {
-    let size = value.abs();
-    let digits = match size {
-        size if size >= 100.0 => 0,
-        size if size >= 10.0 => 1,
-        _ => 2,
-    };
-    format!("{value:.digits$}")
+    let digits = if value == 0.0 { 0 } else { (2 - value.abs().log10().floor() as i32).clamp(0, 6) };
+    let text = format!("{value:.*}", digits as usize);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 #[cfg(test)]
@@ -49,8 +46,8 @@ mod tests {
     #[test]
     fn numbers_have_three_digits_and_their_unit() {
         assert_eq!(quantity(Some(0.012_345), "seconds"), "12.3 ms");
-        assert_eq!(quantity(Some(20.04), "seconds"), "20.0 s");
-        assert_eq!(quantity(Some(0.1), "ratio"), "10.0 %");
+        assert_eq!(quantity(Some(20.04), "seconds"), "20 s");
+        assert_eq!(quantity(Some(0.1), "ratio"), "10 %");
         assert_eq!(quantity(Some(-0.000_25), "seconds"), "-0.25 ms");
         assert_eq!(quantity(None, "seconds"), "-");
     }

@@ -8,6 +8,7 @@ with `Retry-After: 1`), /opaque (a token that is no JWT and of which nobody says
 import http.server
 import os
 import threading
+import time
 import urllib.parse
 
 # No TLS on loopback is fine, but Authlib has to be told.
@@ -107,7 +108,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             type(self).requests += 1
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         match self.path.split("?")[0].strip("/").split("/"):
-            case ["token"]:
+            case ["token" | "slow" as path]:
+                if path == "slow":
+                    time.sleep(1)
                 form = dict(urllib.parse.parse_qsl(body, strict_parsing=True))
                 request = Request(f"https://localhost{self.path}", self.headers, form)
                 self.answer(*self.server.oauth2.create_token_response(request))

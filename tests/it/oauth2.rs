@@ -1,6 +1,7 @@
 //! Tokens by OAuth2's client credentials grant, from an authorization server that nobody here wrote (Authlib).
 
 use std::path::Path;
+use std::time::Duration;
 
 use gateprobe::auth::Algorithm;
 use gateprobe::gateway::{self, EventKind, Handle, JwtRules, Settings};
@@ -25,13 +26,17 @@ struct House {
 
 impl House {
     async fn build(options: &[&str]) -> Self {
+        Self::with_gateway(options, Settings::default()).await
+    }
+
+    async fn with_gateway(options: &[&str], settings: Settings) -> Self {
         let folder = folder();
         write(folder.path(), "secret", SECRET);
         let keys = Keys::new(folder.path(), Algorithm::RS256);
         let rules = JwtRules::read(Algorithm::RS256.into(), &keys.public).expect("a key");
         let rules =
             rules.with_issuer(Some("https://id.example.com".into())).with_audience(Some("chat".into()));
-        let gateway = gateway::start(Settings { jwt: Some(rules), json: true, ..Settings::default() }).await;
+        let gateway = gateway::start(Settings { jwt: Some(rules), json: true, ..settings }).await;
         let sign = keys.private.to_str().expect("UTF-8");
         let own = ["--sign", sign, "--client-id", CLIENT, "--client-secret", SECRET];
         let server = Program::python("oauth2_server.py", &[&own, options].concat());
@@ -216,4 +221,25 @@ async fn a_session_is_renewed_by_issued_tokens_and_lives_on() {
     };
     assert!(mean > 0.0 && mean < 0.5, "{mean}");
     assert!(house.requests() >= 7, "each refresh has a token of its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_answers_the_gateway_while_its_token_is_fetched() {
+    // Who leaves a ping unanswered for half a second is let go of; a token takes a second.
+    let impatient = Settings {
+        heartbeat_interval: Some(Duration::from_millis(200)),
+        heartbeat_timeout: Duration::from_millis(500),
+        ..Settings::default()
+    };
+    let house = House::with_gateway(&["--lifetime", "8"], impatient).await;
+    let target = house.target("chat", &house.url("slow"), "");
+    let check = "token_refresh: { cases: [renew, rapid], leeway: 0s, tolerance: 1s, every: 30ms }";
+    let target = target.replacen(
+        "checks: { handshake:",
+        &format!("dialect: json, {AMPLE}, checks: {{ {check}, handshake:"),
+        1,
+    );
+    let bench = house.bench(&[target]);
+    let report = bench.run_check("chat", "token_refresh").await.remove(0);
+    expect(&report, "pass", "refreshes accepted within ");
 }
