@@ -5,10 +5,12 @@ mod evidence;
 mod outcome;
 mod report;
 mod span;
+mod text;
 mod trace;
 
 pub use evidence::{End, Event, EventKind, Evidence, FrameKind, Phase, Side, Timeline};
 pub use outcome::{Cause, Failure, Outcome, Why};
 pub use report::{JobKey, RunReport, Verdict};
 pub use span::{SPAN_PATTERN, Span, SpanError};
+pub use text::harmless;
 pub use trace::TraceContext;

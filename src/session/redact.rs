@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::dialect::{Message, Variables};
+use crate::model::harmless;
 
 const MASK: &str = "***";
 /// Characters of a text that are shown, at most.
@@ -124,14 +125,14 @@ fn looks_secret(text: &str) -> bool {
     jwt || text.to_ascii_lowercase().contains("bearer ")
 }
 
-/// On one line, without what a terminal might obey.
+/// On one line, without what a terminal might obey or a reader not see.
 fn shown(text: &str) -> String {
     let masked = if looks_secret(text) { MASK } else { text };
     let mut shown: String = masked
         .chars()
         .take(LONGEST)
         .flat_map(|c| {
-            let plain = !c.is_control();
+            let plain = harmless(c) == c;
             plain.then_some(c).into_iter().chain((!plain).then(|| c.escape_default()).into_iter().flatten())
         })
         .collect();
@@ -175,6 +176,7 @@ mod tests {
     #[test]
     fn a_terminal_is_told_nothing_to_obey() {
         assert_eq!(text("a\u{1b}[2J\u{1e}b\n"), "a\\u{1b}[2J\\u{1e}b\\n");
+        assert_eq!(text("a\u{202e}b"), "a\\u{202e}b");
         assert_eq!(text(&"x".repeat(500)).len(), LONGEST + 3);
     }
 }

@@ -3,22 +3,16 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
+use crate::model::harmless;
+
 /// Text that may come from anywhere, harmless to look at: without control characters and without those that turn the
 /// direction of text, and cut after so many characters. What it may do as markup is the business of the template.
 pub(super) fn plain(text: &str, most: usize) -> String {
-    let mut shown: String =
-        text.chars().take(most).map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect();
+    let mut shown: String = text.chars().take(most).map(harmless).collect();
     if text.chars().nth(most).is_some() {
         shown.push('…');
     }
     shown
-}
-
-fn is_harmful(c: char) -> bool {
-    let bidi =
-        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let invisible = matches!(c, '\u{200b}'..='\u{200d}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
-    c.is_control() || bidi || invisible
 }
 
 /// A sentence of ours, in which names stand between backticks.

@@ -1,0 +1,11 @@
+//! Text that may come from anywhere.
+
+/// The character, or the replacement character where a terminal, a browser or a reader would obey it instead of showing
+/// it: control characters, those that turn the direction of text (Unicode, UAX #9), and those that are not seen.
+pub fn harmless(c: char) -> char {
+    let turns =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let unseen = matches!(c, '\u{200b}'..='\u{200d}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{2065}' | '\u{feff}')
+        || matches!(c, '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}');
+    if c.is_control() || turns || unseen { char::REPLACEMENT_CHARACTER } else { c }
+}
