@@ -1,8 +1,5 @@
 //! The canary judge's statistics against SciPy's, to nine digits.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use gateprobe::canary::statistics::fisher::{Table, greater, least_greater};
 use gateprobe::canary::statistics::hodges_lehmann::shift;
 use gateprobe::canary::statistics::mann_whitney::mann_whitney;
@@ -11,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
-use crate::support::program::{project, tool};
+use crate::support::program::answers;
 
 /// Inputs of each kind.
 const INPUTS: usize = 1_000;
@@ -21,22 +18,7 @@ const SHARES: usize = 10;
 
 /// SciPy's answers, from one process for all questions.
 fn scipy(questions: &[Value]) -> Vec<Value> {
-    let mut child = Command::new(tool("python/bin/python"))
-        .arg(project("tests/it/statistics/scipy_says.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("Python");
-    let lines: String = questions.iter().map(|question| format!("{question}\n")).collect();
-    let mut stdin = child.stdin.take().expect("piped");
-    // Beside the reading: neither pipe holds everything.
-    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
-    let output = child.wait_with_output().expect("its end");
-    assert!(output.status.success() && writer.join().expect("no panic").is_ok());
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    let answers: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(answers.len(), questions.len());
-    answers
+    answers("tests/it/statistics/scipy_says.py", questions)
 }
 
 /// Nine digits, down to what 64 bits hold beside 1.

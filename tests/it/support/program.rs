@@ -1,6 +1,6 @@
 //! Programs that nobody here wrote, installed below `.tools` and run for one test.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -8,6 +8,7 @@ use std::sync::Once;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
 /// How long a program may take to end by itself.
@@ -29,6 +30,26 @@ pub fn tool(path: &str) -> PathBuf {
     let path = project(".tools").join(path);
     assert!(path.exists(), "{} is not there", path.display());
     path
+}
+
+/// What a Python script of the project answers, from one process for all questions: a JSON value a line.
+pub fn answers(script: &str, questions: &[Value]) -> Vec<Value> {
+    let mut child = Command::new(tool("python/bin/python"))
+        .arg(project(script))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Python");
+    let lines: String = questions.iter().map(|question| format!("{question}\n")).collect();
+    let mut stdin = child.stdin.take().expect("piped");
+    // Beside the reading: neither pipe holds everything.
+    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
+    let output = child.wait_with_output().expect("its end");
+    assert!(output.status.success() && writer.join().expect("no panic").is_ok());
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let answers: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(answers.len(), questions.len());
+    answers
 }
 
 /// A server that printed its port. It ends when its standard input closes, that is with this value.

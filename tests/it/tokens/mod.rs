@@ -5,14 +5,13 @@ mod refresh;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use gateprobe::auth::{Algorithm, Forgery, Mint, Source, Token};
 use gateprobe::gateway::{self, JwtRules, Settings};
 use serde_json::{Value, json};
 
-use crate::support::program::{project, tool};
+use crate::support::program::answers;
 use crate::support::{Bench, folder, words, write};
 use keys::Keys;
 
@@ -167,22 +166,7 @@ async fn a_file_that_something_else_rotates_counts_from_the_next_connection_on()
 
 /// PyJWT's answers to questions.
 fn pyjwt(questions: &[Value]) -> Vec<Value> {
-    let mut child = Command::new(tool("python/bin/python"))
-        .arg(project("tests/it/tokens/pyjwt.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("Python");
-    let lines: String = questions.iter().map(|question| format!("{question}\n")).collect();
-    let mut stdin = child.stdin.take().expect("piped");
-    // Beside the reading: neither pipe holds everything.
-    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
-    let output = child.wait_with_output().expect("its end");
-    assert!(output.status.success() && writer.join().expect("no panic").is_ok());
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    let answers: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(answers.len(), questions.len());
-    answers
+    answers("tests/it/tokens/pyjwt.py", questions)
 }
 
 fn question(token: &Token, algorithm: Algorithm, keys: &Keys) -> Value {
