@@ -14,7 +14,7 @@ mod plan;
 mod sentence;
 pub mod statistics;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod words;
 
 pub use decision::{

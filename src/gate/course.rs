@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fit::{LONG, fitted, typical};
+use super::fit::{fitted, typical};
+use super::trial::{Trial, abreast};
 use super::{Address, Addresses, Profile};
 use crate::canary::{self, Policy};
 use crate::model::{JobKey, Span};
@@ -74,36 +75,6 @@ pub struct Course {
     pub(super) policy: Policy,
 }
 
-/// One check, again and again in both arms.
-#[derive(Debug)]
-pub(super) struct Trial {
-    pub(super) check: &'static str,
-    pub(super) baseline: Option<Job>,
-    pub(super) canary: Job,
-    /// Runs in each arm.
-    pub(super) runs: usize,
-    /// What a run takes with a gateway that is well.
-    pub(super) typical: Duration,
-}
-
-impl Trial {
-    /// Whether both arms run at once: what waits for long is held against the same moments so, in half of the time.
-    pub(super) fn at_once(&self) -> bool {
-        self.typical >= LONG
-    }
-
-    /// What the next run in each arm takes.
-    pub(super) fn pair(&self) -> Duration {
-        let in_turn = self.baseline.is_some() && !self.at_once();
-        if in_turn { self.typical * 2 } else { self.typical }
-    }
-
-    /// The keys of its jobs in the config.
-    fn keys(&self) -> impl Iterator<Item = &JobKey> {
-        [Some(&self.canary), self.baseline.as_ref()].into_iter().flatten().map(|job| &job.key)
-    }
-}
-
 impl Course {
     /// Plans a verification.
     ///
@@ -131,6 +102,8 @@ impl Course {
         if trials.is_empty() {
             return Err(CourseError::Nothing(notes.join("; ")));
         }
+        abreast(&mut trials);
+        trials.iter_mut().for_each(|trial| trial.runs = trial.runs.min(trial.fit(planned(longest))));
         pace(&mut trials, longest);
         for trial in &trials {
             let wanted = profile.runs(trial.check);
@@ -148,7 +121,8 @@ impl Course {
 
     /// How long it takes with gateways that are well, as a rule.
     pub fn typical(&self) -> Duration {
-        let longest = self.trials.iter().map(|trial| trial.pair() * count(trial.runs)).max();
+        let rounds = |trial: &Trial| count(trial.runs.div_ceil(trial.lanes));
+        let longest = self.trials.iter().map(|trial| trial.pair() * rounds(trial)).max();
         longest.unwrap_or_default().max(dialling(&self.trials))
     }
 
@@ -204,14 +178,13 @@ impl Chosen<'_> {
         let job = self.fit(job);
         let typical = typical(&job.spec);
         let of_baseline = baseline.map(|jobs| self.beside(&job, jobs));
-        let trial = Trial { check, baseline: of_baseline, canary: job, runs: wanted, typical };
-        let fit = (self.longest.as_secs_f64() * PLANNED / trial.pair().as_secs_f64().max(1e-3)) as usize;
-        if fit == 0 {
+        let trial = Trial { check, baseline: of_baseline, canary: job, runs: wanted, typical, lanes: 1 };
+        if trial.fit(planned(self.longest)) == 0 {
             let (one, all) = (Span::secs(trial.pair().as_secs() + 1), Span::from(self.longest));
             let text = format!("{check} is left out: one run takes about {one}, and there are {all} in all");
             return self.leave_out(named, text);
         }
-        self.trials.push(Trial { runs: wanted.min(fit), ..trial });
+        self.trials.push(trial);
         Ok(())
     }
 
@@ -260,19 +233,24 @@ fn promises_nothing(job: &Job) -> bool {
     }
 }
 
-/// Takes runs away where the budget lets too few connections through for all of them.
+/// The part of the time that is planned for.
+fn planned(longest: Duration) -> Duration {
+    longest.mul_f64(PLANNED)
+}
+
+/// Takes runs away where the budget lets too few connections through for all of them: from what spends the most, so
+/// that a check with a few long runs is not the one that can't be told from chance.
 fn pace(trials: &mut [Trial], longest: Duration) {
-    let share = longest.as_secs_f64() * PLANNED / dialling(trials).as_secs_f64().max(1e-3);
-    if share < 1.0 {
-        trials.iter_mut().for_each(|trial| trial.runs = ((trial.runs as f64 * share) as usize).max(1));
+    while dialling(trials) > planned(longest) {
+        let several = trials.iter_mut().filter(|trial| trial.runs > 1);
+        let Some(most) = several.max_by_key(|trial| trial.dials()) else { return };
+        most.runs -= 1;
     }
 }
 
 /// How long the slower arm's budget makes all connections take.
 fn dialling(trials: &[Trial]) -> Duration {
-    let shared = trials.iter().any(|trial| {
-        trial.baseline.as_ref().is_some_and(|job| Arc::ptr_eq(&job.budget, &trial.canary.budget))
-    });
+    let shared = trials.iter().any(Trial::shares_budget);
     let of = |job: &Job, runs: usize| {
         let Limits { connections_per_second, .. } = job.budget.limits();
         let rate = connections_per_second.filter(|rate| *rate > 0.0);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -12,9 +13,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::baseline::Presence;
-use super::course::{Course, Trial};
+use super::course::Course;
 use super::critical::is_critical;
 use super::measures::measures;
+use super::trial::Trial;
 use crate::canary::{Arm, Decision, End, Judge, Run, RunOutcome};
 use crate::model::{Cause, Outcome, RunReport};
 use crate::runner::{Job, Runner};
@@ -182,18 +184,29 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// One check, pair by pair.
+    /// One check, its lanes side by side.
     async fn trial(&self, trial: &Trial) {
-        for number in 0..trial.runs {
-            if number > 0 && Instant::now() + trial.pair() > self.until {
-                self.state().short = true;
+        let queue = Queue::of(trial);
+        join_all((0..trial.lanes).map(|_| self.lane(trial, &queue))).await;
+    }
+
+    /// One pair of runs after the other.
+    async fn lane(&self, trial: &Trial, queue: &Queue) {
+        while let Some(number) = queue.next() {
+            if number >= trial.lanes && Instant::now() + trial.pair() > self.until {
+                // What only takes the place of another is not missed.
+                self.state().short |= number < trial.runs;
                 return;
             }
-            let runs = self.pair(trial, number % 2 == 0).await;
+            let runs = self.pair(trial, number.is_multiple_of(2)).await;
             if self.cut.is_cancelled() {
                 return;
             }
             let patience = runs.iter().any(|ran| ran.patience);
+            let told_nothing = runs.iter().any(|ran| ran.run.outcome == RunOutcome::Inconclusive);
+            if told_nothing && queue.one_more() {
+                self.state().progress.planned += runs.len();
+            }
             self.take(runs);
             if patience {
                 let _ = self.cut.run_until_cancelled(sleep(PATIENCE)).await;
@@ -201,11 +214,11 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// A run in each arm; whether the baseline's comes first.
+    /// A run in each arm; whether the baseline's comes first, where they are not long enough to go on at once.
     async fn pair(&self, trial: &Trial, baseline_first: bool) -> Vec<Ran> {
-        let canary = self.run(Arm::Canary, &trial.canary);
+        let canary = self.run(Arm::Canary, &trial.canary, trial.wait());
         let Some(baseline) = &trial.baseline else { return vec![canary.await] };
-        let baseline = self.run(Arm::Baseline, baseline);
+        let baseline = self.run(Arm::Baseline, baseline, trial.wait());
         if trial.at_once() {
             let (baseline, canary) = tokio::join!(baseline, canary);
             return vec![baseline, canary];
@@ -216,7 +229,9 @@ impl<'a> Drive<'a> {
         }
     }
 
-    async fn run(&self, arm: Arm, job: &Job) -> Ran {
+    /// A run, which begins after such a time at the earliest.
+    async fn run(&self, arm: Arm, job: &Job, wait: Duration) -> Ran {
+        let _ = self.cut.run_until_cancelled(sleep(wait)).await;
         let seats = match arm {
             Arm::Baseline => &self.seats.0,
             Arm::Canary => &self.seats.1,
@@ -257,7 +272,7 @@ impl<'a> Drive<'a> {
         let job = self.course.trials.iter().find_map(|trial| trial.baseline.as_ref());
         let Some(job) = job else { return };
         while !self.cut.is_cancelled() && self.state().baseline.in_doubt() && !self.state().baseline.lost() {
-            let Ran { outcome, .. } = self.run(Arm::Baseline, job).await;
+            let Ran { outcome, .. } = self.run(Arm::Baseline, job, Duration::ZERO).await;
             self.state().baseline.see(outcome);
         }
     }
@@ -270,6 +285,37 @@ impl<'a> Drive<'a> {
     fn into_state(self) -> State {
         self.state.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The numbers of a trial's pairs, for all of its lanes.
+struct Queue {
+    next: AtomicUsize,
+    /// Pairs that are to be made.
+    pairs: AtomicUsize,
+    /// How many they may become.
+    most: usize,
+}
+
+impl Queue {
+    fn of(trial: &Trial) -> Self {
+        let (runs, most) = (trial.runs, trial.runs + trial.spare());
+        Self { next: AtomicUsize::new(0), pairs: AtomicUsize::new(runs), most }
+    }
+
+    fn next(&self) -> Option<usize> {
+        one_up(&self.next, self.pairs.load(Ordering::Relaxed))
+    }
+
+    /// A pair in the place of one that found nothing out; whether there may be one.
+    fn one_more(&self) -> bool {
+        one_up(&self.pairs, self.most).is_some()
+    }
+}
+
+/// Counts one up, unless it is at its bound; what it was before.
+fn one_up(count: &AtomicUsize, bound: usize) -> Option<usize> {
+    let up = |now: usize| (now < bound).then_some(now + 1);
+    count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, up).ok()
 }
 
 /// Connections that all checks of a job's gateway may hold at once.

@@ -9,6 +9,7 @@ mod fit;
 mod measures;
 mod profile;
 mod report;
+mod trial;
 
 pub use course::{Course, CourseError, Request, Side};
 pub use drive::{Ended, Progress, Stop, drive};

@@ -31,11 +31,11 @@ impl Profile {
     pub fn runs(self, check: &str) -> usize {
         let (quick, full) = match check {
             "handshake" => (30, 200),
-            "heartbeat" => (20, 100),
-            "flapping" => (5, 20),
+            "heartbeat" => (30, 100),
+            "flapping" => (7, 20),
             "token_refresh" | "network_switch" => (8, 40),
-            "zombie" => (2, 12),
-            "malformed" => (1, 2),
+            "zombie" => (7, 12),
+            "malformed" => (3, 3),
             _ => (0, 0),
         };
         match self {
@@ -49,6 +49,21 @@ impl Profile {
         match self {
             Self::Quick => Duration::from_secs(120),
             Self::Full => Duration::from_secs(1_200),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canary::tests::world::{FULL, QUICK};
+
+    #[test]
+    fn what_is_promised_was_measured_with_these_numbers_of_runs() {
+        for (profile, measured) in [(Profile::Quick, QUICK), (Profile::Full, FULL)] {
+            for (check, runs) in measured {
+                assert_eq!(profile.runs(check), *runs, "{check}");
+            }
         }
     }
 }

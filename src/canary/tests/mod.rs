@@ -6,4 +6,4 @@ mod missing;
 mod power;
 mod stops;
 mod thresholds;
-mod world;
+pub(crate) mod world;

@@ -22,14 +22,14 @@ fn verify(baseline: &Gateway, canary_url: &str, arguments: &[&str]) -> Verified 
 fn a_gateway_that_is_as_good_passes() {
     let (old, new) = pair(&[], Settings::default);
     let told = verify(&old, &new.url(), &["--check", "handshake", "--check", "heartbeat"]);
-    told.expect(0, "pass", &["as good as the baseline", "50 runs of 2 checks"]);
+    told.expect(0, "pass", &["as good as the baseline", "60 runs of 2 checks"]);
     let runs = told.report["runs"].as_array().expect("a list");
     assert!(runs.iter().all(|arm| arm["pass"] == arm["planned"]), "{runs:#?}");
     assert_eq!(runs.len(), 4);
     // Each arm is visited as often as the other.
     let dials = |gateway: &Gateway| gateway.times(|kind| *kind == EventKind::Upgraded).len();
-    assert_eq!((dials(&old), dials(&new)), (50, 50));
-    assert!(told.stderr.contains("handshake 30, heartbeat 20"), "{}", told.stderr);
+    assert_eq!((dials(&old), dials(&new)), (60, 60));
+    assert!(told.stderr.contains("handshake 30, heartbeat 30"), "{}", told.stderr);
 }
 
 #[test]
@@ -126,6 +126,27 @@ fn leaked_zombies_fail_at_once() {
 }
 
 #[test]
+fn runs_that_mostly_wait_go_on_at_once_where_the_budget_has_room() {
+    let folder = folder();
+    let (old, new) = pair(&[], with_clean_up);
+    let settings = "    checks: { zombie: { window: { earliest: 1200ms, latest: 3s }, beat_within: 600ms, \
+                    tolerance: 1s, close_timeout: 700ms } }\n";
+    let config = config(folder.path(), &old.url(), settings);
+    let config = config.to_str().expect("UTF-8");
+    let mut command = canary(&["--config", config, "--baseline", "chat", "--canary", &new.url()]);
+    command.env("GATEPROBE__DEFAULTS__BUDGET__CONNECTIONS", "40");
+    let told = Verified::of(command);
+    told.expect(0, "pass", &["as good as the baseline", "7 runs of 1 check"]);
+    for gateway in [&old, &new] {
+        let closed = gateway.times(|kind| matches!(kind, EventKind::HeartbeatMissed { .. }));
+        let first = closed.into_iter().reduce(f64::min).expect("the first that was let go of");
+        let before = gateway.times(|kind| *kind == EventKind::Upgraded).into_iter().filter(|at| *at < first);
+        // A run has five connections: three zombies, a healthy one, and one at its end.
+        assert!(before.count() > 3 * 4, "one run after the other");
+    }
+}
+
+#[test]
 fn a_baseline_that_goes_away_leaves_no_verdict() {
     let (old, new) = pair(&[], Settings::default);
     let url = old.url();
@@ -151,7 +172,7 @@ fn an_interrupted_verification_is_inconclusive() {
         let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
         let mut line = String::new();
         stderr.read_line(&mut line).expect("the plan");
-        assert!(line.starts_with("Runs in each arm: heartbeat 20."), "{line}");
+        assert!(line.starts_with("Runs in each arm: heartbeat 30."), "{line}");
         let process = child.id().to_string();
         let sent = std::process::Command::new("kill").args([&format!("-{signal}"), &process]).status();
         assert!(sent.expect("kill runs").success());
