@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::dialect::CloseClass;
-use crate::model::{self, Cause, Failure, Outcome, Verdict};
+use crate::model::{self, Cause, Failure, Outcome, Span, Verdict};
 use crate::session::opened::Heard;
 use crate::session::word::Word;
 
@@ -155,6 +155,17 @@ impl End {
         Self { class, invitation, ..self }
     }
 
+    /// The same, with when the gateway's last ping had come, which was answered at once: one that is thrown out for a
+    /// silence can be looked for in the gateway's own log.
+    pub(super) fn with_last_answer(mut self, asked: Option<Instant>) -> Self {
+        if let (EndClass::Closed, Some(asked)) = (self.class, asked) {
+            let ago = self.at.saturating_duration_since(asked).as_millis();
+            let ago = Span::millis(u64::try_from(ago).unwrap_or(u64::MAX));
+            self.verdict.detail.push_str(&format!(", the last time {ago} before"));
+        }
+        self
+    }
+
     /// How long after the end the gateway wanted us to stay away.
     pub fn asked_away(&self) -> Duration {
         let until = self.invitation.and_then(|invitation| invitation.at.checked_add(invitation.delay));
@@ -245,6 +256,14 @@ mod tests {
         assert_eq!((end.class, end.asked_away()), (EndClass::Drained, Duration::from_secs(4)));
         let end = close(1000, None, false).after(None);
         assert_eq!((end.class, end.asked_away()), (EndClass::Closed, Duration::ZERO));
+    }
+
+    #[test]
+    fn who_is_thrown_out_tells_when_it_had_last_answered() {
+        let end = close(1011, None, false);
+        let asked = end.at - Duration::from_millis(1_300);
+        let detail = end.with_last_answer(Some(asked)).verdict.detail;
+        assert!(detail.ends_with("although it had been answered, the last time 1s300ms before"), "{detail}");
     }
 
     #[test]

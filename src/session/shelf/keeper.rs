@@ -119,7 +119,7 @@ impl Keeper {
         let opened = talk.opened.upgraded_at;
         self.ledger.opened(self.slot, opened);
         let mut pulses = self.pulses(&talk);
-        let mut invitation = None;
+        let (mut invitation, mut asked) = (None, None);
         let mut end = loop {
             talk.grant(Instant::now() + self.terms.pong_timeout);
             if let Err(word) = self.ping(&mut talk, &mut pulses).await {
@@ -143,6 +143,7 @@ impl Keeper {
                 Some(Word::Answer { exchange, part: Part::Heartbeat, at, .. }) => {
                     self.answered(&mut pulses, Level::Application, Some(exchange), at);
                 }
+                Some(Word::Beat { at, .. }) => asked = Some(at),
                 Some(Word::Reconnect { delay, at }) => {
                     let delay = delay.unwrap_or_default().min(LONGEST_AWAY);
                     invitation = Some(Invitation { at, delay });
@@ -176,7 +177,7 @@ impl Keeper {
                 Some(_) => {}
             }
         };
-        end = end.after(invitation);
+        end = end.after(invitation).with_last_answer(asked);
         end.late = lateness.worst(Instant::now());
         end.control = self.ask_control(&end).await;
         Some(end)
