@@ -76,6 +76,17 @@ pub enum EarlyStop {
     Significant,
 }
 
+impl EarlyStop {
+    /// The reason in words.
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::Critical => "one critical finding is enough",
+            Self::Certain => "no missing run could have changed the verdict",
+            Self::Significant => "the difference was significant before the end",
+        }
+    }
+}
+
 /// How the runs of one check against one arm ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RunCounts {

@@ -108,6 +108,7 @@ impl Judge {
         let mut candidates = outcomes::rows(&self.plan, &self.data);
         candidates.extend(measures::rows(&self.plan, &self.data, moment == Moment::Look));
         settle(&mut candidates, moment, alpha);
+        candidates.iter_mut().for_each(|candidate| explain(&mut candidate.row, moment));
         let mut rows: Vec<Row> = critical::rows(&self.plan, &self.data);
         rows.extend(candidates.into_iter().map(|candidate| candidate.row));
         rows.sort_by(|a, b| {
@@ -167,6 +168,16 @@ impl Judge {
             counts.collect::<Vec<_>>()
         };
         self.data.checks().flat_map(of).collect()
+    }
+}
+
+/// What a row needs to be told beside its verdict: what was too little for a pass is no matter where it is worse, and
+/// no surprise where more runs might have come.
+fn explain(row: &mut Row, moment: Moment) {
+    if row.verdict == RowVerdict::Worse {
+        row.note = None;
+    } else if row.verdict == RowVerdict::NotEnough && moment == Moment::Stop {
+        row.note = Some("it was decided before enough runs were made".to_owned());
     }
 }
 

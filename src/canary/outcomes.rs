@@ -56,12 +56,13 @@ fn row(plan: &Plan, name: &str, check: &CheckData) -> Candidate {
 fn too_little(plan: &Plan, check: &CheckData, planned: usize) -> Option<String> {
     let policy = &plan.policy;
     let least = needed(policy, planned).max((policy.min_share * planned as f64).ceil() as usize);
-    let arms = [("baseline", &check.baseline), ("canary", &check.canary)];
+    let arms = [("canary", &check.canary), ("baseline", &check.baseline)];
     let arms = || arms.iter().filter(|(name, _)| plan.compare || *name == "canary");
     if let Some((arm, _)) = arms().find(|(_, arm)| arm.lacks_it()) {
         return Some(format!("the {arm} does not support it"));
     }
-    for (name, arm) in arms() {
+    // Where both have too few, the one with fewer: it is the one to look at.
+    if let Some((name, arm)) = arms().min_by_key(|(_, arm)| arm.conclusive()) {
         if arm.conclusive() < least {
             let (got, inconclusive) = (arm.conclusive(), arm.inconclusive);
             let of_these =

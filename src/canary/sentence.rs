@@ -31,7 +31,7 @@ pub(super) fn notes(plan: &Plan, data: &Data, rows: &[Row], end: Option<&End>) -
     let mut notes = Vec::new();
     match end {
         Some(End::Cancelled) => notes.push("it was cancelled".to_owned()),
-        Some(End::BaselineLost) => notes.push("the baseline was lost on the way".to_owned()),
+        Some(End::BaselineLost) => notes.push("the baseline was lost: the last runs did not reach it".to_owned()),
         Some(End::AgentFault(what)) => notes.push(format!("the agent itself failed: {what}")),
         None | Some(End::Completed | End::TimeUp) => {}
     }
@@ -70,10 +70,10 @@ pub(super) fn notes(plan: &Plan, data: &Data, rows: &[Row], end: Option<&End>) -
 fn passed(plan: &Plan, data: &Data) -> String {
     let judged: Vec<_> = data.checks().filter(|(_, check)| !left_out(plan, check)).collect();
     let runs: usize = judged.iter().map(|(_, check)| check.canary.conclusive()).sum();
-    let checks = judged.len();
-    let (checks, s) =
-        if checks == 1 { ("1 check".to_owned(), "") } else { (format!("{checks} checks"), "s") };
-    let _ = s;
+    let checks = match judged.len() {
+        1 => "1 check".to_owned(),
+        checks => format!("{checks} checks"),
+    };
     if plan.compare {
         format!(
             "The canary is as good as the baseline: nothing that matters is worse in {runs} runs of {checks}."

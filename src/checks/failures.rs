@@ -53,6 +53,29 @@ impl CheckSpec {
             Self::TokenRefresh(check) => check.lag_tolerance(failure),
             // Nobody ends a connection, or is late to come back, for a hiccup.
             Self::Hold(check) => Some(check.pong_timeout.get() / 2),
+            _ => self.silence(failure).map(|waited| waited / 4),
+        }
+    }
+
+    /// How long was waited in vain where a run ends with this failure. Who had most of that time, and used none of
+    /// it, was not made silent by a hiccup of ours.
+    fn silence(&self, failure: Failure) -> Option<Duration> {
+        use Failure::{
+            BeforeTimeout, ConnectTimeout, FirstMessageTimeout, PongLost, ReconnectFailed, TlsTimeout,
+            UpgradeTimeout,
+        };
+        match self {
+            Self::Handshake(check)
+                if matches!(
+                    failure,
+                    ConnectTimeout | TlsTimeout | BeforeTimeout | UpgradeTimeout | FirstMessageTimeout
+                ) =>
+            {
+                Some(check.timeout.get())
+            }
+            Self::Heartbeat(check) if failure == PongLost => Some(check.pong_timeout.get()),
+            Self::Flapping(check) if failure == ReconnectFailed => Some(check.connect_timeout.get()),
+            Self::NetworkSwitch(check) if failure == ReconnectFailed => Some(check.connect_timeout.get()),
             _ => None,
         }
     }
@@ -74,5 +97,24 @@ impl CheckSpec {
             Self::TokenRefresh(_) => of_session(token_refresh::FAILURES),
             Self::Hold(_) => of_session(hold::FAILURES) && !OF_OPENING.contains(&failure),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::{Handshake, Heartbeat};
+
+    #[test]
+    fn a_silence_of_seconds_is_not_excused_by_a_hiccup_and_a_slow_answer_is() {
+        let handshake = CheckSpec::Handshake(Handshake::default());
+        let waited = handshake.timeout().get();
+        assert_eq!(handshake.lag_tolerance(Failure::UpgradeTimeout), Some(waited / 4));
+        assert_eq!(handshake.lag_tolerance(Failure::TooSlow), None);
+        let check = Heartbeat::default();
+        let patience = check.pong_timeout.get();
+        let heartbeat = CheckSpec::Heartbeat(check);
+        assert_eq!(heartbeat.lag_tolerance(Failure::PongLost), Some(patience / 4));
+        assert_eq!(heartbeat.lag_tolerance(Failure::TooJittery), None);
     }
 }

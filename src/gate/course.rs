@@ -44,6 +44,9 @@ pub struct Request {
 /// Why nothing is begun.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CourseError {
+    /// One gateway is named twice.
+    #[error("the canary is the baseline itself, which is always as good; name two gateways")]
+    Itself,
     /// The canary has no such check.
     #[error("the canary has no check {asked:?}; its checks are: {known}")]
     UnknownCheck {
@@ -82,6 +85,9 @@ impl Course {
     /// When nothing is left to run, or not all that was asked for by name.
     pub fn plan(request: Request) -> Result<Self, CourseError> {
         let Request { baseline, canary, profile, longest, checks, policy } = request;
+        if baseline.as_ref().is_some_and(|side| side.address.name == canary.address.name) {
+            return Err(CourseError::Itself);
+        }
         let kinds: Vec<&str> = canary.jobs.iter().map(|job| job.key.check).collect();
         if let Some(asked) = checks.iter().find(|asked| !kinds.contains(&asked.as_str())) {
             return Err(CourseError::UnknownCheck { asked: asked.clone(), known: kinds.join(", ") });
@@ -129,6 +135,16 @@ impl Course {
     /// Runs in each arm, by check.
     pub fn runs(&self) -> BTreeMap<String, usize> {
         self.trials.iter().map(|trial| (trial.check.to_owned(), trial.runs)).collect()
+    }
+
+    /// The checks that make half of the profile's runs at most, in words.
+    pub(super) fn reduced(&self) -> Option<String> {
+        let few = |trial: &&Trial| 2 * trial.runs <= self.profile.runs(trial.check);
+        let told = |trial: &Trial| {
+            format!("{} {} of {} runs", trial.check, trial.runs, self.profile.runs(trial.check))
+        };
+        let reduced: Vec<String> = self.trials.iter().filter(few).map(told).collect();
+        (!reduced.is_empty()).then(|| reduced.join(", "))
     }
 
     /// Runs in all.

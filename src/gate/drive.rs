@@ -17,7 +17,7 @@ use super::course::Course;
 use super::critical::is_critical;
 use super::measures::measures;
 use super::trial::Trial;
-use crate::canary::{Arm, Decision, End, Judge, Run, RunOutcome};
+use crate::canary::{Arm, Decision, End, Judge, Run, RunOutcome, Verdict};
 use crate::model::{Cause, Outcome, RunReport};
 use crate::runner::{Job, Runner};
 
@@ -94,6 +94,10 @@ pub async fn drive(
     let mut decision = decided.unwrap_or_else(|| judge.finish(end.clone()));
     if let (End::Cancelled, Some(why @ (Ended::Reloaded | Ended::Shutdown))) = (&end, stop.why.get()) {
         decision.sentence = format!("{} ({}).", decision.sentence.trim_end_matches('.'), why.explain());
+    }
+    if let (Verdict::Pass, Some(reduced)) = (decision.verdict, course.reduced()) {
+        let profile = course.profile.word();
+        decision.sentence.push_str(&format!(" It looked less closely than `{profile}` is meant to: {reduced}."));
     }
     decision.notes.extend(course.notes.iter().cloned());
     decision

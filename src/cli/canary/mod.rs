@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use super::{Exit, interrupted, logging};
 use crate::canary::{Policy, Verdict};
-use crate::gate::{Course, Ended, Profile, Report, Request, State, Stop, drive};
+use crate::gate::{Course, CourseError, Ended, Profile, Report, Request, State, Stop, drive};
 use crate::model::Span;
 
 use arms::Arms;
@@ -89,6 +89,9 @@ pub async fn run(args: Args) -> Exit {
         Ok(written) => written,
         Err(message) => return usage(&message),
     };
+    if args.baseline.as_ref() == Some(&args.canary) {
+        return usage(&CourseError::Itself.to_string());
+    }
     let Arms { setup, baseline, canary, _watch } = match arms::load(&args) {
         Ok(arms) => arms,
         Err(arms::ArmsError::Usage(message)) => return usage(&message),
@@ -138,7 +141,8 @@ pub async fn run(args: Args) -> Exit {
         state: State::Decided(Box::new(decision)),
     };
     let all_written = outputs::write(&report, args.output, written);
-    exit(&report, all_written, args.inconclusive_exit_code)
+    // Who stopped it does not want the pipeline to go on.
+    exit(&report, all_written, if asked { Exit::Inconclusive } else { Exit::AsAsked(args.inconclusive_exit_code) })
 }
 
 fn usage(message: &str) -> Exit {
@@ -148,11 +152,11 @@ fn usage(message: &str) -> Exit {
 }
 
 /// A report that nobody can read is no pass.
-fn exit(report: &Report, all_written: bool, inconclusive: u8) -> Exit {
+fn exit(report: &Report, all_written: bool, inconclusive: Exit) -> Exit {
     match report.verdict() {
         Some(Verdict::Fail) => Exit::Fail,
         _ if !all_written => Exit::Agent,
         Some(Verdict::Pass) => Exit::Pass,
-        Some(Verdict::Inconclusive) | None => Exit::AsAsked(inconclusive),
+        Some(Verdict::Inconclusive) | None => inconclusive,
     }
 }

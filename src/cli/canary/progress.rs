@@ -15,6 +15,7 @@ pub(super) struct Shown {
     terminal: bool,
     began: Instant,
     typical: Duration,
+    longest: Duration,
     state: Mutex<Line>,
 }
 
@@ -33,7 +34,8 @@ impl Shown {
         course.notes.iter().for_each(|note| eprintln!("Note: {note}."));
         let (terminal, now) = (std::io::stderr().is_terminal(), Instant::now());
         let line = Line { progress: Progress { done: 0, planned: course.total() }, due: now };
-        let shown = Self { terminal, began: now, typical: course.typical(), state: Mutex::new(line) };
+        let (typical, longest, state) = (course.typical(), course.longest, Mutex::new(line));
+        let shown = Self { terminal, began: now, typical, longest, state };
         shown.state().due = now + shown.pace();
         shown
     }
@@ -52,9 +54,13 @@ impl Shown {
             line.due = Instant::now() + self.pace();
             line.progress
         };
-        let (passed, about) = (whole(self.began.elapsed()), whole(self.typical));
+        let passed = self.began.elapsed();
         let Progress { done, planned } = progress;
-        let text = format!("{done} of {planned} runs after {passed} of about {about}");
+        let bound = match passed <= self.typical {
+            true => format!("about {}", whole(self.typical)),
+            false => format!("at most {}", Span::from(self.longest)),
+        };
+        let text = format!("{done} of {planned} runs after {} of {bound}", whole(passed));
         let mut out = std::io::stderr().lock();
         // Nobody may be there to read it.
         let _ = match self.terminal {

@@ -22,6 +22,9 @@ pub(super) fn text(report: &Report, style: Style) -> String {
         Some(baseline) => writeln!(text, "      {} against {}", gateways.canary.url, baseline.url),
         None => writeln!(text, "      {} against the thresholds of its checks", gateways.canary.url),
     };
+    if let Some(early) = decision.stopped_early {
+        let _ = writeln!(text, "      It was stopped early: {}.", early.explain());
+    }
     table(&mut text, &decision.rows, style);
     counts(&mut text, decision);
     if !decision.notes.is_empty() {

@@ -168,6 +168,8 @@ fn an_interrupted_verification_is_inconclusive() {
     let (old, new) = pair(&[], Settings::default);
     for signal in ["INT", "TERM"] {
         let urls = ["--baseline", &old.url(), "--canary", &new.url(), "--check", "heartbeat"];
+        // Whoever lets a doubt pass has not asked to let an interruption pass.
+        let urls = [&urls[..], &["--inconclusive-exit-code", "0"]].concat();
         let mut child = canary(&urls).spawn().expect("runs");
         let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
         let mut line = String::new();
@@ -193,6 +195,9 @@ fn without_runs_there_is_no_pass() {
     // As the pipeline wants it.
     let told = Verified::of(canary(&[&arguments[..], &["--inconclusive-exit-code", "0"]].concat()));
     assert_eq!((told.exit, told.verdict()), (0, "inconclusive"));
+    // A gateway is as good as itself.
+    let itself = Verified::of(canary(&["--baseline", &urls[0], "--canary", &urls[0]]));
+    assert!(itself.exit == 2 && itself.stderr.contains("the baseline itself"), "{itself:?}");
     // Nothing fits in the time.
     let told = Verified::of(canary(&[&arguments[..], &["--max-duration", "1ms"]].concat()));
     assert_eq!((told.exit, told.verdict()), (2, "none"), "{}", told.stderr);
