@@ -1,4 +1,12 @@
-//! Text that may come from anywhere.
+//! Text for people: what is ours, and what may come from anywhere.
+
+use std::fmt::Display;
+
+/// `1 run`, `2 runs`.
+pub fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    let ending = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {noun}{ending}")
+}
 
 /// The character, or the replacement character where a terminal, a browser or a reader would obey it instead of showing
 /// it: control characters, those that turn the direction of text (Unicode, UAX #9), and those that are not seen.
