@@ -47,8 +47,7 @@ impl http::AgentHandle for Handle {
         let mut reasons = vec![format!("{jobs} of {targets}")];
         if let Some(Shard { index, shards }) = plan.shard {
             let all = count(plan.targets.len(), "target");
-            reasons
-                .push(format!("shard {index} of {shards}, counted from 0; all of them watch {all}"));
+            reasons.push(format!("shard {index} of {shards}, counted from 0; all of them watch {all}"));
         }
         if let Some(problem) = lock(&self.agent.problem).as_ref() {
             // Still ready: the old config is in force, and a restart would make it worse.
