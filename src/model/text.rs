@@ -17,3 +17,13 @@ pub fn harmless(c: char) -> char {
         || matches!(c, '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}');
     if c.is_control() || turns || unseen { char::REPLACEMENT_CHARACTER } else { c }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!([0_u64, 1, 2].map(|number| count(number, "job")), ["0 jobs", "1 job", "2 jobs"]);
+    }
+}

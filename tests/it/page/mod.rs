@@ -13,6 +13,7 @@ use crate::support::{folder, write};
 
 const TOKEN: &str = "a-token-for-the-page";
 
+/// An agent on a machine that has much else to do.
 fn agent(folder: &Path, targets: &str) -> Agent {
     let token = write(folder, "token", format!("{TOKEN}\n"));
     let config = write(
@@ -20,7 +21,7 @@ fn agent(folder: &Path, targets: &str) -> Agent {
         "gateprobe.yaml",
         format!(
             "http: {{ listen: '127.0.0.1:0', token_file: {token:?} }}\nlog: {{ format: json }}\nlocation: test\n\
-             defaults: {{ slo: {{ objective: 99% }} }}\ntargets:\n{targets}"
+             lag_bound: 10s\ndefaults: {{ slo: {{ objective: 99% }} }}\ntargets:\n{targets}"
         ),
     );
     let (agent, log) = Agent::start(&config);
@@ -76,7 +77,7 @@ fn in_a_browser_the_pages_of_canaries_tell_the_verdict_and_follow_what_still_run
     assert!(tool("bin/chromium").exists(), "run tests/tools/install");
     let gateway = Reference::start(&[]);
     let folder = folder();
-    // Nothing but verifications gives news. Time-outs are those of a machine that has much else to do.
+    // Nothing but verifications gives news.
     let target = |name: &str, url: &str| {
         format!(
             "  {name}: {{ url: '{url}', budget: {{ connections_per_second: 200, messages_per_second: 1000 }}, checks: \
@@ -87,7 +88,7 @@ fn in_a_browser_the_pages_of_canaries_tell_the_verdict_and_follow_what_still_run
         + &target("next", &gateway.url)
         + &target("denying", &hostile::denying())
         + &target("closing", &hostile::closing());
-    let agent = agent(folder.path(), &format!("{targets}canary: {{ max_running: 4 }}\nlag_bound: 10s\n"));
+    let agent = agent(folder.path(), &format!("{targets}canary: {{ max_running: 4 }}\n"));
     let said = node("canaries.mjs", &[&format!("http://{}", agent.address), TOKEN], "");
     print!("{said}");
     assert_eq!(said.lines().filter(|line| line.starts_with("ok: ")).count(), 7, "{said}");
