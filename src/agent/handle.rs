@@ -14,6 +14,7 @@ use crate::http::{
     self, Answer, CanaryRefusal, CanaryRequest, CanaryStarted, ChangeError, JobStanding, Notice, ProbeAnswer,
     ProbeError, ProbeRequest, Promise, Readiness, ReloadError, ReloadSummary, Which,
 };
+use crate::model::count;
 
 /// The agent as the HTTP server sees it.
 pub struct Handle {
@@ -42,11 +43,11 @@ impl http::AgentHandle for Handle {
     fn readiness(&self) -> Readiness {
         let setup = self.agent.setup();
         let plan = &setup.plan;
-        let mut reasons = vec![format!("{} jobs of {} targets", plan.jobs.len(), plan.watched().count())];
+        let (jobs, targets) = (count(plan.jobs.len(), "job"), count(plan.watched().count(), "target"));
+        let mut reasons = vec![format!("{jobs} of {targets}")];
         if let Some(Shard { index, shards }) = plan.shard {
-            let all = plan.targets.len();
-            reasons
-                .push(format!("shard {index} of {shards}, counted from 0; all of them watch {all} targets"));
+            let all = count(plan.targets.len(), "target");
+            reasons.push(format!("shard {index} of {shards}, counted from 0; all of them watch {all}"));
         }
         if let Some(problem) = lock(&self.agent.problem).as_ref() {
             // Still ready: the old config is in force, and a restart would make it worse.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::output::Output;
 use crate::config::{self, Loader, Origins, Plan, Problem, Problems, Warning};
+use crate::model::count;
 
 /// Arguments of `gateprobe config`.
 #[derive(Debug, Args)]
@@ -198,10 +199,6 @@ fn summary(plan: &Plan) -> String {
         some => format!(", {}", count(some, "module")),
     };
     format!("{}, {}{modules}", count(plan.targets.len(), "target"), count(plan.jobs.len(), "job"))
-}
-
-fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -12,5 +12,5 @@ pub use evidence::{End, Event, EventKind, Evidence, FrameKind, Phase, Side, Time
 pub use outcome::{Cause, Failure, Outcome, Why};
 pub use report::{JobKey, RunReport, Verdict};
 pub use span::{SPAN_PATTERN, Span, SpanError};
-pub use text::harmless;
+pub use text::{count, harmless};
 pub use trace::TraceContext;

@@ -38,6 +38,13 @@ pub enum News {
         /// The check's kind.
         check: &'static str,
     },
+    /// A verification of a canary began, made a run or ended.
+    Canary {
+        /// Names it.
+        #[serde(serialize_with = "shared")]
+        #[schemars(with = "String")]
+        id: Arc<str>,
+    },
     /// The agent itself changed: its config, or it drains.
     Agent,
 }

@@ -37,3 +37,5 @@ export async function browse(work) {
     await rm(profile, { recursive: true, force: true });
   }
 }
+
+export const ok = (what) => console.log(`ok: ${what}`);

@@ -15,6 +15,7 @@ use crate::config::mask_url;
 use crate::gate::{Address, Course, Ended, Request, Side, drive};
 use crate::http::{CanaryRefusal, CanaryRequest, CanaryStarted};
 use crate::metrics::Recorder;
+use crate::store::News;
 
 use metrics::Pair;
 pub use registry::Canaries;
@@ -57,14 +58,16 @@ impl Agent {
             canary: gateways.canary.name.clone(),
             baseline: gateways.baseline.as_ref().map(|baseline| baseline.name.clone()).unwrap_or_default(),
         };
-        let id = verification.id().to_owned();
+        let id: Arc<str> = verification.id().into();
         tracing::info!(%id, canary = pair.canary, baseline = pair.baseline, "a verification begins");
         metrics::running(&self.sinks.recorder, self.canaries.running());
+        self.tell_of_canary(&id);
         self.tasks.spawn(async move {
             let recorder = &agent.sinks.recorder;
             let on_run = |run: &_, progress| {
                 verification.advance(progress);
                 metrics::ran(recorder, &pair, run);
+                agent.tell_of_canary(&id);
             };
             let driving = drive(&course, &setup.runner, &verification.stop, &on_run);
             tokio::pin!(driving);
@@ -81,7 +84,12 @@ impl Agent {
             tracing::info!(%id, canary = pair.canary, baseline = pair.baseline, verdict, "a verification has ended");
             verification.decide(now, decision);
             metrics::running(recorder, agent.canaries.running());
+            agent.tell_of_canary(&id);
         });
+    }
+
+    fn tell_of_canary(&self, id: &Arc<str>) {
+        self.sinks.history.feed().tell(News::Canary { id: Arc::clone(id) });
     }
 
     /// What a request asks for, of the targets that the config names.

@@ -73,6 +73,7 @@ fn kind(news: &News) -> &'static str {
     match news {
         News::Run { .. } => "run",
         News::Job { .. } => "job",
+        News::Canary { .. } => "canary",
         News::Agent => "agent",
     }
 }

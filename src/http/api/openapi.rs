@@ -215,7 +215,7 @@ fn reads(schemas: &mut Schemas, both: &Value) -> Map<String, Value> {
     );
     let (news, bad) = (schemas.of::<News>(), schemas.bad("too many listen already"));
     let stream = json!({
-        "description": "Server-sent events `run`, `job` and `agent`, whose data is as below; `lagged` where some were missed, whose data is how many.",
+        "description": "Server-sent events `run`, `job`, `canary` and `agent`, whose data is as below; `lagged` where some were missed, whose data is how many.",
         "content": { "text/event-stream": { "schema": { "type": "string" }, "x-data": news } },
     });
     get(

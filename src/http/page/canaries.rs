@@ -46,7 +46,10 @@ pub(super) fn canary(report: &Report, now: Timestamp) -> Markup {
         div class="head" { h1 { (name(report)) } p { (badge(report)) " " (moment(report.started_at, now)) } }
         p class="why" { (plain(report.sentence(), LINE)) }
         @match report.decision() {
-            None => p { progress max="1" value=(report.progress) { } " " (format!("{:.0} %", report.progress * 100.0)) }
+            None => p {
+                progress max="1" value=(report.progress) aria-label="Runs that are made" { }
+                " " (format!("{:.0} %", report.progress * 100.0))
+            }
             Some(decision) => (decided(decision))
         }
         p { a href="/canaries" { "All canaries" } " " a href="/docs/canary" { "How it is decided" } }
@@ -57,17 +60,17 @@ fn decided(decision: &Decision) -> Markup {
     html! {
         @for note in &decision.notes { p { (plain(note, LINE)) } }
         h2 { "What was compared" }
-        table class="runs" {
+        table class="runs compared" {
             thead { tr {
-                th scope="col" { "Check" } th scope="col" { "Metric" } th scope="col" { "Baseline" }
-                th scope="col" { "Canary" } th scope="col" { "Shift, and its interval" } th scope="col" { "Runs" }
-                th scope="col" { "Verdict" }
+                th scope="col" { "Check" } th scope="col" { "Metric" } th scope="col" class="num" { "Baseline" }
+                th scope="col" class="num" { "Canary" } th scope="col" class="num" { "Shift, and its interval" }
+                th scope="col" class="num" { "Runs" } th scope="col" { "Verdict" }
             } }
             tbody { @for row in &decision.rows { (compared(row)) } }
         }
         @if !decision.evidence.is_empty() {
             h2 { "What the runs said that did not pass" }
-            ul { @for evidence in &decision.evidence { li { (said(evidence)) } } }
+            ul class="evidence" { @for evidence in &decision.evidence { li { (said(evidence)) } } }
         }
     }
 }
@@ -82,12 +85,12 @@ fn compared(row: &Row) -> Markup {
     html! {
         tr {
             th scope="row" { (row.check) }
-            td { (plain(metric(row), 120)) }
-            td { (quantity(row.baseline, &row.unit)) }
-            td { (quantity(row.canary, &row.unit)) }
-            td { (shift(row)) }
-            td { (row.n_baseline) " / " (row.n_canary) }
-            td {
+            td class="metric" { (plain(metric(row), 120)) }
+            td class="num" data-label="baseline " { (quantity(row.baseline, &row.unit)) }
+            td class="num" data-label="canary " { (quantity(row.canary, &row.unit)) }
+            td class="num" data-label="shift " { (shift(row)) }
+            td class="num" data-label="runs " { (row.n_baseline) " / " (row.n_canary) }
+            td class="judged" {
                 span class=(format!("badge {}", state.word())) { (chart::shape(state)) (row.verdict.label().replace('_', " ")) }
                 @if let Some(note) = &row.note { " " (plain(note, LINE)) }
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use maud::{Markup, PreEscaped, html};
 
 use super::row::State;
+use crate::model::count;
 use crate::store::{PhaseView, RunView};
 
 const SPARK_STEP: usize = 4;
@@ -48,7 +49,7 @@ pub(super) fn tally(runs: &[Arc<RunView>]) -> String {
     let outcomes = ["pass", "fail", "inconclusive", "unsupported"].map(|outcome| (outcome, of(outcome)));
     let parts = outcomes.iter().filter(|(_, number)| *number > 0);
     let parts: Vec<String> = parts.map(|(outcome, number)| format!("{number} {outcome}")).collect();
-    format!("last {}: {}", super::text::count(runs.len() as u64, "run"), parts.join(", "))
+    format!("last {}: {}", count(runs.len(), "run"), parts.join(", "))
 }
 
 const STRIP_HEIGHT: f64 = 64.0;

@@ -8,10 +8,11 @@ use maud::{Markup, html};
 use super::layout::{LINE, moment};
 use super::overview::{budget, every, in_words, next, paused_by};
 use super::row::{Row, State};
-use super::text::{absolute, count, duration, plain, prose};
+use super::text::{absolute, duration, plain, prose};
 use super::timeline::{endings, timeline, waterfall};
 use super::{chart, docs};
 use crate::http::Promise;
+use crate::model::count;
 use crate::store::{Measured, RunView};
 
 /// Runs in the strip and, at most, in the table.
@@ -224,7 +225,7 @@ fn in_full(run: &RunView, why: &str, (promises, timeout): (&[Promise], f64), now
             }
             h3 { "Phases" }
             (waterfall(run))
-            h3 { "On the wire" span class="quiet" { " " (count(run.timeline.events.len() as u64, "event")) } }
+            h3 { "On the wire" span class="quiet" { " " (count(run.timeline.events.len(), "event")) } }
             (timeline(run))
             p class="quiet" { "Run " code { (run.id) }
                 @if let Some(peer) = &run.peer { ", to " (plain(peer, 64)) }

@@ -6,8 +6,9 @@ use maud::{Markup, html};
 use super::chart;
 use super::layout::{LINE, moment};
 use super::row::{Budget, Row, SPARK, State};
-use super::text::{absolute, count, duration, percent, plain, prose, roughly};
+use super::text::{absolute, duration, percent, plain, prose, roughly};
 use crate::http::PausedBy;
+use crate::model::count;
 
 /// Rows on one page, unless all are asked for: the worst come first, and a browser stays quick.
 const MOST_ROWS: usize = 250;
@@ -101,7 +102,7 @@ pub(super) fn overview(rows: &[Row], filter: &Filter, now: Timestamp) -> Markup 
             (table(shown, now))
         }
         @if chosen.len() > shown.len() {
-            p class="more" { (count((chosen.len() - shown.len()) as u64, "check")) " more. "
+            p class="more" { (count(chosen.len() - shown.len(), "check")) " more. "
                 a href=(Filter { all: true, ..filter.clone() }.link()) { "Show all" } }
         }
     }

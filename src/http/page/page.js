@@ -121,7 +121,9 @@ function listen() {
     }
     refresh();
   };
-  for (const kind of ['run', 'job', 'agent', 'lagged']) news.addEventListener(kind, refresh);
+  // Who looks at checks learns nothing by the runs of a verification.
+  const canaries = location.pathname.startsWith('/canaries') ? ['canary'] : [];
+  for (const kind of ['run', 'job', 'agent', 'lagged', ...canaries]) news.addEventListener(kind, refresh);
 }
 
 // --- relative times

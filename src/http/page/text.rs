@@ -82,11 +82,6 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
-/// `1 run`, `2 runs`.
-pub(super) fn count(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

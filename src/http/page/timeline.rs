@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::chart;
 use super::layout::LINE;
-use super::text::{count, duration, plain};
-use crate::model::{End, Event, EventKind, FrameKind, Side};
+use super::text::{duration, plain};
+use crate::model::{End, Event, EventKind, FrameKind, Side, count};
 use crate::store::RunView;
 
 /// Phases drawn of one run, at most: a run may open hundreds of connections.
@@ -40,7 +40,7 @@ pub(super) fn waterfall(run: &RunView) -> Markup {
                 }
             }
             @if run.phases.len() > shown.len() {
-                p class="quiet" { (count((run.phases.len() - shown.len()) as u64, "phase")) " more; the API has them all." }
+                p class="quiet" { (count(run.phases.len() - shown.len(), "phase")) " more; the API has them all." }
             }
         }
     }

@@ -102,7 +102,7 @@ fn a_started_agent_lives_and_is_ready() {
     let log = log.collect();
     assert_eq!(agent.get("/livez"), (200, "ok\n".to_owned()));
     assert_eq!(agent.get("/readyz"), (200, "ok\n".to_owned()));
-    assert_eq!(agent.get("/readyz?verbose"), (200, "1 jobs of 1 targets\nok\n".to_owned()));
+    assert_eq!(agent.get("/readyz?verbose"), (200, "1 job of 1 target\nok\n".to_owned()));
     agent.signal("INT");
     assert_eq!(agent.wait(), Some(0));
     log.join().expect("a log");

@@ -127,5 +127,5 @@ fn a_bad_config_keeps_the_old_one_and_says_why_everywhere() {
     config(folder.path(), &good);
     assert_eq!(agent.post("/-/reload").0, 200);
     assert_eq!(agent.metric(IN_FORCE), Some(1.0));
-    assert_eq!(agent.get("/readyz?verbose").1, "1 jobs of 1 targets\nok\n");
+    assert_eq!(agent.get("/readyz?verbose").1, "1 job of 1 target\nok\n");
 }

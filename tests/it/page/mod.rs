@@ -1,7 +1,8 @@
 //! The page in a real browser, and the API's document in the hands of others.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+mod hostile;
+
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -12,9 +13,7 @@ use crate::support::{folder, write};
 
 const TOKEN: &str = "a-token-for-the-page";
 
-/// All that a gateway may say freely, with markup, control characters and what turns the direction of text.
-const HOSTILE: &str = "</td><script>window.executed=1</script><img src=x onerror=window.executed=1>\u{202e}";
-
+/// An agent on a machine that has much else to do.
 fn agent(folder: &Path, targets: &str) -> Agent {
     let token = write(folder, "token", format!("{TOKEN}\n"));
     let config = write(
@@ -22,7 +21,7 @@ fn agent(folder: &Path, targets: &str) -> Agent {
         "gateprobe.yaml",
         format!(
             "http: {{ listen: '127.0.0.1:0', token_file: {token:?} }}\nlog: {{ format: json }}\nlocation: test\n\
-             defaults: {{ slo: {{ objective: 99% }} }}\ntargets:\n{targets}"
+             lag_bound: 10s\ndefaults: {{ slo: {{ objective: 99% }} }}\ntargets:\n{targets}"
         ),
     );
     let (agent, log) = Agent::start(&config);
@@ -32,28 +31,13 @@ fn agent(folder: &Path, targets: &str) -> Agent {
 }
 
 fn target(name: &str, url: &str) -> String {
-    let handshake =
-        "{ interval: 2s, timeout: 1500ms, close_timeout: 500ms, expect: { refusal_timeout: 500ms } }";
-    format!("  {name}: {{ url: '{url}', checks: {{ handshake: {handshake} }} }}\n")
+    promising(name, url, "")
 }
 
-/// A gateway that refuses everybody in such words, until the tests end; gives its URL.
-fn hostile_gateway() -> String {
-    let answer = format!(
-        "HTTP/1.1 503 {HOSTILE}\r\nServer: {HOSTILE}\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{HOSTILE}",
-        HOSTILE.len()
-    );
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("ws://{}/", listener.local_addr().expect("an address"));
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let mut request = BufReader::new(&stream).lines();
-            // To the end of its header. A client that goes away is its own affair.
-            while request.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
-            let _ = (&stream).write_all(answer.as_bytes());
-        }
-    });
-    url
+/// A target whose check `handshake` has more settings.
+fn promising(name: &str, url: &str, more: &str) -> String {
+    let handshake = "interval: 2s, timeout: 1500ms, close_timeout: 500ms, expect: { refusal_timeout: 500ms }";
+    format!("  {name}: {{ url: '{url}', checks: {{ handshake: {{ {handshake}{more} }} }} }}\n")
 }
 
 /// Runs a script of `tests/page` to its end.
@@ -74,14 +58,40 @@ fn node(script: &str, args: &[&str], input: &str) -> String {
 fn in_a_browser_the_page_leads_to_the_failing_run_and_harms_nobody() {
     assert!(tool("bin/chromium").exists(), "run tests/tools/install");
     let orders = Reference::start(&[]);
-    let hostile = hostile_gateway();
     let folder = folder();
-    let targets = target("orders", &orders.url) + &target("hostile", &hostile);
+    // What a config says is shown, other than what a gateway says.
+    let contains = serde_json::to_string(hostile::TEXT).expect("a text");
+    let promise = format!(", first_message: {{ contains: {contains} }}");
+    let targets = target("orders", &orders.url)
+        + &promising("denying", &hostile::denying(), &promise)
+        + &target("closing", &hostile::closing());
     let agent = agent(folder.path(), &targets);
     let (address, control) = (format!("http://{}", agent.address), orders.control().to_owned());
     let said = node("page.mjs", &[&address, &control, TOKEN], "");
     print!("{said}");
-    assert_eq!(said.lines().filter(|line| line.starts_with("ok: ")).count(), 11, "{said}");
+    assert_eq!(said.lines().filter(|line| line.starts_with("ok: ")).count(), 13, "{said}");
+}
+
+#[test]
+fn in_a_browser_the_pages_of_canaries_tell_the_verdict_and_follow_what_still_runs() {
+    assert!(tool("bin/chromium").exists(), "run tests/tools/install");
+    let gateway = Reference::start(&[]);
+    let folder = folder();
+    // Nothing but verifications gives news.
+    let target = |name: &str, url: &str| {
+        format!(
+            "  {name}: {{ url: '{url}', budget: {{ connections_per_second: 200, messages_per_second: 1000 }}, checks: \
+             {{ handshake: {{ interval: 1h }}, heartbeat: {{ interval: 1h }} }} }}\n"
+        )
+    };
+    let targets = target("stable", &gateway.url)
+        + &target("next", &gateway.url)
+        + &target("denying", &hostile::denying())
+        + &target("closing", &hostile::closing());
+    let agent = agent(folder.path(), &format!("{targets}canary: {{ max_running: 4 }}\n"));
+    let said = node("canaries.mjs", &[&format!("http://{}", agent.address), TOKEN], "");
+    print!("{said}");
+    assert_eq!(said.lines().filter(|line| line.starts_with("ok: ")).count(), 7, "{said}");
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl<S: Read + Write> Client<S> {
         told: &SyncSender<Treated>,
     ) -> std::io::Result<()> {
         self.tcp.set_nodelay(true)?;
-        self.upgrade()?;
+        upgrade(&mut self.stream)?;
         let mut heard_at = Instant::now();
         loop {
             match self.frame() {
@@ -157,30 +157,6 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
-    /// RFC 6455, section 4.2.
-    fn upgrade(&mut self) -> std::io::Result<()> {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            self.stream.read_exact(&mut byte)?;
-            head.push(byte[0]);
-        }
-        let head = String::from_utf8_lossy(&head);
-        let key = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim().to_owned())
-        });
-        let key = key.ok_or(ErrorKind::InvalidData)?;
-        let hash = Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
-        let answer = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {}\r\n\r\n",
-            STANDARD.encode(hash)
-        );
-        self.stream.write_all(answer.as_bytes())?;
-        self.stream.flush()
-    }
-
     /// The opcode and the payload of a masked frame of less than 126 bytes.
     fn frame(&mut self) -> std::io::Result<(u8, Vec<u8>)> {
         let mut head = [0; 6];
@@ -196,4 +172,31 @@ impl<S: Read + Write> Client<S> {
         self.stream.write_all(&[&[first, length], payload].concat())?;
         self.stream.flush()
     }
+}
+
+/// Reads an upgrade request and answers it with a 101 (RFC 6455, section 4.2).
+///
+/// # Errors
+/// Those of the stream, and `InvalidData` where the request asks for no upgrade.
+pub fn upgrade(stream: &mut (impl Read + Write)) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head);
+    let key = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim().to_owned())
+    });
+    let key = key.ok_or(ErrorKind::InvalidData)?;
+    let hash = Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {}\r\n\r\n",
+        STANDARD.encode(hash)
+    );
+    stream.write_all(answer.as_bytes())?;
+    stream.flush()
 }
