@@ -160,7 +160,6 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
 
     async fn drive(&mut self) -> End {
         self.open();
-        let mut looked = false;
         loop {
             self.follow_switches();
             self.take_messages();
@@ -173,10 +172,6 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
             }
             let (due, drain) = (self.due(), self.peer.shared.drain.clone());
             let read_limit = self.read_limit();
-            // Who is late itself must not hold a silence against a client whose answer lies in the socket: what has
-            // come is read before anything that is due, but once only, so that a flood holds nothing up.
-            let overdue = Instant::now() >= due;
-            looked &= overdue;
             tokio::select! {
                 biased;
                 () = async { if self.draining { pending().await } drain.cancelled().await } => self.drain(),
@@ -187,14 +182,11 @@ impl<'s, 'l, S: AsyncRead + AsyncWrite + Unpin> Session<'s, 'l, S> {
                 text = self.stream.inbox.recv(), if self.is_delivering() => {
                     text.iter().for_each(|text| self.pass_on(text));
                 }
-                turn = self.link.turn(read_limit), if !looked => match turn {
-                    Ok(Turn::Read | Turn::Wrote) => looked = overdue,
+                () = sleep_until(due) => if let Some(end) = self.tick() { return end },
+                turn = self.link.turn(read_limit) => match turn {
+                    Ok(Turn::Read | Turn::Wrote) => {}
                     Ok(Turn::Eof) => return End::PeerGone { reset: false },
                     Err(error) => return error.into(),
-                },
-                () = sleep_until(due) => if overdue {
-                    looked = false;
-                    if let Some(end) = self.tick() { return end }
                 },
             }
         }
