@@ -31,7 +31,9 @@ pub(super) fn notes(plan: &Plan, data: &Data, rows: &[Row], end: Option<&End>) -
     let mut notes = Vec::new();
     match end {
         Some(End::Cancelled) => notes.push("it was cancelled".to_owned()),
-        Some(End::BaselineLost) => notes.push("the baseline was lost: the last runs did not reach it".to_owned()),
+        Some(End::BaselineLost) => {
+            notes.push("the baseline was lost: the last runs did not reach it".to_owned())
+        }
         Some(End::AgentFault(what)) => notes.push(format!("the agent itself failed: {what}")),
         None | Some(End::Completed | End::TimeUp) => {}
     }

@@ -97,7 +97,9 @@ pub async fn drive(
     }
     if let (Verdict::Pass, Some(reduced)) = (decision.verdict, course.reduced()) {
         let profile = course.profile.word();
-        decision.sentence.push_str(&format!(" It looked less closely than `{profile}` is meant to: {reduced}."));
+        decision
+            .sentence
+            .push_str(&format!(" It looked less closely than `{profile}` is meant to: {reduced}."));
     }
     decision.notes.extend(course.notes.iter().cloned());
     decision

@@ -142,7 +142,11 @@ pub async fn run(args: Args) -> Exit {
     };
     let all_written = outputs::write(&report, args.output, written);
     // Who stopped it does not want the pipeline to go on.
-    exit(&report, all_written, if asked { Exit::Inconclusive } else { Exit::AsAsked(args.inconclusive_exit_code) })
+    exit(
+        &report,
+        all_written,
+        if asked { Exit::Inconclusive } else { Exit::AsAsked(args.inconclusive_exit_code) },
+    )
 }
 
 fn usage(message: &str) -> Exit {

@@ -236,7 +236,11 @@ fn only_who_shows_the_token_may_start_or_cancel() {
 fn flagger_is_told_as_it_understands() {
     let folder = folder();
     let (old, new) = pair(&["refuse_every=2"], Settings::default);
-    let (agent, _log) = start(folder.path(), &config(&old, &new, ""));
+    let twin = format!(
+        "  twin: {{url: '{}', checks: {{handshake: {{interval: 1h}}}}, budget: {{connections_per_second: 200}}}}\n",
+        old.url()
+    );
+    let (agent, _log) = start(folder.path(), &config(&old, &new, &twin));
     let call = |hook: &str, canary: &str, checksum: &str| {
         let body = json!({
             "name": "chat", "namespace": "prod", "phase": "Progressing", "checksum": checksum,
@@ -252,15 +256,17 @@ fn flagger_is_told_as_it_understands() {
         ["confirm-promotion", "rollback", "post-rollout"].map(|hook| call(hook, "next", "bad")),
         [412, 200, 200]
     );
-    // Another checksum is another rollout; the gateway is as good as itself.
-    assert_eq!(call("confirm-promotion", "stable", "good"), 412, "pending");
-    eventually("a yes", || (call("confirm-promotion", "stable", "good") == 200).then_some(()));
-    assert_eq!(["rollout", "rollback"].map(|hook| call(hook, "stable", "good")), [200, 412]);
+    // Another checksum is another rollout.
+    assert_eq!(call("confirm-promotion", "twin", "good"), 412, "pending");
+    eventually("a yes", || (call("confirm-promotion", "twin", "good") == 200).then_some(()));
+    assert_eq!(["rollout", "rollback"].map(|hook| call(hook, "twin", "good")), [200, 412]);
     // All calls of a rollout are one verification.
     let list = data(&agent.get("/api/v1/canary").1);
     assert_eq!(list.as_array().expect("a list").len(), 2, "{list:#}");
     // Set up wrongly: no, and neither 429 nor 5xx, which Flagger sends again.
-    assert_eq!(call("rollout", "nobody", "x"), 422);
+    for wrong in ["nobody", "stable"] {
+        assert_eq!(call("rollout", wrong, "x"), 422, "{wrong}");
+    }
     assert_eq!(post(&agent, "/api/v1/canary/flagger/rollout", &json!({ "name": 1 }), None).0, 422);
     assert_eq!(call("nothing", "next", "x"), 404);
 }
