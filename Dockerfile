@@ -11,8 +11,10 @@ ARG BINARY=compiled
 FROM ${BUILDER} AS compiled
 WORKDIR /src
 COPY . .
+ARG REVISION
 # With a target named, the flags are not those of build scripts and macros, which can't be linked like this.
-RUN target=$(rustc --print host-tuple) \
+RUN export GATEPROBE_REVISION="${REVISION}" \
+    && target=$(rustc --print host-tuple) \
     && RUSTFLAGS="-C target-feature=+crt-static" \
        cargo build --locked --profile dist --bin gateprobe --target "$target" \
     && install -D "target/$target/dist/gateprobe" /out/gateprobe

@@ -91,7 +91,8 @@ def in_draft7(node, name, fields=False):
         return {key: in_draft7(value, name) for key, value in node.items()}
     if "$ref" in node:
         # In this draft a reference stands alone.
-        return {"$ref": node["$ref"].replace("#/$defs/", f"#/definitions/{name}.")}
+        made = {"$ref": node["$ref"].replace("#/$defs/", f"#/definitions/{name}.")}
+        return {"allOf": [made], "pattern": node["pattern"]} if "pattern" in node else made
     alternatives = [option for option in node.get("anyOf", []) if option != NULL]
     if len(alternatives) == 1:
         return in_draft7(alternatives[0], name)

@@ -19,7 +19,9 @@ impl Agent {
     pub(super) async fn probe(self: &Arc<Self>, request: ProbeRequest) -> Result<ProbeAnswer, ProbeError> {
         let setup = self.setup();
         let module = setup.plan.modules.get(request.module.as_str());
-        let module = Arc::clone(module.ok_or(ProbeError::UnknownModule)?);
+        let known = setup.plan.modules.keys().map(AsRef::as_ref);
+        let module = module.ok_or_else(|| ProbeError::no_module(&request.module, known))?;
+        let module = Arc::clone(module);
         let timeout = timeout(&module, request.time, setup.plan.agent.http.probe_timeout)?;
         let (target, budget) = self.whom(&module, &request.target)?;
         let key = JobKey { target: Arc::clone(&target.name), check: module.check.kind(), config_hash: 0 };

@@ -21,7 +21,12 @@ pub struct ConfigSchema {
     validator: Option<jsonschema::Validator>,
 }
 
-static SCHEMA: LazyLock<ConfigSchema> = LazyLock::new(|| ConfigSchema::build(compose()));
+/// `ws://HOST` or `wss://HOST`, and what follows.
+const WEBSOCKET_URL: &str = "^(wss?|WSS?)://[^/?#]";
+/// `HOST:PORT`, where the host may be an IPv6 address in brackets.
+const HOST_PORT: &str = r"^(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):[0-9]{1,5}$";
+
+static SCHEMA: LazyLock<ConfigSchema> = LazyLock::new(|| ConfigSchema::build(compose()).with_forms());
 static DIALECT: LazyLock<ConfigSchema> = LazyLock::new(|| ConfigSchema::build(compose_dialect()));
 
 /// The schema of a config.
@@ -40,6 +45,14 @@ impl ConfigSchema {
         strip_nulls(&mut strict);
         let validator = jsonschema::options().build(&strict).ok();
         Self { editor, strict, validator }
+    }
+
+    /// Adds the forms of texts that the rules judge, and tell of in better words: editors and Helm have the schema only.
+    fn with_forms(mut self) -> Self {
+        let definitions = &mut self.editor["$defs"];
+        definitions["Target"]["properties"]["url"]["anyOf"][0]["pattern"] = json!(WEBSOCKET_URL);
+        definitions["Control"]["properties"]["address"]["pattern"] = json!(HOST_PORT);
+        self
     }
 
     /// For editors: `null` is allowed wherever it means "not set".
@@ -220,6 +233,25 @@ mod tests {
         assert!(schema.at(&Path::of(&["defaults", "url"])).is_none());
         assert!(schema.at(&Path::of(&["modules", "any", "labels"])).is_none());
         assert!(schema.at(&Path::of(&["modules", "any", "allow", "hosts"]).index(3)).is_some());
+    }
+
+    #[test]
+    fn editors_know_the_forms_that_the_rules_judge() {
+        let editor = jsonschema::options().build(schema().for_editors()).unwrap();
+        let target = |url: &str| json!({ "targets": { "a": { "url": url } } });
+        let control = |address: &str| json!({ "control": { "address": address }, "targets": {} });
+        for good in ["ws://h", "wss://h:1/p?q=1", "WSS://h", "wss://[::1]/"] {
+            assert!(editor.is_valid(&target(good)), "{good}");
+        }
+        for bad in ["", "h", "https://h", "wss:/h", "wss://", "wss:///p"] {
+            assert!(!editor.is_valid(&target(bad)), "{bad}");
+        }
+        for good in ["a.example:443", "10.0.0.1:1", "[::1]:53", "my_svc:80"] {
+            assert!(editor.is_valid(&control(good)), "{good}");
+        }
+        for bad in ["foo", "http://a:1", "a:", ":80", "::1:80"] {
+            assert!(!editor.is_valid(&control(bad)), "{bad}");
+        }
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl AgentHandle for FakeAgent {
         self.probes.lock().unwrap().push(request.clone());
         Box::pin(async move {
             if request.module != "handshake" {
-                return Err(ProbeError::UnknownModule);
+                return Err(ProbeError::no_module(&request.module, ["handshake"].into_iter()));
             }
             match request.target.as_str() {
                 "http://169.254.169.254" => return Err(ProbeError::Refused("not a WebSocket URL".into())),

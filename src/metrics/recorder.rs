@@ -268,8 +268,9 @@ impl Recorder {
     }
 
     fn begin(&self) {
-        let revision = option_env!("GATEPROBE_REVISION").unwrap_or("unknown");
-        self.record_agent(&Sample::labelled(&BUILD_INFO, [env!("CARGO_PKG_VERSION"), revision], 1.0));
+        // By build.rs.
+        let build = [env!("CARGO_PKG_VERSION"), env!("GATEPROBE_REVISION")];
+        self.record_agent(&Sample::labelled(&BUILD_INFO, build, 1.0));
         for reason in REASONS {
             self.record_agent(&Sample::labelled(&DROPPED, [reason], 0.0));
         }

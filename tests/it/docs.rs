@@ -2,6 +2,7 @@
 
 mod commands;
 mod configuration;
+mod inline;
 mod links;
 mod markdown;
 mod stage;

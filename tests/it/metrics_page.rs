@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use gateprobe::agent::Agent;
 use gateprobe::agent::metrics::emitters;
+use gateprobe::http::{ProbeFacts, ProbePhases};
 use gateprobe::metrics::{Descriptor, Kind, Unit};
+use gateprobe::model::Outcome;
 use prometheus::proto::MetricFamily;
 
 use crate::support::{every_check, plan};
@@ -54,6 +57,39 @@ fn counts(families: &[MetricFamily]) -> String {
         counts.iter().map(|(check, (all, buckets))| format!("| `{check}` | {all} | {buckets} |\n")).collect();
     let (all, buckets) = counts.values().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
     format!("| check | series | of these, buckets |\n|---|---|---|\n{rows}| all | {all} | {buckets} |\n")
+}
+
+/// What `/probe` answers with at most, by its own text.
+fn probe() -> String {
+    let some = Some(Duration::from_millis(1));
+    let facts = ProbeFacts {
+        outcome: Outcome::Pass,
+        duration: Duration::ZERO,
+        timeout: Duration::ZERO,
+        ip_protocol: Some(4),
+        dns_lookup: some,
+        earliest_cert_expiry: Some(0.0),
+        tls_version: Some("TLSv1.3".to_owned()),
+        status_code: Some(101),
+        upgraded: true,
+        phases: ProbePhases { resolve: some, connect: some, processing: some, transfer: some },
+    };
+    let mut rows = BTreeMap::<String, (String, BTreeSet<String>)>::new();
+    for line in facts.encode_text().lines() {
+        if let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')) {
+            rows.entry(name.to_owned()).or_default().0 = help.to_owned();
+        } else if let Some((name, labels)) = line.split_once('{').filter(|_| !line.starts_with('#')) {
+            let names =
+                labels.split(',').filter_map(|label| label.split_once('=').map(|pair| pair.0.to_owned()));
+            rows.entry(name.to_owned()).or_default().1.extend(names);
+        }
+    }
+    let row = |(name, (help, labels)): (&String, &(String, BTreeSet<String>))| {
+        let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+        format!("| `{name}` | {} | {help} |\n", labels.join("; "))
+    };
+    let rows: String = rows.iter().map(row).collect();
+    format!("| name | labels | meaning |\n|---|---|---|\n{rows}")
 }
 
 fn labels(metric: &Descriptor, values: &Values) -> String {
@@ -110,6 +146,7 @@ async fn the_page_on_metrics_lists_them_all() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
     let page = fs::read_to_string(&path).expect("docs/metrics.md");
     let fresh = crate::docs::replace(&page, "metrics", &format!("{tables}\n"));
+    let fresh = crate::docs::replace(&fresh, "probe", &format!("\n{}\n", probe()));
     let fresh = crate::docs::replace(&fresh, "series", &format!("\n{}\n", counts(&families)));
     if fresh != page {
         fs::write(&path, fresh).expect("written");

@@ -75,7 +75,7 @@ proptest! {
 
 /// The full example without the system's authorities, which take a while to read each time.
 fn full_example() -> String {
-    examples()["full.yaml"].replace("ca: add", "ca: replace")
+    examples(super::EXAMPLES)["full.yaml"].replace("ca: add", "ca: replace")
 }
 
 #[test]

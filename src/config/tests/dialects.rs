@@ -12,10 +12,13 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/dialects")
 }
 
-fn examples(invalid: bool) -> Vec<(String, PathBuf)> {
-    let files = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let named = files.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), path));
-    named.filter(|(name, _)| name.starts_with("invalid-") == invalid).collect()
+fn invalid() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/config/dialects")
+}
+
+fn files(folder: PathBuf) -> Vec<(String, PathBuf)> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), path)).collect()
 }
 
 #[test]
@@ -24,7 +27,7 @@ fn presets_and_examples_are_in_order() {
         let dialect = read_dialect(name).unwrap_or_else(|problems| panic!("{problems}"));
         assert_eq!(dialect.name(), name);
     }
-    let examples = examples(false);
+    let examples = files(folder());
     assert!(!examples.is_empty());
     for (name, path) in examples {
         read_dialect(path.to_str().unwrap()).unwrap_or_else(|problems| panic!("{name}: {problems}"));
@@ -37,17 +40,17 @@ fn presets_and_examples_are_in_order() {
 /// `# expect: ` lines at the top of each file are what it must tell, all of it.
 #[test]
 fn each_invalid_dialect_tells_exactly_its_mistakes() {
-    let invalid = examples(true);
-    assert!(invalid.len() > 20, "{}", invalid.len());
+    let files = files(invalid());
+    assert!(files.len() > 20, "{}", files.len());
     let mut wrong = String::new();
-    for (name, path) in invalid {
+    for (name, path) in files {
         let text = std::fs::read_to_string(&path).unwrap();
         let expected = lines(text.lines().filter_map(|line| line.strip_prefix("# expect: ")));
         let told = match read_dialect(path.to_str().unwrap()) {
             Ok(_) => vec!["it loads".to_owned()],
             Err(problems) => lines(problems.iter()),
         };
-        let prefix = format!("{}/", folder().display());
+        let prefix = format!("{}/", invalid().display());
         let told: Vec<String> = told.iter().map(|line| line.replace(&prefix, "")).collect();
         if told != expected {
             let told: Vec<_> = told.iter().map(|line| format!("# expect: {line}")).collect();

@@ -50,8 +50,14 @@ fn load(name: &str, text: &[u8], variables: &[(&str, &str)]) -> Loaded {
     Loader::new(variables, now()).text(name, text).load()
 }
 
-fn examples() -> BTreeMap<String, String> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config");
+/// What a user begins with.
+const EXAMPLES: &str = "config";
+/// What must be refused.
+const INVALID: &str = "tests/config";
+
+/// The configs of a folder of the project, by name.
+fn examples(folder: &str) -> BTreeMap<String, String> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder);
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     files
         .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
@@ -80,7 +86,7 @@ fn problems(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
 
 #[test]
 fn the_examples_load() {
-    for (name, text) in examples().into_iter().filter(|(name, _)| !name.starts_with("invalid-")) {
+    for (name, text) in examples(EXAMPLES) {
         let variables = [("CHAT_TOKEN", "s3cr3t"), ("TENANT_KEY", "s3cr3t")];
         let loaded = load(&name, text.as_bytes(), &variables);
         let (plan, warnings) = loaded.unwrap_or_else(|problems| panic!("{problems}"));
@@ -93,7 +99,7 @@ fn the_examples_load() {
 /// `# expect: ` and `# warning: ` lines at the top of each file are what it must tell, all of it.
 #[test]
 fn each_invalid_example_tells_exactly_its_mistakes() {
-    let invalid: Vec<_> = examples().into_iter().filter(|(name, _)| name.starts_with("invalid-")).collect();
+    let invalid = examples(INVALID);
     assert!(invalid.len() > 30, "{}", invalid.len());
     let mut wrong = String::new();
     for (name, text) in invalid {
@@ -124,7 +130,7 @@ fn the_full_example_has_every_field() {
             list.iter().for_each(|item| given(item, path, names));
         }
     }
-    let tree = super::tree::parse("full.yaml", examples()["full.yaml"].as_bytes());
+    let tree = super::tree::parse("full.yaml", examples(EXAMPLES)["full.yaml"].as_bytes());
     let mut names = Vec::new();
     given(&tree.value, "", &mut names);
     let schema = super::json_schema().as_object().unwrap();

@@ -105,7 +105,47 @@ fn paths(schemas: &mut Schemas) -> Value {
         paths.insert(path.to_owned(), json!({ "parameters": parameters, "post": operation }));
     }
     canaries(schemas, &mut paths);
+    paths.insert("/probe".to_owned(), json!({ "get": probe() }));
     paths.into()
+}
+
+/// One run now, as blackbox_exporter would.
+fn probe() -> Value {
+    let name = json!({ "type": "string" });
+    let mut parameters = [
+        parameter(
+            "query",
+            "target",
+            "A target’s name in the config, or a URL or host that the module allows",
+            name.clone(),
+        ),
+        parameter("query", "module", "A module’s name in the config", name),
+        parameter(
+            "query",
+            "debug",
+            "Tell what happened, line by line",
+            json!({ "type": "string", "enum": ["true", "false"] }),
+        ),
+        parameter(
+            "header",
+            "X-Prometheus-Scrape-Timeout-Seconds",
+            "How long the client waits; 0.5 s of it are for the way back",
+            json!({ "type": "number", "exclusiveMinimum": 0.5 }),
+        ),
+    ];
+    parameters[..2].iter_mut().for_each(|parameter| parameter["required"] = json!(true));
+    json!({
+        "operationId": "probe",
+        "summary": "Runs a module’s check once, now",
+        "parameters": parameters,
+        "responses": {
+            "200": text("what was found, in Prometheus’ text format; a run that failed has `probe_success 0`"),
+            "400": text("a parameter is wrong, the module does not allow the target, or the time is too short"),
+            "500": text("the agent’s own fault"),
+            "503": text("too many probes at once"),
+            "504": text("the probe did not end by its deadline"),
+        },
+    })
 }
 
 /// The verifications of canaries.

@@ -94,6 +94,7 @@ async fn real_answers_are_as_the_document_says_and_it_misses_no_route() {
             hold(&document, path, "post", &post(&server, &asked(path, &id), Some("wrong")).await);
         }
     }
+    hold(&document, "/probe", "get", &server.get("/probe?target=chat&module=handshake").await);
     hold(&document, "/api/v1/runs/{id}", "get", &server.get("/api/v1/runs/none").await);
     hold(&document, "/api/v1/runs", "get", &server.get("/api/v1/runs?limit=0").await);
     let gone = server.get("/api/v1/targets/none/checks/handshake").await;

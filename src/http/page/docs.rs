@@ -48,17 +48,18 @@ static PAGES: &[Page] = &[
     ("page", include_str!("../../../docs/page.md")),
 ];
 
-/// A runbook by its name.
+/// A runbook by its name, also where `.md` follows: so do the alerts' links.
 pub(super) fn of_alert(name: &str) -> Option<&'static str> {
     find(RUNBOOKS, name)
 }
 
-/// A page of the documentation by its name.
+/// A page of the documentation by its name, also where `.md` follows.
 pub(super) fn of_page(name: &str) -> Option<&'static str> {
     find(PAGES, name)
 }
 
 fn find(pages: &[Page], name: &str) -> Option<&'static str> {
+    let name = name.strip_suffix(".md").unwrap_or(name);
     pages.iter().find(|(of, _)| *of == name).map(|(_, text)| *text)
 }
 
@@ -151,6 +152,17 @@ mod tests {
             assert!(of_alert(runbook(state, Some("x")).expect("one")).is_some(), "{state:?}");
         }
         assert_eq!(runbook(State::Passing, None), None);
+    }
+
+    #[test]
+    fn links_to_files_lead_to_the_pages() {
+        assert!(
+            of_alert("GateprobeDown").is_some() && of_alert("GateprobeDown") == of_alert("GateprobeDown.md")
+        );
+        assert_eq!(of_page("checks.md"), of_page("checks"));
+        for nothing in ["", ".md", "GateprobeDown.md.md", "Gateprobe"] {
+            assert_eq!(of_alert(nothing), None, "{nothing}");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct ProbeRequest {
     /// A configured target's name, or a URL or host as the module allows. May hold secrets: never to be
     /// logged.
     pub target: String,
-    /// The name of a check of the config.
+    /// The name of a module of the config; empty where none was named.
     pub module: String,
     /// How long the client waits; the module's own time-out may be shorter.
     pub time: Option<Duration>,
@@ -55,9 +55,9 @@ pub struct ProbeAnswer {
 /// Why there was no run. The texts go to the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeError {
-    /// No such check in the config.
-    #[error("unknown module")]
-    UnknownModule,
+    /// No such module in the config; the text says which there are. See [`ProbeError::no_module`].
+    #[error("{0}")]
+    UnknownModule(String),
     /// The target is none that this module may probe; the text says what is allowed.
     #[error("{0}")]
     Refused(String),
@@ -73,9 +73,19 @@ pub enum ProbeError {
 }
 
 impl ProbeError {
+    /// The config has no such module, but these.
+    pub fn no_module<'a>(asked: &str, known: impl Iterator<Item = &'a str>) -> Self {
+        let problem = if asked.is_empty() { "the parameter `module` is missing" } else { "unknown module" };
+        let known: Vec<&str> = known.collect();
+        Self::UnknownModule(match known.as_slice() {
+            [] => format!("{problem}; the config has none: write one below `modules`"),
+            known => format!("{problem}; the config has {}", known.join(", ")),
+        })
+    }
+
     fn status(&self) -> StatusCode {
         match self {
-            Self::UnknownModule | Self::Refused(_) | Self::TooLittleTime(_) => StatusCode::BAD_REQUEST,
+            Self::UnknownModule(_) | Self::Refused(_) | Self::TooLittleTime(_) => StatusCode::BAD_REQUEST,
             Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Agent(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -121,7 +131,7 @@ fn parse(query: &str, headers: &HeaderMap) -> Result<Asked, &'static str> {
     let given = |value: Option<Cow<'_, str>>| value.map(Cow::into_owned).filter(|value| !value.is_empty());
     let request = ProbeRequest {
         target: given(target.0).ok_or("the parameter `target` is missing")?,
-        module: given(module.0).ok_or("the parameter `module` is missing")?,
+        module: given(module.0).unwrap_or_default(),
         time: time(headers)?,
     };
     Ok(Asked { request, debug: debug.0.is_some_and(|value| value == "true") })
@@ -172,13 +182,23 @@ mod tests {
         );
         assert_eq!(ask("target=a&module=b", None).unwrap().request.time, None);
         assert!(!ask("target=a&module=b&debug=1", None).unwrap().debug);
-        for bad in
-            ["", "target=a", "module=b", "target=&module=b", "target=a&module=", "target=a&target=c&module=b"]
-        {
+        assert_eq!(ask("target=a", None).unwrap().request.module, "");
+        for bad in ["", "module=b", "target=&module=b", "target=a&target=c&module=b"] {
             assert!(ask(bad, None).is_err(), "{bad}");
         }
         for bad in ["0.5", "0.2", "0", "-1", "NaN", "inf", "1e400", "ten", ""] {
             assert!(ask("target=a&module=b", Some(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn who_names_no_module_is_told_which_there_are() {
+        for (asked, known, told) in [
+            ("", &["a", "b"][..], "the parameter `module` is missing; the config has a, b"),
+            ("x", &["a"], "unknown module; the config has a"),
+            ("x", &[], "unknown module; the config has none: write one below `modules`"),
+        ] {
+            assert_eq!(ProbeError::no_module(asked, known.iter().copied()).to_string(), told);
         }
     }
 

@@ -155,8 +155,8 @@ async fn a_probe_that_can_not_be_is_refused_with_a_reason() {
     let server = running().await;
     for (query, status, line) in [
         ("module=handshake", 400, "the parameter `target` is missing\n"),
-        ("target=edge", 400, "the parameter `module` is missing\n"),
-        ("target=edge&module=nothing", 400, "unknown module\n"),
+        ("target=edge", 400, "the parameter `module` is missing; the config has handshake\n"),
+        ("target=edge&module=nothing", 400, "unknown module; the config has handshake\n"),
         ("target=http%3A%2F%2F169.254.169.254&module=handshake", 400, "not a WebSocket URL\n"),
         ("target=busy&module=handshake", 503, "the target's budget is used up\n"),
     ] {

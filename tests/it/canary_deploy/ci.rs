@@ -48,11 +48,11 @@ impl Machine {
     }
 }
 
-/// Quick, by a config: `gateprobe canary` takes the settings of its target for both.
+/// Quick, by a config: `gateprobe canary` takes the settings of its target for both. By the strictest shell that there is.
 fn shell(machine: &Machine, baseline: &str, canary: &str, more: &[&str]) -> (i32, String, String) {
     let config = write(machine.0.path(), "gateprobe.yaml", config_of(baseline));
     let script = example("ci/gate.sh");
-    let program = [script.to_str().expect("UTF-8"), "--config", config.to_str().expect("UTF-8")];
+    let program = ["sh", script.to_str().expect("UTF-8"), "--config", config.to_str().expect("UTF-8")];
     let variables = [("BASELINE", "chat"), ("CANARY", canary), ("REPORTS", "reports")];
     machine.run(&[&program[..], more].concat(), &variables)
 }
@@ -83,11 +83,20 @@ fn the_shell_script_ends_with_the_verdict_and_leaves_its_reports() {
         assert!(machine.read("reports/canary.md").contains('|'), "a table");
     }
     let script = example("ci/gate.sh");
-    let (code, _, wrong) = machine.run(&[script.to_str().expect("UTF-8")], &[("BASELINE", "ws://x/")]);
-    assert_ne!(code, 0);
-    assert!(wrong.contains("CANARY: the gateway that may come next"), "{wrong}");
-    let (code, _, wrong) = machine.run(&["bash", "-n", script.to_str().expect("UTF-8")], &[]);
-    assert_eq!(code, 0, "{wrong}");
+    let script = script.to_str().expect("UTF-8");
+    let nowhere = [("BASELINE", "ws://x/"), ("CANARY", "ws://y/"), ("REPORTS", "bin/gateprobe/reports")];
+    for shell in [&[][..], &["sh"], &["bash"]] {
+        let program = [shell, &[script]].concat();
+        let (code, _, wrong) = machine.run(&program, &[("BASELINE", "ws://x/")]);
+        assert_eq!(code, 2, "{wrong}");
+        assert!(wrong.contains("CANARY: the gateway that may come next"), "{wrong}");
+        // No exit code that would be taken for a verdict.
+        let (code, _, wrong) = machine.run(&program, &nowhere);
+        assert_eq!(code, 4, "{wrong}");
+        let (code, said, wrong) = machine.run(&[&program[..], &["--help"]].concat(), &nowhere[..2]);
+        assert_eq!(code, 0, "{wrong}");
+        assert!(said.contains("gateprobe canary"), "{said}");
+    }
 }
 
 /// GitHub runs a step by `bash --noprofile --norc -eo pipefail FILE`; what a step writes to GITHUB_PATH is on the PATH of

@@ -154,7 +154,11 @@ fn the_fullest_config_passes_through_unharmed() {
     // The chart's own words.
     config["http"].as_object_mut().expect("http").remove("listen");
     config.as_object_mut().expect("a mapping").remove("sharding");
-    let values = serde_json::json!({ "config": config, "existingConfigMap": "" });
+    // What it names is mounted by no Secret and no dialect of the chart's.
+    let mounts = ["/run/secrets", "/etc/gateprobe/dialects"]
+        .map(|path| serde_json::json!({ "name": "more", "mountPath": path, "readOnly": true }));
+    let values =
+        serde_json::json!({ "config": config, "existingConfigMap": "", "extraVolumeMounts": mounts });
     let objects = render(&values.to_string());
     let map = all(&objects, "ConfigMap")[0]["data"]["gateprobe.yaml"].as_str().expect("a file");
     let mut passed = super::helm::objects(map).remove(0);

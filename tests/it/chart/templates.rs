@@ -82,6 +82,14 @@ fn a_wrong_value_is_refused_with_its_path() {
             "config: { targets: { chat: { url: 'wss://h/', auth: { token: s3cr3t } } } }",
             "/config/targets/chat/auth/token': got string, want ",
         ),
+        (
+            "config: { targets: { chat: { url: 'https://h/' } } }",
+            "/config/targets/chat/url': 'https://h/' does not match",
+        ),
+        (
+            "config: { control: { address: foo }, targets: { chat: { url: 'wss://h/' } } }",
+            "/config/control/address': 'foo' does not match",
+        ),
         ("config: { targets: { chat: {} } }", "/config/targets/chat': missing property 'url'"),
         ("dialects: { chat.yaml: { dialect: 1, name: chat, heartbet: {} } }", "/dialects/chat.yaml"),
         ("dialects: { gateprobe.yaml: { dialect: 1, name: chat } }", "gateprobe.yaml"),
@@ -96,6 +104,97 @@ fn a_wrong_value_is_refused_with_its_path() {
         let said = refused(&whole);
         assert!(said.contains(told), "{values}\n{said}");
         assert!(!said.contains("s3cr3t"), "{said}");
+    }
+}
+
+/// Values with one target that has more fields.
+fn target(fields: &str) -> String {
+    format!("config: {{ targets: {{ chat: {{ url: 'wss://h/', {fields} }} }} }}\n")
+}
+
+#[test]
+fn a_dialect_comes_with_the_program_or_with_the_values() {
+    for preset in gateprobe::dialect::presets() {
+        render(&target(&format!("dialect: {preset}")));
+    }
+    let own = "dialects: { chat.yaml: { dialect: 1, name: chat } }";
+    for (dialect, values) in [
+        ("chat.yaml", own),
+        ("./chat.yaml", own),
+        ("/etc/gateprobe/chat.yaml", own),
+        ("jsonn", "existingConfigMap: mine"),
+        (
+            "more/chat.yaml",
+            "extraVolumeMounts: [{ name: more, mountPath: /etc/gateprobe/more, readOnly: true }]",
+        ),
+    ] {
+        render(&format!("{}{values}", target(&format!("dialect: {dialect}"))));
+    }
+    for (values, told) in [
+        (target("dialect: jsonn"), "config.targets.chat.dialect: there is no dialect \"jsonn\"; write websocket, json"),
+        (format!("{}{own}", target("dialect: foo.yaml")), "no dialect \"foo.yaml\"; write websocket, json, or a file's name that is in dialects (chat.yaml)"),
+        ("config: { defaults: { dialect: foo.yaml }, targets: { chat: { url: 'wss://h/' } } }".to_owned(), "config.defaults.dialect: "),
+        ("config: { modules: { ws: { dialect: foo.yaml, allow: { hosts: [h] }, checks: { handshake: {} } } } }".to_owned(), "config.modules.ws.dialect: "),
+        (format!("{}dialects: null", target("dialect: foo.yaml")), "(none now)"),
+    ] {
+        let said = refused(&values);
+        assert!(said.contains(told), "{values}\n{said}");
+    }
+}
+
+#[test]
+fn a_secret_that_the_config_names_is_mounted() {
+    let token = target("auth: { token: { file: /run/secrets/chat-token } }");
+    for values in [
+        "secrets: { existing: [{ name: chat, items: [{ key: token, path: chat-token }] }] }",
+        // All of its keys, whatever they are.
+        "secrets: { existing: [{ name: chat }] }",
+        "secrets: { data: { chat-token: x } }",
+        "externalSecret: { enabled: true, secretStoreRef: { name: s }, data: [{ secretKey: chat-token }] }",
+        "externalSecret: { enabled: true, secretStoreRef: { name: s }, dataFrom: [{ extract: { key: x } }] }",
+        "extraVolumeMounts: [{ name: more, mountPath: /run/secrets, readOnly: true }]",
+        "existingConfigMap: mine",
+    ] {
+        render(&format!("{token}{values}"));
+    }
+    for (values, told) in [
+        (
+            "",
+            "config.targets.chat.auth.token.file: /run/secrets/chat-token is in no Secret of secrets (there: none)",
+        ),
+        ("secrets: { data: null }", "(there: none)"),
+        (
+            "secrets: { existing: [{ name: chat, items: [{ key: token, path: chat }] }] }",
+            "(there: chat); mount it by secrets.existing, such as [{name: NAME, items: [{key: KEY, path: chat-token}]}]",
+        ),
+        (
+            "externalSecret: { enabled: true, secretStoreRef: { name: s }, data: [{ secretKey: token }] }",
+            "(there: token)",
+        ),
+        (
+            "extraVolumeMounts: [{ name: more, mountPath: /run/sec, readOnly: true }]",
+            "chat-token is in no Secret",
+        ),
+    ] {
+        let said = refused(&format!("{token}{values}"));
+        assert!(said.contains(told), "{values}\n{said}");
+    }
+    let header = "config: { otlp: { endpoint: 'http://c:4318', headers: { A: { file: /run/secrets/otlp } } }, targets: { chat: { url: 'wss://h/' } } }";
+    assert!(refused(header).contains("config.otlp.headers.A.file: /run/secrets/otlp"), "{}", refused(header));
+}
+
+/// What the README of the chart says of the rest: numbers that contradict each other are for the agent to judge.
+#[test]
+fn what_only_the_agent_can_judge_is_left_to_it() {
+    for checks in ["handshake: { interval: 1s }", "zombie: { window: { earliest: 90s, latest: 20s } }"] {
+        let objects = render(&target(&format!("checks: {{ {checks} }}")));
+        let folder = crate::support::folder();
+        let config = one(&objects, "ConfigMap")["data"]["gateprobe.yaml"].as_str().expect("a file");
+        let file = crate::support::write(folder.path(), "gateprobe.yaml", config);
+        let (exit, _, said) =
+            crate::support::binary::run(&["config", "check", file.to_str().expect("UTF-8")]);
+        assert_eq!(exit, 2, "{checks}: {said}");
+        assert!(said.contains("targets.chat.checks."), "{said}");
     }
 }
 

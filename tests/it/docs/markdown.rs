@@ -94,6 +94,20 @@ impl Page {
         prose
     }
 
+    /// Its code spans, also those that go on in the next line.
+    pub fn spans(&self) -> Vec<String> {
+        let mut fenced = false;
+        let mut prose = String::new();
+        for line in self.text.lines() {
+            let fence = line.trim_start().starts_with("```");
+            fenced ^= fence;
+            prose.push_str(if fenced || fence { "" } else { line });
+            prose.push('\n');
+        }
+        let spans = prose.split("\n\n").flat_map(|paragraph| paragraph.split('`').skip(1).step_by(2));
+        spans.map(|span| span.replace('\n', " ")).collect()
+    }
+
     /// What the page links to, pictures too.
     pub fn links(&self) -> Vec<String> {
         let prose = self.prose();

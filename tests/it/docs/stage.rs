@@ -174,6 +174,7 @@ fn told_to_end(command: &str) -> String {
     };
     command
         .replace("helm install ", "helm template ")
+        .replace("helm upgrade ", "helm template ")
         .replace(" --create-namespace", "")
         .replace("curl ", "curl --silent --show-error --fail-with-body --noproxy '*' ")
 }

@@ -173,7 +173,10 @@ fn what_is_asked_wrongly_is_told_why() {
         let header = [("X-Prometheus-Scrape-Timeout-Seconds", seconds)];
         agent.probe_with("loopback", "chat", &[], &header)
     };
-    assert_eq!(agent.probe("nobody", "chat", &[]), (400, "unknown module\n".to_owned()));
+    let known = "the config has loopback, public, slow\n";
+    assert_eq!(agent.probe("nobody", "chat", &[]), (400, format!("unknown module; {known}")));
+    let missing = format!("the parameter `module` is missing; {known}");
+    assert_eq!(agent.get("/probe?target=chat"), (400, missing));
     let too_short =
         "the check needs up to 1s, and the scrape time-out leaves it 900ms: raise scrape_timeout\n";
     assert_eq!(scrape_timeout("1.4"), (400, too_short.to_owned()));

@@ -83,9 +83,87 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{- /* Whether a path is below one that extraVolumeMounts adds: gateprobe.isMounted (list ROOT PATH). */}}
+{{- define "gateprobe.isMounted" -}}
+{{- $path := index . 1 }}
+{{- range (index . 0).Values.extraVolumeMounts }}
+{{- if hasPrefix (printf "%s/" (trimSuffix "/" (toString .mountPath))) $path }}yes{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* A dialect comes with gateprobe, or is a file beside gateprobe.yaml: gateprobe.validateDialect (list ROOT PATH NAME).
+       A test holds the names against the program's. */}}
+{{- define "gateprobe.validateDialect" -}}
+{{- $root := index . 0 }}
+{{- $name := index . 2 }}
+{{- $dialects := $root.Values.dialects | default dict }}
+{{- $file := ternary $name (printf "/etc/gateprobe/%s" $name) (isAbs $name) | clean }}
+{{- $known := or (has $name (list "websocket" "json")) (hasKey $dialects (trimPrefix "/etc/gateprobe/" $file)) }}
+{{- if not (or $known (include "gateprobe.isMounted" (list $root $file))) }}
+{{- fail (printf "%s: there is no dialect %q; write websocket, json, or a file's name that is in dialects (%s)" (index . 1) $name (keys $dialects | sortAlpha | join ", " | default "none now")) }}
+{{- end }}
+{{- end }}
+
+{{- /* The files of /run/secrets that a value names by fields such as `file` and `key_file`: PATH of the field, a blank and
+       the file, one a line: gateprobe.secretFiles (list PATH VALUE). */}}
+{{- define "gateprobe.secretFiles" -}}
+{{- $path := index . 0 }}
+{{- $value := index . 1 }}
+{{- if kindIs "map" $value }}
+{{- range $key, $inner := $value }}
+{{- if and (kindIs "string" $inner) (hasPrefix "/run/secrets/" (toString $inner)) (or (eq $key "file") (hasSuffix "_file" $key)) }}
+{{- printf "%s.%s %s\n" $path $key $inner }}
+{{- else }}
+{{- include "gateprobe.secretFiles" (list (printf "%s.%s" $path $key) $inner) }}
+{{- end }}
+{{- end }}
+{{- else if kindIs "slice" $value }}
+{{- range $at, $inner := $value }}
+{{- include "gateprobe.secretFiles" (list (printf "%s.%d" $path $at) $inner) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Each file of /run/secrets that `config` names must be there, as far as the chart can know: a whole Secret, or a
+       whole entry of a store, may bring any. */}}
+{{- define "gateprobe.validateSecrets" -}}
+{{- $root := . }}
+{{- $known := keys (.Values.secrets.data | default dict) }}
+{{- $any := and .Values.externalSecret.enabled (not (empty .Values.externalSecret.dataFrom)) }}
+{{- range .Values.secrets.existing }}
+{{- if not .items }}{{ $any = true }}{{ end }}
+{{- range .items }}{{ $known = append $known .path }}{{ end }}
+{{- end }}
+{{- if .Values.externalSecret.enabled }}
+{{- range .Values.externalSecret.data }}{{ $known = append $known (toString .secretKey) }}{{ end }}
+{{- end }}
+{{- if not $any }}
+{{- range include "gateprobe.secretFiles" (list "config" .Values.config) | trim | splitList "\n" | compact }}
+{{- $field := regexFind "^\\S+" . }}
+{{- $file := regexReplaceAll "^\\S+ " . "" }}
+{{- if not (or (has (trimPrefix "/run/secrets/" $file) $known) (include "gateprobe.isMounted" (list $root $file))) }}
+{{- fail (printf "%s: %s is in no Secret of secrets (there: %s); mount it by secrets.existing, such as [{name: NAME, items: [{key: KEY, path: %s}]}]" $field $file ($known | sortAlpha | join ", " | default "none") (trimPrefix "/run/secrets/" $file)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- /* What the schema can't say. */}}
 {{- define "gateprobe.validate" -}}
 {{- $config := .Values.config }}
+{{- if not .Values.existingConfigMap }}
+{{- with ($config.defaults | default dict).dialect }}
+{{- include "gateprobe.validateDialect" (list $ "config.defaults.dialect" .) }}
+{{- end }}
+{{- range $of := list "targets" "modules" }}
+{{- range $name, $entry := get $config $of | default dict }}
+{{- with $entry.dialect }}
+{{- include "gateprobe.validateDialect" (list $ (printf "config.%s.%s.dialect" $of $name) .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- include "gateprobe.validateSecrets" . }}
+{{- end }}
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled }}
 {{- fail "serviceMonitor.enabled and podMonitor.enabled: each would scrape every pod, and all would be counted twice; choose one" }}
 {{- end }}
