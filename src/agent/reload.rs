@@ -64,9 +64,15 @@ impl Agent {
         self.sinks.loaded(result.is_ok());
         self.sinks.history.feed().tell(News::Agent);
         match &result {
-            Ok(summary) => tracing::info!("config {}", summary.to_string().trim_end()),
+            // Each line of the log has its time and its level.
+            Ok(summary) => {
+                tracing::info!("config {}", summary.counts());
+                summary.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            }
             Err(ReloadError::Config(lines) | ReloadError::Agent(lines)) => {
-                tracing::error!("config not reloaded, the old one stays in force:\n{}", lines.join("\n"));
+                for line in lines {
+                    tracing::error!("config not reloaded, the old one stays in force: {line}");
+                }
             }
         }
         result

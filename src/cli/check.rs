@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::output::Output;
 use super::render::{self, Style};
-use super::{DEFAULT_CONFIG, Exit, advice, interrupted, logging, progress, unknown};
+use super::{DEFAULT_CONFIG, Exit, advice, interrupted, logging, progress, typed, unknown};
 use crate::agent::Setup;
 use crate::checks::{CheckSpec, Profile};
 use crate::config::{self, Plan};
@@ -90,6 +90,7 @@ pub async fn run(args: Args) -> Exit {
     };
     match jobs(&setup, &args) {
         Ok(jobs) => {
+            jobs.iter().filter_map(advice::before).for_each(|advice| eprintln!("gateprobe check: {advice}"));
             let reports = run_all(&setup, &jobs).await;
             print(&reports, &jobs, &args);
             exit(&reports)
@@ -117,10 +118,10 @@ fn plan(args: &Args) -> Result<Plan, String> {
         );
     }
     if files.is_empty() && url.is_none() && !Path::new(DEFAULT_CONFIG).exists() {
-        let host = args.target.as_deref().unwrap_or("chat.example.com/ws");
+        let meant = typed::url_meant(args.target.as_deref().unwrap_or("chat.example.com/ws"));
         return Err(format!(
             "gateprobe check: there is no {DEFAULT_CONFIG} here; to check a gateway without a config write its \
-             URL, such as wss://{host}; else name a config by --config"
+             URL, such as {meant}; else name a config by --config"
         ));
     }
     if files.is_empty() {
@@ -164,6 +165,7 @@ fn for_url(args: &Args) -> Result<Map<String, Value>, String> {
         settings.insert("budget".into(), budget);
     }
     if let Some(file) = &args.token_file {
+        typed::readable("--token-file", file)?;
         settings.insert("auth".into(), json!({ "token": { "file": file } }));
     }
     if let Some(file) = &args.ca_file {
@@ -275,7 +277,7 @@ fn waits_for<'a>(jobs: impl Iterator<Item = (&'a Job, &'a Cell<bool>)> + Clone) 
     let Some(longest) = open.iter().max_by_key(|job| job.spec.worst_case().get()) else {
         return "closing connections".to_owned();
     };
-    let (key, most) = (&longest.key, longest.spec.timeout());
+    let (key, most) = (&longest.key, longest.spec.timeout().told());
     let waits = advice::waits_for(&longest.spec);
     format!(
         "{} of {all} checks done; {} {}: {waits}, {most} at most",

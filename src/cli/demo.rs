@@ -1,7 +1,7 @@
 //! `gateprobe demo`: the agent watches gateways of its own; one gets a fault, is found, and heals.
 
 use std::collections::HashMap;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -12,9 +12,10 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::render::{self, Style};
-use super::{Exit, interrupted, logging, run};
+use super::{Exit, interrupted, logging, run, typed};
 use crate::agent::Agent;
 use crate::gateway::{self, Fault, Handle, Settings, TlsSettings, Token};
+use crate::model::{Outcome, Span};
 use crate::runner;
 
 /// The demo's own arguments.
@@ -34,12 +35,12 @@ pub struct Args {
     /// Leave the gateways healthy
     #[arg(long, conflicts_with = "fault")]
     no_fault: bool,
-    /// When the fault comes, in seconds after the start; it stays for as long
-    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
-    fault_after: u64,
+    /// When the fault comes, after the start; it stays for as long. A bare number is seconds
+    #[arg(long, value_name = "SPAN", default_value = "20s", value_parser = typed::seconds)]
+    fault_after: Span,
     /// End by itself after so many seconds
-    #[arg(long, value_name = "SECONDS")]
-    seconds: Option<u64>,
+    #[arg(long, value_name = "SECONDS", value_parser = typed::seconds)]
+    seconds: Option<Span>,
 }
 
 /// The demo's gateways: one plain, one with TLS, one that wants a token and will get the fault.
@@ -77,16 +78,21 @@ async fn play(args: Args) -> anyhow::Result<()> {
     let stage = Stage::build().await?;
     let (victim, victims_name) = stage.victim(&args.fault)?;
     let config = stage.folder.path().join("gateprobe.yaml");
-    let listener = match TcpListener::bind(args.listen).await {
-        Ok(listener) => listener,
-        Err(_) => TcpListener::bind((args.listen.ip(), 0))
-            .await
-            .context("no port is free for the page and /metrics")?,
+    let (listener, elsewhere) = match TcpListener::bind(args.listen).await {
+        Ok(listener) => (listener, None),
+        Err(error) => {
+            let listener = TcpListener::bind((args.listen.ip(), 0)).await;
+            let why = match error.kind() {
+                ErrorKind::AddrInUse => format!("port {} is taken", args.listen.port()),
+                _ => format!("port {} can't be had ({error})", args.listen.port()),
+            };
+            (listener.context("no port is free for the page and /metrics")?, Some(why))
+        }
     };
     let address = listener.local_addr()?;
     let service =
         run::Service::start(vec![config], Some(listener)).await.map_err(|error| anyhow!("{error}"))?;
-    let mut screen = Screen::new(address, victims_name, &args);
+    let mut screen = Screen::new(address, elsewhere, victims_name, &args);
     let began = Instant::now();
     let mut ticks = interval(Duration::from_millis(500));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -96,11 +102,14 @@ async fn play(args: Args) -> anyhow::Result<()> {
             () = &mut interrupted => break,
             _ = ticks.tick() => {}
         }
-        if args.seconds.is_some_and(|seconds| began.elapsed() >= Duration::from_secs(seconds)) {
+        if args.seconds.is_some_and(|seconds| began.elapsed() >= seconds.get()) {
             break;
         }
         if !args.no_fault {
             act = act.advance(began.elapsed(), &args, victim)?;
+            if act == Act::Healing && rows(&service.agent, screen.style).iter().all(|row| row.passed) {
+                act = Act::Healed;
+            }
         }
         screen.show(&service.agent, act, &args.fault)?;
     }
@@ -117,12 +126,14 @@ async fn play(args: Args) -> anyhow::Result<()> {
 enum Act {
     Healthy,
     Faulty,
+    /// The fault is off, and not every job has passed again.
+    Healing,
     Healed,
 }
 
 impl Act {
     fn advance(self, elapsed: Duration, args: &Args, victim: &Handle) -> anyhow::Result<Self> {
-        let after = Duration::from_secs(args.fault_after);
+        let after = args.fault_after.get();
         match self {
             Self::Healthy if elapsed >= after => {
                 victim.set_fault(args.fault.clone())?;
@@ -130,19 +141,20 @@ impl Act {
             }
             Self::Faulty if elapsed >= after * 2 => {
                 victim.clear_all();
-                Ok(Self::Healed)
+                Ok(Self::Healing)
             }
             act => Ok(act),
         }
     }
 
-    fn tell(self, fault: &Fault, victim: &str, after: u64) -> String {
+    fn tell(self, fault: &Fault, victim: &str, after: Span) -> String {
         match self {
             Self::Healthy => {
-                format!("all gateways are healthy; {after} s after the start, `{victim}` gets a fault")
+                format!("all gateways are healthy; {after} after the start, `{victim}` gets a fault")
             }
             Self::Faulty => format!("the fault `{fault}` is on at `{victim}`: watch it being found"),
-            Self::Healed => format!("the fault is off again: watch `{victim}` heal"),
+            Self::Healing => format!("the fault is off again: watch `{victim}` heal"),
+            Self::Healed => format!("`{victim}` has healed: every check passes again"),
         }
     }
 }
@@ -222,19 +234,22 @@ struct Screen {
     in_place: bool,
     style: Style,
     address: SocketAddr,
+    /// Why that is not the address that was asked for, where it is not.
+    elsewhere: Option<String>,
     victim: &'static str,
-    fault_after: u64,
+    fault_after: Span,
     no_fault: bool,
     /// The last words about each subject.
     said: HashMap<String, String>,
 }
 
 impl Screen {
-    fn new(address: SocketAddr, victim: &'static str, args: &Args) -> Self {
+    fn new(address: SocketAddr, elsewhere: Option<String>, victim: &'static str, args: &Args) -> Self {
         Self {
             in_place: std::io::stdout().is_terminal(),
             style: Style::for_stdout(),
             address,
+            elsewhere,
             victim,
             fault_after: args.fault_after,
             no_fault: args.no_fault,
@@ -256,9 +271,10 @@ impl Screen {
         text.push_str("\x1b[H\x1b[2J");
         let table: String = rows.iter().map(|row| format!("  {}\n", row.line)).collect();
         let address = self.address;
+        let elsewhere = self.elsewhere.iter().map(|why| format!("           ({why})\n")).collect::<String>();
         let body = format!(
             "gateprobe demo: an agent and three gateways in one process; Ctrl-C ends it\n  \
-             page     http://{address}/\n  metrics  http://{address}/metrics\n\n  {:<8} {:<10} {:>6} {:>6}  {}\n{table}\n  {story}\n",
+             page     http://{address}/\n{elsewhere}  metrics  http://{address}/metrics\n\n  {:<8} {:<10} {:>6} {:>6}  {}\n{table}\n  {story}\n",
             "TARGET", "CHECK", "PASS", "FAIL", "LAST RUN"
         );
         text.push_str(&body);
@@ -272,6 +288,9 @@ impl Screen {
         if self.said.is_empty() {
             writeln!(out, "gateprobe demo: the page is http://{}/", self.address)?;
             writeln!(out, "demo: metrics at http://{}/metrics", self.address)?;
+            if let Some(why) = &self.elsewhere {
+                writeln!(out, "demo: another port than asked for, because {why}")?;
+            }
         }
         let rows = rows.into_iter().map(|row| (row.subject, row.words));
         for (subject, words) in std::iter::once(("demo".to_owned(), story)).chain(rows) {
@@ -295,6 +314,7 @@ struct Row {
     line: String,
     subject: String,
     words: String,
+    passed: bool,
 }
 
 /// The state of each job: counts from the recorder, words from the history.
@@ -312,7 +332,8 @@ fn rows(agent: &Agent, style: Style) -> Vec<Row> {
         let took = render::duration(Duration::from_secs_f64(job.last.duration_seconds));
         let painted = style.paint(job.last.outcome, &words);
         let line = format!("{:<8} {:<10} {passed:>6} {failed:>6}  {painted}, {took}", job.target, job.check);
-        Row { line, subject: format!("{} {}", job.target, job.check), words }
+        let subject = format!("{} {}", job.target, job.check);
+        Row { line, subject, words, passed: job.last.outcome == Outcome::Pass.label() }
     })
     .collect()
 }

@@ -20,6 +20,7 @@ mod render;
 mod rules;
 mod run;
 mod terminal;
+mod typed;
 mod vectors;
 
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::terminal;
-use crate::model::{End, Event, EventKind, Outcome, RunReport, Side};
+use crate::model::{End, Event, EventKind, FrameKind, Outcome, RunReport, Side};
 
 /// Colour, or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +49,11 @@ pub fn report(report: &RunReport, style: Style, always: bool) -> String {
     }
     if always || report.outcome != Outcome::Pass {
         text.push('\n');
-        for event in &report.timeline.events {
-            let _ = writeln!(text, "  {:>10}  {}", duration(event.at()), describe(event));
+        for shown in events(&report.timeline.events, always) {
+            let _ = match shown {
+                Shown::One(event) => writeln!(text, "  {:>10}  {}", duration(event.at()), describe(event)),
+                Shown::More(count) => writeln!(text, "  {:>10}  ... {count} more pings and pongs", ""),
+            };
         }
         if report.timeline.dropped > 0 {
             let _ = writeln!(text, "  {:>10}  and {} more events", "", report.timeline.dropped);
@@ -64,6 +67,35 @@ pub fn report(report: &RunReport, style: Style, always: bool) -> String {
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds >= 1.0 { format!("{seconds:.2} s") } else { format!("{:.2} ms", seconds * 1e3) }
+}
+
+/// A line of the timeline.
+enum Shown<'a> {
+    One(&'a Event),
+    /// So many pings and pongs that say nothing new.
+    More(usize),
+}
+
+/// The events, where pings and pongs that follow each other for long are told by the first and the last ones, unless
+/// `all` are wanted.
+fn events(events: &[Event], all: bool) -> Vec<Shown<'_>> {
+    /// How many of a row stay, at each of its ends: a ping and its pong.
+    const ENDS: usize = 2;
+    let mut shown = Vec::new();
+    for row in events.chunk_by(|one, next| is_beat(one) && is_beat(next)) {
+        if all || row.len() <= 2 * ENDS + 1 {
+            shown.extend(row.iter().map(Shown::One));
+        } else {
+            shown.extend(row[..ENDS].iter().map(Shown::One));
+            shown.push(Shown::More(row.len() - 2 * ENDS));
+            shown.extend(row[row.len() - ENDS..].iter().map(Shown::One));
+        }
+    }
+    shown
+}
+
+fn is_beat(event: &Event) -> bool {
+    matches!(event.kind, EventKind::Frame { kind: FrameKind::Ping | FrameKind::Pong, .. })
 }
 
 fn describe(event: &Event) -> String {
@@ -125,5 +157,27 @@ mod tests {
         let passed = RunReport { outcome: Outcome::Pass, ..run };
         assert_eq!(report(&passed, Style { colour: false }, false).lines().count(), 2);
         assert!(report(&passed, Style { colour: true }, false).starts_with("\x1b[32mPASS"));
+    }
+    #[test]
+    fn a_long_row_of_pings_and_pongs_does_not_bury_the_verdict() {
+        let evidence = Evidence::new();
+        let beat = |from, kind| evidence.note(EventKind::Frame { from, kind, bytes: 8, code: None });
+        for _ in 0..20 {
+            beat(Side::Us, FrameKind::Ping);
+            beat(Side::Gateway, FrameKind::Pong);
+        }
+        beat(Side::Gateway, FrameKind::Text);
+        beat(Side::Us, FrameKind::Ping);
+        let events = evidence.timeline().events;
+        let told: Vec<String> = super::events(&events, false)
+            .iter()
+            .map(|shown| match shown {
+                Shown::One(event) => describe(event),
+                Shown::More(count) => format!("{count} more"),
+            })
+            .collect();
+        let (ping, pong) = ("-> ping (8 bytes)", "<- pong (8 bytes)");
+        assert_eq!(told, [ping, pong, "36 more", ping, pong, "<- text (8 bytes)", ping]);
+        assert_eq!(super::events(&events, true).len(), events.len());
     }
 }

@@ -1,7 +1,7 @@
 //! `gateprobe run`: the agent and its HTTP server, until SIGTERM.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, interrupted, logging};
+use super::{DEFAULT_CONFIG, Exit, interrupted, logging};
 use crate::agent::{Agent, Handle};
 use crate::config::{self, Problems, settings};
 use crate::http::{self, Limits, Parts};
@@ -35,7 +35,7 @@ pub struct Args {
         value_name = "FILE",
         env = "GATEPROBE_CONFIG",
         value_delimiter = ',',
-        default_value = "gateprobe.yaml"
+        default_value = DEFAULT_CONFIG
     )]
     config: Vec<PathBuf>,
 }
@@ -44,6 +44,16 @@ pub struct Args {
 pub async fn run(args: Args) -> Exit {
     // Before the agent says that it has started: who hears that may send a signal at once.
     let (ended, hangup) = (interrupted(), signal(SignalKind::hangup()));
+    if let [file] = args.config.as_slice()
+        && *file == Path::new(DEFAULT_CONFIG)
+        && !file.exists()
+    {
+        eprintln!(
+            "gateprobe run: there is no {DEFAULT_CONFIG} here; name a config by --config; to check a gateway without \
+             one: gateprobe check wss://chat.example.com/ws"
+        );
+        return Exit::Usage;
+    }
     let service = match Service::start(args.config, None).await {
         Ok(service) => service,
         Err(error) => {

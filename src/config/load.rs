@@ -60,13 +60,16 @@ pub fn process_environment() -> impl Iterator<Item = (String, String)> {
 /// `GATEPROBE__DEFAULTS__...` too. The target's name is made of the URL's host.
 ///
 /// # Errors
-/// All mistakes of the URL and the environment.
+/// All mistakes of the URL and the environment; those of the command line by the names that they have there.
 pub fn for_url(
     url: &str,
     settings: Map<String, Value>,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Loaded {
-    Loader::new(environment, Timestamp::now()).url(url, settings).load()
+    let loaded = Loader::new(environment, Timestamp::now()).url(url, settings).load();
+    let target = Path::of(&["targets", &name_of(url)]);
+    let (plan, warnings) = loaded.map_err(|problems| problems.as_typed(&target))?;
+    Ok((plan, warnings.into_iter().map(|warning| warning.as_typed(&target)).collect()))
 }
 
 /// Reads files as [`load`] does, with settings of the command line on top, in the shape of a file.

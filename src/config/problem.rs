@@ -15,6 +15,15 @@ pub struct Problem {
     pub message: String,
 }
 
+/// The settings of a target that the command line has arguments for.
+const ARGUMENTS: [(&str, &str); 5] = [
+    ("url", "URL"),
+    ("auth", "--token-file"),
+    ("tls.ca_file", "--ca-file"),
+    ("dialect", "--dialect"),
+    ("checks.zombie.window", "--zombie-window"),
+];
+
 /// Something odd that the agent can live with. Shown like a [`Problem`].
 pub type Warning = Problem;
 
@@ -22,6 +31,19 @@ impl Problem {
     /// A problem at a place.
     pub fn new(place: Place, path: Path, message: impl Into<String>) -> Self {
         Self { place, path, message: message.into() }
+    }
+
+    /// Of a target that stands on the command line: by the name of the argument that set it there.
+    #[must_use]
+    pub(super) fn as_typed(mut self, target: &Path) -> Self {
+        let inside = self.path.moved(target, &Path::root()).filter(|_| self.place == Place::Argument);
+        let argument = inside.and_then(|inside| {
+            ARGUMENTS.iter().find(|(fields, _)| inside.is_within(&Path::root().dotted(fields)))
+        });
+        if let Some((_, argument)) = argument {
+            self.path = Path::of(&[argument]);
+        }
+        self
     }
 }
 
@@ -44,6 +66,12 @@ impl Problems {
     pub fn from_list(mut list: Vec<Problem>) -> Option<Self> {
         tidy(&mut list);
         (!list.is_empty()).then_some(Self(list))
+    }
+
+    /// See [`Problem::as_typed`].
+    #[must_use]
+    pub(super) fn as_typed(self, target: &Path) -> Self {
+        Self(self.0.into_iter().map(|problem| problem.as_typed(target)).collect())
     }
 
     /// For what failed without a word.

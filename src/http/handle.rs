@@ -107,11 +107,18 @@ pub struct ReloadSummary {
     pub warnings: Vec<String>,
 }
 
+impl ReloadSummary {
+    /// All but the warnings, in a line.
+    pub fn counts(&self) -> String {
+        let Self { added, removed, changed, unchanged, .. } = self;
+        format!("reloaded: {added} added, {removed} removed, {changed} changed, {unchanged} unchanged")
+    }
+}
+
 impl fmt::Display for ReloadSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { added, removed, changed, unchanged, warnings } = self;
-        writeln!(f, "reloaded: {added} added, {removed} removed, {changed} changed, {unchanged} unchanged")?;
-        warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))
+        writeln!(f, "{}", self.counts())?;
+        self.warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))
     }
 }
 

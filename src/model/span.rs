@@ -41,6 +41,22 @@ impl Span {
         self.0
     }
 
+    /// As people want to hear it, which is not exact: `5.23s`, `1m43s`, `2h5m`. Three digits below a minute, and from
+    /// there on two units.
+    pub fn told(self) -> String {
+        let seconds = self.as_secs_f64();
+        if seconds < 59.95 {
+            return three_digits(seconds);
+        }
+        let step: u32 = match seconds {
+            ..3_599.5 => 1,
+            ..86_370.0 => 60,
+            _ => 3_600,
+        };
+        let steps = (seconds / f64::from(step)).round() as u64;
+        Self::secs(steps * u64::from(step)).to_string()
+    }
+
     /// In seconds.
     pub fn as_secs_f64(self) -> f64 {
         self.0.as_secs_f64()
@@ -101,6 +117,24 @@ impl fmt::Display for Span {
     }
 }
 
+/// Of less than a minute, without zeros at its end.
+fn three_digits(seconds: f64) -> String {
+    let (number, unit) = match seconds {
+        0.0 => return "0s".into(),
+        ..0.000_999_5 => return format!("{:.0}us", (seconds * 1e6).max(1.0)),
+        ..0.999_5 => (seconds * 1e3, "ms"),
+        _ => (seconds, "s"),
+    };
+    let decimals = match number {
+        ..9.995 => 2,
+        ..99.95 => 1,
+        _ => 0,
+    };
+    let digits = format!("{number:.decimals$}");
+    let short = if decimals > 0 { digits.trim_end_matches('0').trim_end_matches('.') } else { &digits };
+    format!("{short}{unit}")
+}
+
 impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -143,7 +177,42 @@ mod tests {
         assert_eq!("21d".parse(), Ok(Span::secs(21 * 86_400)));
     }
 
+    #[test]
+    fn people_are_told_no_more_than_they_want_to_hear() {
+        for (exact, told) in [
+            ("0s", "0s"),
+            ("7us", "7us"),
+            ("999us700us", "1.7ms"),
+            ("1234us", "1.23ms"),
+            ("250ms", "250ms"),
+            ("999900us", "1s"),
+            ("5s2ms", "5s"),
+            ("5230ms", "5.23s"),
+            ("20400ms", "20.4s"),
+            ("59s990ms", "1m"),
+            ("1m1ms", "1m"),
+            ("1m43s400ms", "1m43s"),
+            ("7m15s900ms", "7m16s"),
+            ("59m59s900ms", "1h"),
+            ("2h5m31s", "2h6m"),
+            ("23h59m50s", "1d"),
+            ("3d4h40m", "3d5h"),
+        ] {
+            assert_eq!(exact.parse::<Span>().unwrap().told(), told, "{exact}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_is_told_is_a_span_of_about_that_length(micros in 1_u64..1_000_000_000_000) {
+            let span = Span::from(Duration::from_micros(micros));
+            let told: Span = span.told().parse().unwrap();
+            let off = (told.as_secs_f64() - span.as_secs_f64()).abs() / span.as_secs_f64();
+            prop_assert!(off < 0.025, "{} told as {}", span, told);
+            let units = span.told().chars().filter(char::is_ascii_alphabetic).collect::<String>();
+            prop_assert!(["us", "ms", "s", "ms", "h", "hm", "d", "dh", "m"].contains(&units.as_str()), "{units}");
+        }
+
         #[test]
         fn a_span_reads_back_what_it_shows(micros in 0_u64..1_000_000_000_000) {
             let span = Span::from(Duration::from_micros(micros));

@@ -69,7 +69,7 @@ impl Visit {
         }
         let record = Record::new();
         let connecting = Box::pin(self.dialer().connect_into(&endpoint, &offer, &evidence, &record));
-        let connected = self.patiently(ask, connecting).await?;
+        let connected = self.patiently(ask, &record, connecting).await?;
         let mut connected = connected.map_err(|failure| Refusal::Dial(failure.error))?;
         let last = self.until(Some(altered.within));
         let began = StdInstant::now();

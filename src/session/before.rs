@@ -88,9 +88,9 @@ impl Visit {
         let request = request(&endpoint, ask, cookies, filled).map_err(Refusal::Dial)?;
         let offer = Default::default();
         let connecting = Box::pin(self.dialer().connect_into(&endpoint, &offer, &evidence, record));
-        let connected = self.patiently(ask, connecting).await?;
+        let connected = self.patiently(ask, record, connecting).await?;
         let mut connected = connected.map_err(|failure| Refusal::Dial(failure.error))?;
-        let response = self.patiently(ask, connected.inquire(&request)).await?.map_err(refusal)?;
+        let response = self.patiently(ask, record, connected.inquire(&request)).await?.map_err(refusal)?;
         if let Some(jar) = self.jar() {
             jar.keep(&url, response.set_cookies());
         }

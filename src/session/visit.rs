@@ -19,7 +19,7 @@ use super::target::Target;
 use crate::auth::{AuthError, Source, Token};
 use crate::dialect::Variables;
 use crate::metrics::Sample;
-use crate::model::{Cause, Evidence, Failure, Outcome, Phase, Span, TraceContext, Verdict};
+use crate::model::{Cause, Evidence, Outcome, Phase, Span, TraceContext, Verdict};
 use crate::wire::{DialError, Dialer, Endpoint, Header, Offer, Record, Request};
 
 /// How long before the run's deadline a check should stop waiting, to be able to say what it waited for.
@@ -76,7 +76,12 @@ pub enum Refusal {
     /// The dial failed.
     Dial(DialError),
     /// The dial took longer than the check wanted to wait.
-    Late(Duration),
+    Late {
+        /// How long that was.
+        within: Duration,
+        /// What had been begun by then, and was not done.
+        phase: Phase,
+    },
     /// The run was over before the check had waited for as long as it wanted: nothing is known of the gateway.
     OutOfTime,
     /// The dialect's request before the upgrade failed.
@@ -89,9 +94,9 @@ impl Refusal {
         match self {
             Self::Credential(why) => Verdict::new(Outcome::Inconclusive(Cause::Credential), why.clone()),
             Self::Dial(error) => Verdict::new(error.outcome(), error.to_string()),
-            Self::Late(within) => {
-                let detail = format!("no connection within {}", Span::from(*within));
-                Verdict::new(Outcome::Fail(Failure::ConnectTimeout), detail)
+            Self::Late { within, phase } => {
+                let detail = format!("{} within {}", undone(*phase), Span::from(*within));
+                Verdict::new(phase.timed_out(), detail)
             }
             Self::OutOfTime => {
                 let detail = "the time-out of the check came before a connection could be made";
@@ -271,7 +276,7 @@ impl Visit {
     ) -> Result<Opened, Refusal> {
         let Prepared { endpoint, offer, token } = self.prepare(ask, &mut variables, &evidence).await?;
         let dial = self.dialer.dial_into(&endpoint, &offer, &evidence, record);
-        let dialed = self.patiently(ask, dial).await;
+        let dialed = self.patiently(ask, record, dial).await;
         if let (Some(jar), Some(response)) = (&self.jar, record.facts().response) {
             jar.keep(&endpoint.url, response.set_cookies());
         }
@@ -353,16 +358,20 @@ impl Visit {
         gotten(source.fetch_new(SystemTime::now()).await)
     }
 
-    /// Waits as long as the ask allows, counted from when the budget had allowed it.
-    pub(super) async fn patiently<T>(&self, ask: &Ask, what: impl Future<Output = T>) -> Result<T, Refusal> {
-        match ask.within {
-            Some(within) => {
-                let (wanted, until) = (Instant::now() + within, self.until(ask.within));
-                let late = || if until < wanted { Refusal::OutOfTime } else { Refusal::Late(within) };
-                timeout_at(until, what).await.map_err(|_| late())
-            }
-            None => Ok(what.await),
-        }
+    /// Waits as long as the ask allows, counted from when the budget had allowed it; the record tells in which phase
+    /// the time ran out.
+    pub(super) async fn patiently<T>(
+        &self,
+        ask: &Ask,
+        record: &Record,
+        what: impl Future<Output = T>,
+    ) -> Result<T, Refusal> {
+        let Some(within) = ask.within else { return Ok(what.await) };
+        let (wanted, until) = (Instant::now() + within, self.until(ask.within));
+        timeout_at(until, what).await.map_err(|_| match until < wanted {
+            true => Refusal::OutOfTime,
+            false => Refusal::Late { within, phase: record.phase().unwrap_or(Phase::Tcp) },
+        })
     }
 
     /// The target's budget.
@@ -403,6 +412,18 @@ impl Visit {
     }
 }
 
+/// What a dial had not done when its time ran out.
+fn undone(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Dns => "the name was not resolved",
+        Phase::Proxy => "the proxy had no way to the gateway",
+        Phase::Tls => "connected, but TLS was not up",
+        Phase::Before => "connected, but the dialect's request before the upgrade was not answered",
+        Phase::Upgrade => "connected, but the upgrade request was not answered",
+        _ => "no connection",
+    }
+}
+
 /// What the dialect's templates may hold from the first request on.
 pub(super) fn given(ask: &Ask) -> Variables {
     let mut variables = ask.variables.clone();
@@ -425,4 +446,23 @@ fn gotten(token: Result<Token, AuthError>) -> Result<Token, Refusal> {
         AuthError::NoDescriptors { .. } => Refusal::Dial(DialError::NoDescriptors),
         error => Refusal::Credential(error.to_string()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Failure;
+
+    #[test]
+    fn what_took_too_long_is_named_by_its_phase() {
+        let within = Duration::from_secs(5);
+        let late = |phase| Refusal::Late { within, phase }.verdict();
+        let silent = late(Phase::Upgrade);
+        assert_eq!(silent.outcome, Outcome::Fail(Failure::UpgradeTimeout));
+        assert_eq!(silent.detail, "connected, but the upgrade request was not answered within 5s");
+        assert_eq!(late(Phase::Tls).outcome, Outcome::Fail(Failure::TlsTimeout));
+        assert_eq!(late(Phase::Tcp).outcome, Outcome::Fail(Failure::ConnectTimeout));
+        assert_eq!(late(Phase::Tcp).detail, "no connection within 5s");
+        assert_eq!(late(Phase::Proxy).outcome, Outcome::Inconclusive(Cause::ProxyUnavailable));
+    }
 }

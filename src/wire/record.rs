@@ -121,6 +121,11 @@ impl Record {
         facts
     }
 
+    /// The phase that goes on, or was cut off; none before the first and after the last.
+    pub fn phase(&self) -> Option<Phase> {
+        self.lock().running.map(|(phase, _)| phase)
+    }
+
     /// Ends the running phase and begins the next one at the same instant.
     pub(super) fn enter(&self, phase: Phase, evidence: &Evidence) {
         let now = Instant::now();

@@ -79,6 +79,11 @@ fn classify_certificate(error: &CertificateError, leaf: Option<&CertificateFacts
         C::NotValidForName | C::NotValidForNameContext { .. } => DialError::TlsWrongName,
         // A signature that no trusted key made: an authority of the same name with another key.
         C::UnknownIssuer | C::BadSignature => DialError::TlsUntrusted,
+        // The same, with a key of another kind.
+        C::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            signature_algorithm_id: signature,
+            public_key_algorithm_id: key,
+        } if family(signature) != family(key) => DialError::TlsUntrusted,
         C::Revoked => DialError::TlsBadCertificate("revoked"),
         C::BadEncoding => DialError::TlsBadCertificate("badly encoded"),
         C::InvalidPurpose | C::InvalidPurposeContext { .. } => {
@@ -90,4 +95,15 @@ fn classify_certificate(error: &CertificateError, leaf: Option<&CertificateFacts
         }
         _ => DialError::TlsBadCertificate("not usable for a server, or of a kind that is not supported"),
     }
+}
+
+/// What the algorithms of a key and of the signatures that it makes have in common: the beginning of the object
+/// identifier, as that of PKCS #1 for RSA (RFC 3279, section 2.3.1) and of ANSI X9.62 for elliptic curves (2.3.5).
+fn family(algorithm: &[u8]) -> Option<&[u8]> {
+    /// Tag and length.
+    const HEADER: usize = 2;
+    /// Both of X9.62's arcs and of RSA's company; shorter ones, as Ed25519's, are as long as this.
+    const ARCS: usize = 5;
+    let length = usize::from(*algorithm.get(1)?).min(ARCS);
+    algorithm.get(HEADER..HEADER + length)
 }

@@ -100,7 +100,7 @@ fn a_healthy_demo_is_green_soon_and_never_red() {
 #[test]
 fn the_fault_turns_orders_red_with_its_reason_and_heals() {
     let folder = folder();
-    let args = ["--listen", "127.0.0.1:0", "--fault-after", "4", "--seconds", "14"];
+    let args = ["--listen", "127.0.0.1:0", "--fault-after", "4s", "--seconds", "14"];
     let (said, code) = Demo::start(folder.path(), &args).finish();
     assert_eq!(code, Some(0), "{said:#?}");
     assert_eq!(verdicts(&said, "orders handshake"), ["pass", "fail (unavailable)", "pass"], "{said:#?}");

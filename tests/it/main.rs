@@ -27,6 +27,7 @@ mod matrix;
 mod metrics;
 mod metrics_page;
 mod namespaces;
+mod newcomer;
 mod oauth2;
 mod otlp;
 mod page;

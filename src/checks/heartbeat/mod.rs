@@ -21,9 +21,9 @@ use crate::checks::{Capability, capability};
 use crate::dialect::Part;
 use crate::metrics::{Descriptor, LabelValue};
 use crate::model::{Cause, Failure, Outcome, Verdict, Why};
-use crate::session::{Ask, Level, Refusal, Talk, Target, Visit};
+use crate::session::{Ask, Level, Refusal, Talk, Tally, Target, Visit};
 use crate::wire::Record;
-use judge::{Seen, findings, millis, stats};
+use judge::{Seen, findings, millis, stats, tally};
 
 /// What it may find, beside what any session may end with.
 pub(super) const FAILURES: &[Failure] = &[
@@ -127,9 +127,9 @@ impl Heartbeat {
         for level in levels {
             let stats = stats(seen, *level);
             if let (Some(mean), Some(p95), Some(max)) = (stats.mean(), stats.quantile(0.95), stats.max()) {
-                let (count, level) = (stats.times().len(), level.label());
+                let answered = answered(&tally(self, seen, *level), level.label());
                 let figures = format!("mean {}, p95 {}, max {}", millis(mean), millis(p95), millis(max));
-                parts.push(format!("{count} {level} pings answered: {figures}"));
+                parts.push(format!("{answered}: {figures}"));
             }
         }
         for beats in seen.iter().take(1).flat_map(|seen| &seen.beats) {
@@ -141,5 +141,36 @@ impl Heartbeat {
             }
         }
         parts.join("; ")
+    }
+}
+
+/// How many pings were answered by themselves, and what became of the others.
+fn answered(tally: &Tally, level: &str) -> String {
+    let Tally { answered, lost, superseded, .. } = *tally;
+    let asked = answered + lost + superseded;
+    if answered == asked {
+        return format!("{answered} {level} pings answered");
+    }
+    let others = [(superseded, "superseded by the answer to a later one"), (lost, "lost")];
+    let others = others.into_iter().filter(|(count, _)| *count > 0);
+    let others: Vec<String> = others.map(|(count, what)| format!("{count} {what}")).collect();
+    format!("{answered} of {asked} {level} pings answered, {}", others.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_tells_of_pings_that_were_not_answered_by_themselves() {
+        let told = |answered, superseded, lost| {
+            super::answered(&Tally { answered, superseded, lost, ..Tally::default() }, "protocol")
+        };
+        assert_eq!(told(10, 0, 0), "10 protocol pings answered");
+        assert_eq!(
+            told(7, 3, 0),
+            "7 of 10 protocol pings answered, 3 superseded by the answer to a later one"
+        );
+        assert_eq!(told(9, 0, 1), "9 of 10 protocol pings answered, 1 lost");
     }
 }

@@ -94,7 +94,9 @@ async fn knock(scene: &Scene<'_>, vector: &'static Vector, ask: Ask) -> Result<F
         }
         Refusal::Dial(DialError::Redirected { status }) => seen(Reaction::Status(status)),
         // It took the connection, and then said nothing.
-        Refusal::Late(_) | Refusal::Dial(DialError::Lost { phase: Phase::Upgrade, .. }) if took.is_some() => {
+        Refusal::Late { .. } | Refusal::Dial(DialError::Lost { phase: Phase::Upgrade, .. })
+            if took.is_some() =>
+        {
             Seen::plain(Reaction::Hang)
         }
         Refusal::Dial(DialError::UpgradeClosed { .. }) => seen(Reaction::Unclean),

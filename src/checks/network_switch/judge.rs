@@ -100,7 +100,7 @@ fn findings(scene: &Scene<'_>, switches: &[Switch], account: &Account) -> Vec<(A
             let detail = format!(
                 "switch {}: a new session after {}; {promised} are promised",
                 number + 1,
-                Span::from(switch.absent())
+                Span::from(switch.absent()).told()
             );
             fail(Assertion::Resumed, Failure::NotResumed, detail);
         }
@@ -134,7 +134,7 @@ fn describe(switches: &[Switch], account: &Account) -> String {
     let mut story = format!(
         "{resumed} of {} switches resumed, the slowest back within {}; {delivered} messages delivered, none lost",
         switches.len(),
-        Span::from(slowest)
+        Span::from(slowest).told()
     );
     if *excused > 0 {
         story.push_str(&format!("; {excused} ended with a session that was over"));

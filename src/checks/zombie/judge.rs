@@ -232,5 +232,5 @@ fn by(seen: &Observation) -> String {
 
 /// To the millisecond.
 fn seconds(duration: Duration) -> String {
-    Span::millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)).to_string()
+    Span::from(duration).told()
 }

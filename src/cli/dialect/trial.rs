@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::agent::Setup;
 use crate::cli::output::Output;
 use crate::cli::render::Style;
-use crate::cli::{Exit, logging};
+use crate::cli::{Exit, logging, typed};
 use crate::config;
 use crate::model::{Outcome, Side, Span, Verdict};
 use crate::session::{Budget, Limits, Told, Visit, trial};
@@ -54,6 +54,10 @@ pub async fn run(args: &Args) -> Exit {
     let mut settings = Map::new();
     settings.insert("dialect".into(), json!(args.dialect));
     if let Some(file) = &args.token_file {
+        if let Err(message) = typed::readable("--token-file", file) {
+            eprintln!("{message}");
+            return Exit::Usage;
+        }
         settings.insert("auth".into(), json!({ "token": { "file": file } }));
     }
     if let Some(file) = &args.ca_file {

@@ -226,7 +226,7 @@ fn a_bare_url_makes_a_plan() {
     assert_eq!(&*plan.targets[0].name, "1--1");
     for bad in ["", "gw.example.com", "http://x", "ws://", "wss://u:s3cr3t@h/", "s3cr3t@h"] {
         let problems = for_url(bad, Map::new(), none.clone()).unwrap_err().to_string();
-        assert!(problems.starts_with("command line: targets."), "{problems}");
+        assert!(problems.starts_with("command line: URL: "), "{problems}");
         assert!(!problems.contains("s3cr3t"), "{problems}");
     }
 }

@@ -11,7 +11,7 @@ use super::{Path, Report, auth, checks, connection, headers, observe, target_lab
 use crate::checks::CheckSpec;
 use crate::config::pause::Pause;
 use crate::config::settings::{TargetSettings, Tls};
-use crate::config::words::{looks_secret, quoted};
+use crate::config::words::{looks_secret, nearest, quoted};
 use crate::dialect::Dialect;
 
 /// A target's parts in their parsed form.
@@ -87,12 +87,12 @@ fn speaks_tls_elsewhere(settings: &TargetSettings) -> bool {
     urls.into_iter().any(|url| url.0.starts_with("https:"))
 }
 
-/// Of a page's URL: the WebSocket's that is most likely meant.
+/// Of a page's URL, or one with a mistyped scheme: the WebSocket's that is most likely meant.
 fn meant(url: &Url, text: &str) -> Option<String> {
     let scheme = match url.scheme() {
         "http" => "ws",
         "https" => "wss",
-        _ => return None,
+        other => nearest(other, ["wss", "ws"].into_iter())?,
     };
     let rest = text.trim_start().get(url.scheme().len()..)?;
     Some(format!("did you mean {}?", quoted(&format!("{scheme}{rest}"))))

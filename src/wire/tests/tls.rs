@@ -197,6 +197,38 @@ async fn trust_comes_from_the_settings_only() {
     expect(&wss(address, namesake.settings()), "tls_untrusted").await;
 }
 
+/// Trusts an authority with this key, which made nothing of what the server shows.
+async fn expect_of_a_namesake(address: SocketAddr, key: &KeyPair, name: &str) {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("old.pem");
+    fs::write(&file, params.self_signed(key).unwrap().pem()).unwrap();
+    let settings = TlsSettings { authorities: Some(file), ..TlsSettings::default() };
+    expect(&wss(address, settings), "tls_untrusted").await;
+}
+
+#[tokio::test]
+async fn a_certificate_signed_by_itself_is_untrusted_whatever_key_its_namesake_has() {
+    let mut params = CertificateParams::new(vec!["127.0.0.1".into()]).unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "localhost");
+    params.is_ca = IsCa::ExplicitNoCa;
+    let rsa = KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+    let ed25519 = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let p256 = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let old = [rsa, ed25519, p256];
+    for algorithm in [&rcgen::PKCS_RSA_SHA256, &rcgen::PKCS_ECDSA_P256_SHA256] {
+        let key = KeyPair::generate_for(algorithm).unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let address = Server::new(Pair { certificate, key }).run().await;
+        for old in &old {
+            expect_of_a_namesake(address, old, "localhost").await;
+        }
+        expect_of_a_namesake(address, &old[0], "another").await;
+    }
+}
+
 #[tokio::test]
 async fn another_server_name_can_be_asked_for() {
     let authority = Authority::new("A");
