@@ -62,13 +62,12 @@ fn too_little(plan: &Plan, check: &CheckData, planned: usize) -> Option<String> 
         return Some(format!("the {arm} does not support it"));
     }
     // Where both have too few, the one with fewer: it is the one to look at.
-    if let Some((name, arm)) = arms().min_by_key(|(_, arm)| arm.conclusive()) {
-        if arm.conclusive() < least {
-            let (got, inconclusive) = (arm.conclusive(), arm.inconclusive);
-            let of_these =
-                if inconclusive > 0 { format!(", {inconclusive} inconclusive") } else { String::new() };
-            return Some(format!("{name}: {got} conclusive runs, {least} needed{of_these}"));
-        }
+    let fewest = arms().min_by_key(|(_, arm)| arm.conclusive());
+    if let Some((name, arm)) = fewest.filter(|(_, arm)| arm.conclusive() < least) {
+        let (got, inconclusive) = (arm.conclusive(), arm.inconclusive);
+        let of_these =
+            if inconclusive > 0 { format!(", {inconclusive} inconclusive") } else { String::new() };
+        return Some(format!("{name}: {got} conclusive runs, {least} needed{of_these}"));
     }
     let told: usize = check.shared().map(|(_, critical)| critical.count).sum();
     let broken = check.baseline.fail.saturating_sub(told) as f64 / check.baseline.conclusive() as f64;
