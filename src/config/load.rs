@@ -68,8 +68,8 @@ pub fn for_url(
 ) -> Loaded {
     let loaded = Loader::new(environment, Timestamp::now()).url(url, settings).load();
     let target = Path::of(&["targets", &name_of(url)]);
-    let (plan, warnings) = loaded.map_err(|problems| problems.as_typed(&target))?;
-    Ok((plan, warnings.into_iter().map(|warning| warning.as_typed(&target)).collect()))
+    let (plan, warnings) = loaded.map_err(|problems| problems.named_as_typed(&target))?;
+    Ok((plan, warnings.into_iter().map(|warning| warning.named_as_typed(&target)).collect()))
 }
 
 /// Reads files as [`load`] does, with settings of the command line on top, in the shape of a file.

@@ -35,7 +35,7 @@ impl Problem {
 
     /// Of a target that stands on the command line: by the name of the argument that set it there.
     #[must_use]
-    pub(super) fn as_typed(mut self, target: &Path) -> Self {
+    pub(super) fn named_as_typed(mut self, target: &Path) -> Self {
         let inside = self.path.moved(target, &Path::root()).filter(|_| self.place == Place::Argument);
         let argument = inside.and_then(|inside| {
             ARGUMENTS.iter().find(|(fields, _)| inside.is_within(&Path::root().dotted(fields)))
@@ -68,10 +68,10 @@ impl Problems {
         (!list.is_empty()).then_some(Self(list))
     }
 
-    /// See [`Problem::as_typed`].
+    /// See [`Problem::named_as_typed`].
     #[must_use]
-    pub(super) fn as_typed(self, target: &Path) -> Self {
-        Self(self.0.into_iter().map(|problem| problem.as_typed(target)).collect())
+    pub(super) fn named_as_typed(self, target: &Path) -> Self {
+        Self(self.0.into_iter().map(|problem| problem.named_as_typed(target)).collect())
     }
 
     /// For what failed without a word.
