@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use super::baseline::Presence;
 use super::course::Course;
 use super::critical::is_critical;
 use super::measures::measures;
+use super::queue::Queue;
 use super::trial::Trial;
 use crate::canary::{Arm, Decision, End, Judge, Run, RunOutcome, Verdict};
 use crate::model::{Cause, Outcome, RunReport};
@@ -192,7 +192,7 @@ impl<'a> Drive<'a> {
 
     /// One check, its lanes side by side.
     async fn trial(&self, trial: &Trial) {
-        let queue = Queue::of(trial);
+        let queue = Queue::new(trial.runs, trial.spare());
         join_all((0..trial.lanes).map(|_| self.lane(trial, &queue))).await;
     }
 
@@ -291,37 +291,6 @@ impl<'a> Drive<'a> {
     fn into_state(self) -> State {
         self.state.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The numbers of a trial's pairs, for all of its lanes.
-struct Queue {
-    next: AtomicUsize,
-    /// Pairs that are to be made.
-    pairs: AtomicUsize,
-    /// How many they may become.
-    most: usize,
-}
-
-impl Queue {
-    fn of(trial: &Trial) -> Self {
-        let (runs, most) = (trial.runs, trial.runs + trial.spare());
-        Self { next: AtomicUsize::new(0), pairs: AtomicUsize::new(runs), most }
-    }
-
-    fn next(&self) -> Option<usize> {
-        one_up(&self.next, self.pairs.load(Ordering::Relaxed))
-    }
-
-    /// A pair in the place of one that found nothing out; whether there may be one.
-    fn one_more(&self) -> bool {
-        one_up(&self.pairs, self.most).is_some()
-    }
-}
-
-/// Counts one up, unless it is at its bound; what it was before.
-fn one_up(count: &AtomicUsize, bound: usize) -> Option<usize> {
-    let up = |now: usize| (now < bound).then_some(now + 1);
-    count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, up).ok()
 }
 
 /// Connections that all checks of a job's gateway may hold at once.

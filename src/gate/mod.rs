@@ -8,6 +8,7 @@ mod drive;
 mod fit;
 mod measures;
 mod profile;
+mod queue;
 mod report;
 mod trial;
 
