@@ -118,7 +118,7 @@ async fn a_dial_that_the_end_of_the_run_cuts_short_says_nothing_of_the_gateway()
     let budget = Arc::new(Budget::new(Limits::default()));
     for (run, within, outcome) in [
         (Duration::from_millis(80), Duration::from_secs(9), Outcome::Inconclusive(Cause::Budget)),
-        (Duration::from_secs(9), Duration::from_millis(80), Outcome::Fail(Failure::ConnectTimeout)),
+        (Duration::from_secs(9), Duration::from_millis(80), Outcome::Fail(Failure::UpgradeTimeout)),
     ] {
         let deadline = tokio::time::Instant::now() + run;
         let visit = Visit::new(target, &dialer, &budget, None, deadline);

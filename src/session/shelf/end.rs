@@ -159,8 +159,7 @@ impl End {
     /// silence can be looked for in the gateway's own log.
     pub(super) fn with_last_answer(mut self, asked: Option<Instant>) -> Self {
         if let (EndClass::Closed, Some(asked)) = (self.class, asked) {
-            let ago = self.at.saturating_duration_since(asked).as_millis();
-            let ago = Span::millis(u64::try_from(ago).unwrap_or(u64::MAX));
+            let ago = Span::from(self.at.saturating_duration_since(asked)).told();
             self.verdict.detail.push_str(&format!(", the last time {ago} before"));
         }
         self
@@ -263,7 +262,7 @@ mod tests {
         let end = close(1011, None, false);
         let asked = end.at - Duration::from_millis(1_300);
         let detail = end.with_last_answer(Some(asked)).verdict.detail;
-        assert!(detail.ends_with("although it had been answered, the last time 1s300ms before"), "{detail}");
+        assert!(detail.ends_with("although it had been answered, the last time 1.3s before"), "{detail}");
     }
 
     #[test]

@@ -45,20 +45,29 @@ impl Stage {
         stage.replace("/run/secrets/", &format!("{}/run/secrets/", here.display()));
         stage.replace("/etc/prometheus/", &format!("{}/etc/prometheus/", here.display()));
         stage.replace("cargo run --release -- ", "gateprobe ");
-        let chat = stage.start(
-            "gateprobe gateway --listen 127.0.0.1:0 --tls --tls-ca-out ca.pem --json --heartbeat-interval 1s \
-             --heartbeat-timeout 1s",
-        );
-        let chat =
-            chat.first().and_then(|line| line.strip_prefix("gateway ")).expect("its address").to_owned();
-        for name in ["chat.example.com", "chat-next.example.com", "staging.example.com", "10.0.3.7:8443"] {
-            stage.replace(&format!("wss://{name}"), chat.trim_end_matches('/'));
-        }
+        // Two of them: a canary is held against another gateway than itself.
+        stage.gateway("ca.pem", &["chat.example.com", "staging.example.com", "10.0.3.7:8443"]);
+        stage.gateway("ca-next.pem", &["chat-next.example.com"]);
+        let authorities =
+            ["ca.pem", "ca-next.pem"].map(|name| fs::read(here.join(name)).expect("an authority"));
+        fs::write(here.join("ca.pem"), authorities.concat()).expect("written");
         stage.start(
             "gateprobe gateway --listen 127.0.0.1:8080 --control 127.0.0.1:8081 --json --tls --jwt-key key \
              --jwt-algorithm HS256",
         );
         stage
+    }
+
+    /// A gateway that is met by these names, and writes its authority to a file.
+    fn gateway(&mut self, authority: &str, names: &[&str]) {
+        let said = self.start(&format!(
+            "gateprobe gateway --listen 127.0.0.1:0 --tls --tls-ca-out {authority} --json --heartbeat-interval 1s \
+             --heartbeat-timeout 1s",
+        ));
+        let url = said.first().and_then(|line| line.strip_prefix("gateway ")).expect("its address");
+        for name in names {
+            self.replace(&format!("wss://{name}"), url.trim_end_matches('/'));
+        }
     }
 
     /// From now on the first text means the second one.

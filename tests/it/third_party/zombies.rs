@@ -217,7 +217,7 @@ fn without_a_promise_nobody_is_accused_and_the_time_is_told() {
     let report = run(&config(&gateway.url("ws"), "zombie", "watch: 1500ms"));
     let detail = &report.detail;
     assert_eq!(words(&report), "unsupported promise", "{detail}");
-    assert!(detail.contains("0 of 1 mute: still there after 1s5"), "{detail}");
+    assert!(detail.contains("0 of 1 mute: still there after 1.5"), "{detail}");
     assert!(samples(&report, "gateprobe_zombie_cleanup_seconds", &["mute"]).is_empty());
 
     let gateway = WEBSOCKETS.start();
