@@ -227,7 +227,7 @@ fn without_a_promise_nobody_is_accused_and_the_time_is_told() {
     let report = trials.find(|report| !times(report).is_empty()).expect("a time");
     let detail = &report.detail;
     assert_eq!(words(&report), "unsupported promise", "{detail}");
-    assert!(detail.contains("1 of 1 mute: let go of 1s"), "{detail}");
+    assert!(detail.contains("1 of 1 mute: let go of 1"), "{detail}");
     assert!(detail.contains("after the first heartbeat that it left unanswered (Close 1011)"), "{detail}");
     let times = times(&report);
     assert!(matches!(times[..], [time] if (1.15..2.0).contains(&time)), "{times:?}");
