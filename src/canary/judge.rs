@@ -105,10 +105,9 @@ impl Judge {
 
     /// All rows, their verdicts corrected for there being many.
     fn rows(&self, moment: Moment, alpha: f64) -> Vec<Row> {
-        let mut candidates = outcomes::rows(&self.plan, &self.data);
+        let mut candidates = outcomes::rows(&self.plan, &self.data, moment == Moment::Final);
         candidates.extend(measures::rows(&self.plan, &self.data, moment == Moment::Look));
         settle(&mut candidates, moment, alpha);
-        candidates.iter_mut().for_each(|candidate| explain(&mut candidate.row, moment));
         let mut rows: Vec<Row> = critical::rows(&self.plan, &self.data);
         rows.extend(candidates.into_iter().map(|candidate| candidate.row));
         rows.sort_by(|a, b| {
@@ -171,16 +170,6 @@ impl Judge {
     }
 }
 
-/// What a row needs to be told beside its verdict: what was too little for a pass is no matter where it is worse, and
-/// no surprise where more runs might have come.
-fn explain(row: &mut Row, moment: Moment) {
-    if row.verdict == RowVerdict::Worse {
-        row.note = None;
-    } else if row.verdict == RowVerdict::NotEnough && moment == Moment::Stop {
-        row.note = Some("it was decided before enough runs were made".to_owned());
-    }
-}
-
 /// Gives those rows their verdicts that are tested.
 fn settle(candidates: &mut [Candidate], moment: Moment, alpha: f64) {
     // The heaviest tests come first only in what is told: each has the same share of alpha.
@@ -193,6 +182,8 @@ fn settle(candidates: &mut [Candidate], moment: Moment, alpha: f64) {
         let row = &mut candidate.row;
         if worse[at] && candidate.matters {
             row.verdict = RowVerdict::Worse;
+            // What would have been too little for a pass is no matter now.
+            row.note = None;
         } else if moment == Moment::Final && row.verdict == RowVerdict::Same {
             if candidate.suspect {
                 row.verdict = RowVerdict::NotEnough;

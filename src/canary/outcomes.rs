@@ -17,10 +17,10 @@ const SUSPECT_ALWAYS: f64 = 0.5;
 /// Failures weigh more than times.
 const WEIGHT: f64 = 3.0;
 
-/// The rows of failed runs.
-pub(super) fn rows(plan: &Plan, data: &Data) -> Vec<Candidate> {
+/// The rows of failed runs, at the `end` or while more runs might have come.
+pub(super) fn rows(plan: &Plan, data: &Data, end: bool) -> Vec<Candidate> {
     let here = data.checks().filter(|(_, check)| !left_out(plan, check));
-    let mut rows: Vec<Candidate> = here.map(|(name, check)| row(plan, name, check)).collect();
+    let mut rows: Vec<Candidate> = here.map(|(name, check)| row(plan, name, check, end)).collect();
     rows.extend(together(plan, data));
     rows
 }
@@ -35,7 +35,7 @@ pub(super) fn needed(policy: &Policy, planned: usize) -> usize {
     policy.min_runs.min(planned).max(1)
 }
 
-fn row(plan: &Plan, name: &str, check: &CheckData) -> Candidate {
+fn row(plan: &Plan, name: &str, check: &CheckData, end: bool) -> Candidate {
     let planned = plan.checks.get(name).copied().unwrap_or(0);
     let policy = &plan.policy;
     let mut candidate = if plan.compare {
@@ -43,7 +43,7 @@ fn row(plan: &Plan, name: &str, check: &CheckData) -> Candidate {
     } else {
         alone(policy, name, &check.canary)
     };
-    if let Some(why) = too_little(plan, check, planned)
+    if let Some(why) = too_little(plan, check, planned, end)
         && !candidate.row.verdict.fails()
     {
         candidate.row.verdict = RowVerdict::NotEnough;
@@ -53,7 +53,7 @@ fn row(plan: &Plan, name: &str, check: &CheckData) -> Candidate {
 }
 
 /// Why a check has too little to show for a pass.
-fn too_little(plan: &Plan, check: &CheckData, planned: usize) -> Option<String> {
+fn too_little(plan: &Plan, check: &CheckData, planned: usize, end: bool) -> Option<String> {
     let policy = &plan.policy;
     let least = needed(policy, planned).max((policy.min_share * planned as f64).ceil() as usize);
     let arms = [("canary", &check.canary), ("baseline", &check.baseline)];
@@ -64,6 +64,9 @@ fn too_little(plan: &Plan, check: &CheckData, planned: usize) -> Option<String> 
     // Where both have too few, the one with fewer: it is the one to look at.
     let fewest = arms().min_by_key(|(_, arm)| arm.conclusive());
     if let Some((name, arm)) = fewest.filter(|(_, arm)| arm.conclusive() < least) {
+        if !end {
+            return Some("it was decided before enough runs were made".to_owned());
+        }
         let (got, inconclusive) = (arm.conclusive(), arm.inconclusive);
         let of_these =
             if inconclusive > 0 { format!(", {inconclusive} inconclusive") } else { String::new() };

@@ -34,11 +34,14 @@ const OF_OTHERS: &[&[Failure]] = &[
     hold::FAILURES,
 ];
 
+/// Who is later than this may have been given up by the gateway, however long he himself would have waited.
+const LONGEST_HICCUP: Duration = Duration::from_secs(1);
+
 impl CheckSpec {
     /// How late the agent may be in a run that ends with this failure, where that is more than the config's
     /// `lag_bound`: a window that tolerates seconds is not spoilt by a hiccup. Who did not answer in time himself
-    /// is another matter.
-    pub fn lag_tolerance(&self, failure: Failure) -> Option<Duration> {
+    /// is another matter. `in_phase` is how long the run had been in its last phase.
+    pub fn lag_tolerance(&self, failure: Failure, in_phase: Duration) -> Option<Duration> {
         use Failure::{EvictedEarly, HalfClosedLeak, MemoryGrew, SessionsLeaked, ZombieLeaked};
         match self {
             Self::Zombie(check) if matches!(failure, ZombieLeaked | HalfClosedLeak | EvictedEarly) => {
@@ -53,13 +56,13 @@ impl CheckSpec {
             Self::TokenRefresh(check) => check.lag_tolerance(failure),
             // Nobody ends a connection, or is late to come back, for a hiccup.
             Self::Hold(check) => Some(check.pong_timeout.get() / 2),
-            _ => self.silence(failure).map(|waited| waited / 4),
+            _ => self.silence(failure, in_phase).map(|waited| (waited / 4).min(LONGEST_HICCUP)),
         }
     }
 
     /// How long was waited in vain where a run ends with this failure. Who had most of that time, and used none of
     /// it, was not made silent by a hiccup of ours.
-    fn silence(&self, failure: Failure) -> Option<Duration> {
+    fn silence(&self, failure: Failure, in_phase: Duration) -> Option<Duration> {
         use Failure::{
             BeforeTimeout, ConnectTimeout, FirstMessageTimeout, PongLost, ReconnectFailed, TlsTimeout,
             UpgradeTimeout,
@@ -71,7 +74,8 @@ impl CheckSpec {
                     ConnectTimeout | TlsTimeout | BeforeTimeout | UpgradeTimeout | FirstMessageTimeout
                 ) =>
             {
-                Some(check.timeout.get())
+                // Not the time-out: the budget, or the phases before, may have used up most of it.
+                Some(in_phase)
             }
             Self::Heartbeat(check) if failure == PongLost => Some(check.pong_timeout.get()),
             Self::Flapping(check) if failure == ReconnectFailed => Some(check.connect_timeout.get()),
@@ -104,17 +108,18 @@ impl CheckSpec {
 mod tests {
     use super::*;
     use crate::checks::{Handshake, Heartbeat};
+    use crate::model::Span;
 
     #[test]
     fn a_silence_of_seconds_is_not_excused_by_a_hiccup_and_a_slow_answer_is() {
+        let seconds = Duration::from_secs;
         let handshake = CheckSpec::Handshake(Handshake::default());
-        let waited = handshake.timeout().get();
-        assert_eq!(handshake.lag_tolerance(Failure::UpgradeTimeout), Some(waited / 4));
-        assert_eq!(handshake.lag_tolerance(Failure::TooSlow), None);
-        let check = Heartbeat::default();
-        let patience = check.pong_timeout.get();
+        assert_eq!(handshake.lag_tolerance(Failure::UpgradeTimeout, seconds(2)), Some(seconds(2) / 4));
+        assert_eq!(handshake.lag_tolerance(Failure::UpgradeTimeout, seconds(60)), Some(LONGEST_HICCUP));
+        assert_eq!(handshake.lag_tolerance(Failure::TooSlow, seconds(2)), None);
+        let check = Heartbeat { pong_timeout: Span::secs(2), ..Heartbeat::default() };
         let heartbeat = CheckSpec::Heartbeat(check);
-        assert_eq!(heartbeat.lag_tolerance(Failure::PongLost), Some(patience / 4));
-        assert_eq!(heartbeat.lag_tolerance(Failure::TooJittery), None);
+        assert_eq!(heartbeat.lag_tolerance(Failure::PongLost, seconds(9)), Some(seconds(2) / 4));
+        assert_eq!(heartbeat.lag_tolerance(Failure::TooJittery, seconds(9)), None);
     }
 }

@@ -31,10 +31,10 @@ impl Trial {
         self.typical >= LONG
     }
 
-    /// What the next run in each arm takes.
+    /// What the next run in each arm takes: half of the spread, since hardly a run uses up its typical time.
     pub(super) fn pair(&self) -> Duration {
         let in_turn = self.baseline.is_some() && !self.at_once();
-        if in_turn { self.typical * 2 } else { self.typical + self.spread() }
+        if in_turn { self.typical * 2 } else { self.typical + self.spread() / 2 }
     }
 
     /// How much later than the other an arm of a pair may begin, at most.
@@ -86,14 +86,14 @@ impl Trial {
     }
 }
 
-/// Lets the longest check, if it is one that mostly waits, run several times at once: as often as leaves the others
-/// the connections that one run of each of them needs.
+/// Lets the longest check, if it is one that mostly waits, run several times at once: as often as leaves all others the
+/// connections that they need, or they would wait for it.
 pub(super) fn abreast(trials: &mut [Trial]) {
     let Some(at) = (0..trials.len()).max_by_key(|at| trials[*at].typical) else { return };
-    let beside = (0..trials.len()).filter(|other| *other != at).map(|other| trials[other].seats()).max();
+    let all: usize = trials.iter().map(Trial::seats).sum();
     let trial = &mut trials[at];
     if trial.at_once() {
-        let lanes = trial.room().saturating_sub(beside.unwrap_or(0)) / trial.seats();
-        trial.lanes = lanes.clamp(1, trial.runs.max(1));
+        let beside = all - trial.seats();
+        trial.lanes = (trial.room().saturating_sub(beside) / trial.seats()).clamp(1, trial.runs.max(1));
     }
 }

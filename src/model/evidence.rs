@@ -221,6 +221,8 @@ pub struct Timeline {
 struct Inner {
     half: usize,
     phase: Phase,
+    /// Since when.
+    since: Instant,
     first: Vec<Event>,
     last: VecDeque<Event>,
     dropped: u64,
@@ -253,6 +255,7 @@ impl Evidence {
         let inner = Inner {
             half,
             phase: Phase::Budget,
+            since: Instant::now(),
             first: Vec::new(),
             last: VecDeque::new(),
             dropped: 0,
@@ -277,13 +280,22 @@ impl Evidence {
 
     /// Enters a phase, now.
     pub fn enter(&self, phase: Phase) {
-        self.lock().phase = phase;
-        self.note_at(Instant::now(), EventKind::Phase { phase });
+        let now = Instant::now();
+        {
+            let mut inner = self.lock();
+            (inner.phase, inner.since) = (phase, now);
+        }
+        self.note_at(now, EventKind::Phase { phase });
     }
 
     /// Where the run is.
     pub fn phase(&self) -> Phase {
         self.lock().phase
+    }
+
+    /// For how long the run has been there.
+    pub fn in_phase(&self) -> Duration {
+        self.lock().since.elapsed()
     }
 
     /// Writes down what happened, now.

@@ -177,10 +177,11 @@ impl Runner {
                 }
             }
         };
+        let in_phase = visit.evidence.in_phase();
         let condition = self.condition(job, &visit, &verdict, (began, deadline), &lag, asked).await;
         let late = condition.late();
         let tolerated = match verdict.outcome {
-            Outcome::Fail(failure) => job.spec.lag_tolerance(failure).unwrap_or_default(),
+            Outcome::Fail(failure) => job.spec.lag_tolerance(failure, in_phase).unwrap_or_default(),
             _ => Duration::ZERO,
         };
         let bound = tolerated.max(self.lag_bound);

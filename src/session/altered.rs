@@ -5,7 +5,8 @@ use std::time::{Duration, Instant as StdInstant};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::offer::Ask;
-use super::visit::{Prepared, Refusal, Visit, given};
+use super::refusal::Refusal;
+use super::visit::{Prepared, Visit, given};
 use crate::model::{End, Phase};
 use crate::wire::{Connected, DialError, Record, Request, Response};
 

@@ -7,7 +7,8 @@ use thiserror::Error;
 use url::Url;
 
 use super::offer::{Ask, jar_offer};
-use super::visit::{Refusal, Visit};
+use super::refusal::Refusal;
+use super::visit::Visit;
 use crate::dialect::{Before, BeforeError, BeforeRequest, MAX_ANSWER, Variables};
 use crate::model::{Cause, End, Failure, Outcome, Phase};
 use crate::wire::{ContentError, DialError, Record, Request};

@@ -7,19 +7,19 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::before::BeforeFault;
 use super::budget::{Budget, Permit};
 use super::control::Control;
 use super::jar::{Cookies, Jar};
 use super::offer::{Ask, offer};
 use super::opened::Opened;
 use super::recall::Recall;
+use super::refusal::Refusal;
 use super::shelf::Shelf;
 use super::target::Target;
 use crate::auth::{AuthError, Source, Token};
 use crate::dialect::Variables;
 use crate::metrics::Sample;
-use crate::model::{Cause, Evidence, Outcome, Phase, Span, TraceContext, Verdict};
+use crate::model::{Evidence, Phase, TraceContext};
 use crate::wire::{DialError, Dialer, Endpoint, Header, Offer, Record, Request};
 
 /// How long before the run's deadline a check should stop waiting, to be able to say what it waited for.
@@ -66,68 +66,6 @@ pub(super) struct Prepared {
     pub endpoint: Endpoint,
     pub offer: Offer,
     pub token: Option<Token>,
-}
-
-/// Why a connection did not come about.
-#[derive(Debug)]
-pub enum Refusal {
-    /// Our own credential is missing or expired; the text says which.
-    Credential(String),
-    /// The dial failed.
-    Dial(DialError),
-    /// The dial took longer than the check wanted to wait.
-    Late {
-        /// How long that was.
-        within: Duration,
-        /// What had been begun by then, and was not done.
-        phase: Phase,
-    },
-    /// The run was over before the check had waited for as long as it wanted: nothing is known of the gateway.
-    OutOfTime,
-    /// The dialect's request before the upgrade failed.
-    Before(BeforeFault),
-}
-
-impl Refusal {
-    /// What it means for the run.
-    pub fn verdict(&self) -> Verdict {
-        match self {
-            Self::Credential(why) => Verdict::new(Outcome::Inconclusive(Cause::Credential), why.clone()),
-            Self::Dial(error) => Verdict::new(error.outcome(), error.to_string()),
-            Self::Late { within, phase } => {
-                let detail = format!("{} within {}", undone(*phase), Span::from(*within));
-                Verdict::new(phase.timed_out(), detail)
-            }
-            Self::OutOfTime => {
-                let detail = "the time-out of the check came before a connection could be made";
-                Verdict::new(Outcome::Inconclusive(Cause::Budget), detail)
-            }
-            Self::Before(fault) => {
-                Verdict::new(fault.outcome(), format!("the dialect's request before the upgrade: {fault}"))
-            }
-        }
-    }
-
-    /// What it means for the run of a check that is about something else: `handshake` counts the failure.
-    pub fn precondition(&self) -> Verdict {
-        let verdict = self.verdict();
-        match verdict.outcome {
-            Outcome::Fail(failure) => {
-                let detail = format!("could not connect ({}): {}", failure.reason(), verdict.detail);
-                Verdict::new(Outcome::Inconclusive(Cause::Precondition), detail)
-            }
-            _ => verdict,
-        }
-    }
-
-    /// The HTTP status by which the gateway refused, where it did.
-    pub fn status(&self) -> Option<u16> {
-        match self {
-            Self::Dial(DialError::Status { status }) => Some(*status),
-            Self::Before(fault) => fault.status(),
-            _ => None,
-        }
-    }
 }
 
 impl Visit {
@@ -412,18 +350,6 @@ impl Visit {
     }
 }
 
-/// What a dial had not done when its time ran out.
-fn undone(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Dns => "the name was not resolved",
-        Phase::Proxy => "the proxy had no way to the gateway",
-        Phase::Tls => "connected, but TLS was not up",
-        Phase::Before => "connected, but the dialect's request before the upgrade was not answered",
-        Phase::Upgrade => "connected, but the upgrade request was not answered",
-        _ => "no connection",
-    }
-}
-
 /// What the dialect's templates may hold from the first request on.
 pub(super) fn given(ask: &Ask) -> Variables {
     let mut variables = ask.variables.clone();
@@ -446,23 +372,4 @@ fn gotten(token: Result<Token, AuthError>) -> Result<Token, Refusal> {
         AuthError::NoDescriptors { .. } => Refusal::Dial(DialError::NoDescriptors),
         error => Refusal::Credential(error.to_string()),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Failure;
-
-    #[test]
-    fn what_took_too_long_is_named_by_its_phase() {
-        let within = Duration::from_secs(5);
-        let late = |phase| Refusal::Late { within, phase }.verdict();
-        let silent = late(Phase::Upgrade);
-        assert_eq!(silent.outcome, Outcome::Fail(Failure::UpgradeTimeout));
-        assert_eq!(silent.detail, "connected, but the upgrade request was not answered within 5s");
-        assert_eq!(late(Phase::Tls).outcome, Outcome::Fail(Failure::TlsTimeout));
-        assert_eq!(late(Phase::Tcp).outcome, Outcome::Fail(Failure::ConnectTimeout));
-        assert_eq!(late(Phase::Tcp).detail, "no connection within 5s");
-        assert_eq!(late(Phase::Proxy).outcome, Outcome::Inconclusive(Cause::ProxyUnavailable));
-    }
 }

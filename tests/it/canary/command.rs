@@ -141,9 +141,30 @@ fn runs_that_mostly_wait_go_on_at_once_where_the_budget_has_room() {
         let closed = gateway.times(|kind| matches!(kind, EventKind::HeartbeatMissed { .. }));
         let first = closed.into_iter().reduce(f64::min).expect("the first that was let go of");
         let before = gateway.times(|kind| *kind == EventKind::Upgraded).into_iter().filter(|at| *at < first);
+        let before: Vec<f64> = before.collect();
         // A run has five connections: three zombies, a healthy one, and one at its end.
-        assert!(before.count() > 3 * 4, "one run after the other");
+        assert!(before.len() > 3 * 4, "one run after the other");
+        // Each begins at a moment of chance within more than a second.
+        let at_first = before.iter().filter(|at| **at < before[0] + 0.1).count();
+        assert!(at_first < 7, "all runs began at once: {before:?}");
     }
+}
+
+#[test]
+fn a_run_that_found_nothing_out_is_made_up_for() {
+    let (old, new) = pair(&["upgrade_status=429"], Settings::default);
+    let urls = ["--baseline", &old.url(), "--canary", &new.url(), "--check", "handshake"];
+    let child = canary(&urls).spawn().expect("runs");
+    eventually("a run that was asked for patience", || (new.accepted() > 0).then_some(()));
+    new.clear_all();
+    let (exit, stdout, stderr) = finish(child.wait_with_output().expect("ends"));
+    let report: Value = serde_json::from_str(&stdout).expect("JSON");
+    let told = Verified { exit, report, stderr };
+    told.expect(0, "pass", &["30 runs of 1 check"]);
+    let of_canary =
+        told.report["runs"].as_array().expect("a list").iter().find(|runs| runs["arm"] == "canary");
+    let counts = of_canary.expect("its runs");
+    assert_eq!((&counts["pass"], &counts["inconclusive"]), (&30.into(), &1.into()), "{counts:#}");
 }
 
 #[test]
