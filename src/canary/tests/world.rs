@@ -22,15 +22,15 @@ pub const QUICK: &[(&str, usize)] = &[
     ("malformed", 3),
 ];
 
-/// What of it a budget of 10 connections leaves, where zombies are promised to be gone after 30 s.
-pub const QUICK_IN_SMALL_BUDGET: &[(&str, usize)] = &[
+/// What the default budget leaves of it, where clean-up may take half a minute.
+pub const QUICK_BY_DEFAULT: &[(&str, usize)] = &[
     ("handshake", 30),
     ("heartbeat", 30),
     ("flapping", 7),
     ("token_refresh", 8),
     ("network_switch", 8),
-    ("zombie", 2),
-    ("malformed", 3),
+    ("zombie", 1),
+    ("malformed", 1),
 ];
 
 /// Runs an arm, in about ten minutes.
