@@ -65,9 +65,19 @@ def runs(outcome, select=chosen):
 
 def error_ratio(window, select=chosen, by=BY):
     """Failed runs of those that had a verdict; nothing where none had one."""
-    failed = f"sum {by} ({increase(runs('fail', select), window)})"
+    return share_of_judged(increase(runs("fail", select), window), window, select, by)
+
+
+def spent_ratio(window, select=chosen, by=BY):
+    """The same without what spends no error budget: a certificate that expires soon. As the rules count it."""
+    soon = select("gateprobe_check_failures_total", 'reason="tls_expires_soon"')
+    failed = f"{increase(runs('fail', select), window)} or -{increase(soon, window)}"
+    return share_of_judged(failed, window, select, by)
+
+
+def share_of_judged(failed, window, select, by):
     judged = f"sum {by} ({increase(runs('pass|fail', select), window)})"
-    return f"{failed} / ({judged} > 0)"
+    return f"sum {by} ({failed}) / ({judged} > 0)"
 
 
 def allowed(select=chosen, by=BY):
@@ -75,7 +85,7 @@ def allowed(select=chosen, by=BY):
 
 
 def burn_rate(window, select=chosen, by=BY):
-    return f"({error_ratio(window, select, by)}) / {allowed(select, by)}"
+    return f"({spent_ratio(window, select, by)}) / {allowed(select, by)}"
 
 
 def budget_left(select=chosen, by=BY):

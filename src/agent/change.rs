@@ -19,7 +19,7 @@ impl Agent {
             return Err(ChangeError::Draining);
         }
         let jobs = lock(&self.jobs);
-        let driven = jobs.chosen(which).into_iter().next().ok_or(ChangeError::Unknown)?;
+        let driven = jobs.chosen(which).into_iter().next().ok_or_else(|| self.unknown(which))?;
         if let Some(paused) = self.paused(driven, self.wall()) {
             return Err(ChangeError::Paused(paused.until));
         }
@@ -44,7 +44,7 @@ impl Agent {
         let jobs = lock(&self.jobs);
         let chosen = jobs.chosen(which);
         if chosen.is_empty() {
-            return Err(ChangeError::Unknown);
+            return Err(self.unknown(which));
         }
         for driven in &chosen {
             let (target, check) = (&driven.key.target, driven.key.check);
@@ -61,7 +61,7 @@ impl Agent {
         let jobs = lock(&self.jobs);
         let chosen = jobs.chosen(which);
         if chosen.is_empty() {
-            return Err(ChangeError::Unknown);
+            return Err(self.unknown(which));
         }
         for driven in &chosen {
             let (target, check) = (&driven.key.target, driven.key.check);
@@ -103,6 +103,12 @@ impl Agent {
         let mut jobs = setup.plan.jobs.iter().filter(|job| job.key.target == target.name);
         target.paused_until(now).is_some()
             || jobs.all(|job| self.pauses.until(&target.name, job.key.check, now).is_some())
+    }
+
+    fn unknown(&self, which: &Which) -> ChangeError {
+        let setup = self.setup.load();
+        let jobs = setup.plan.jobs.iter().map(|job| (&*job.key.target, job.key.check));
+        ChangeError::Unknown(which.unknown(jobs))
     }
 
     /// In the metrics at once, not only at the next tick; and to whoever listens.

@@ -14,6 +14,16 @@ pub static CONSECUTIVE_FAILURES: Descriptor = Descriptor {
     labels: &[],
 };
 
+/// Failed runs in a row, by what is wrong today.
+pub static CONSECUTIVE_ACUTE_FAILURES: Descriptor = Descriptor {
+    name: "gateprobe_check_consecutive_acute_failures",
+    help: "Failed runs in a row by what is wrong today: a certificate that only expires soon (tls_expires_soon) ends it, as a pass does.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &[],
+};
+
 /// Inconclusive runs in a row.
 pub static CONSECUTIVE_INCONCLUSIVE: Descriptor = Descriptor {
     name: "gateprobe_check_consecutive_inconclusive",
@@ -166,6 +176,7 @@ pub static OPEN_CONNECTIONS: Descriptor = Descriptor {
 
 static METRICS: &[&Descriptor] = &[
     &CONSECUTIVE_FAILURES,
+    &CONSECUTIVE_ACUTE_FAILURES,
     &CONSECUTIVE_INCONCLUSIVE,
     &INTERVAL,
     &NEXT_RUN,

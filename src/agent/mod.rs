@@ -15,6 +15,7 @@ mod tally;
 mod view;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -84,6 +85,8 @@ pub struct Agent {
     reloading: Mutex<()>,
     /// What is wrong with the config in the files, while an older one is in force.
     problem: Mutex<Option<Vec<String>>>,
+    /// The warnings that the log has of the config in force.
+    told: Mutex<BTreeSet<String>>,
     /// What the last load has read, good or not.
     sources: Mutex<Sources>,
     /// No new runs from now on.
@@ -121,6 +124,7 @@ impl Agent {
             pauses: Pauses::default(),
             reloading: Mutex::default(),
             problem: Mutex::default(),
+            told: Mutex::default(),
             sources: Mutex::default(),
             stop: CancellationToken::new(),
             cut: CancellationToken::new(),

@@ -1,5 +1,6 @@
 //! A new config in the place of the old one, while the agent runs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::setup::Setup;
@@ -38,6 +39,11 @@ impl Agent {
         let _ = self.take(loaded, sources);
     }
 
+    /// The gist of the warnings that were logged already (`Problem::gist`): a reload logs those that are new.
+    pub fn has_told(&self, warnings: BTreeSet<String>) {
+        *lock(&self.told) = warnings;
+    }
+
     /// Which settings of the config in force wait for a restart, in a sentence each.
     pub(super) fn pending_restart(&self) -> Vec<String> {
         needs_restart(&self.started_with, &self.setup.load().plan.agent)
@@ -67,7 +73,6 @@ impl Agent {
             // Each line of the log has its time and its level.
             Ok(summary) => {
                 tracing::info!("config {}", summary.counts());
-                summary.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             }
             Err(ReloadError::Config(lines) | ReloadError::Agent(lines)) => {
                 for line in lines {
@@ -82,15 +87,26 @@ impl Agent {
         let lines =
             |problems: &dyn std::fmt::Display| problems.to_string().lines().map(str::to_owned).collect();
         let (plan, warnings) = loaded.map_err(|problems| ReloadError::Config(lines(&problems)))?;
-        let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
         // Targets change hands by a restart: which shard this is stands in the environment, and that is fixed.
         let plan = Plan { shard: self.setup.load().plan.shard, ..plan }.of_its_shard();
         let setup = Setup::new(plan, self.throttle.clone());
         let mut setup = setup.map_err(|error| ReloadError::Agent(lines(&error)))?;
         setup.runner = setup.runner.succeeding(&self.setup.load().runner);
-        warnings.extend(needs_restart(&self.started_with, &setup.plan.agent));
+        let restart = needs_restart(&self.started_with, &setup.plan.agent);
         self.setup.store(Arc::new(setup));
-        Ok(ReloadSummary { warnings, ..self.put_in_force() })
+        let of_config = warnings.iter().map(|warning| (warning.gist(), warning.to_string()));
+        let of_restart = restart.into_iter().map(|line| (line.clone(), line));
+        let warnings = of_config.chain(of_restart).collect();
+        Ok(ReloadSummary { warnings: self.tell(warnings), ..self.put_in_force() })
+    }
+
+    /// Logs the warnings that the load before had not; gives all of them as they are written. Each has its gist before it.
+    fn tell(&self, warnings: Vec<(String, String)>) -> Vec<String> {
+        let gists = warnings.iter().map(|(gist, _)| gist.clone()).collect();
+        let before = std::mem::replace(&mut *lock(&self.told), gists);
+        let new = warnings.iter().filter(|(gist, _)| !before.contains(gist));
+        new.for_each(|(_, warning)| tracing::warn!("{warning}"));
+        warnings.into_iter().map(|(_, warning)| warning).collect()
     }
 
     /// Makes the jobs those of the plan; what did not change goes on undisturbed.

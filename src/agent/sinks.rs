@@ -62,6 +62,8 @@ impl Sinks {
         let change = self.tally.count(&report);
         let failures = f64::from(change.consecutive_failures);
         report.samples.push(Sample::new(&metrics::CONSECUTIVE_FAILURES, failures));
+        let acute = f64::from(change.consecutive_acute_failures);
+        report.samples.push(Sample::new(&metrics::CONSECUTIVE_ACUTE_FAILURES, acute));
         let inconclusive = f64::from(change.consecutive_inconclusive);
         report.samples.push(Sample::new(&metrics::CONSECUTIVE_INCONCLUSIVE, inconclusive));
         tally::log(&report, change);
@@ -170,7 +172,11 @@ impl Sinks {
             new.iter().for_each(|peer| self.precreate(job, Some(peer)));
             if nameless {
                 // The name resolves again: what failed for want of an address is over.
-                for streak in [&metrics::CONSECUTIVE_FAILURES, &metrics::CONSECUTIVE_INCONCLUSIVE] {
+                for streak in [
+                    &metrics::CONSECUTIVE_FAILURES,
+                    &metrics::CONSECUTIVE_ACUTE_FAILURES,
+                    &metrics::CONSECUTIVE_INCONCLUSIVE,
+                ] {
                     self.recorder.record_job(&job.key.target, job.key.check, &Sample::new(streak, 0.0));
                 }
             }

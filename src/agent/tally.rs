@@ -16,6 +16,7 @@ struct Key {
 struct State {
     last: Outcome,
     failures: u32,
+    acute: u32,
     inconclusive: u32,
 }
 
@@ -26,6 +27,8 @@ pub struct Change {
     pub before: Option<Outcome>,
     /// Failed runs in a row, this one included.
     pub consecutive_failures: u32,
+    /// The same, but only by what is wrong today.
+    pub consecutive_acute_failures: u32,
     /// Inconclusive runs in a row, this one included.
     pub consecutive_inconclusive: u32,
 }
@@ -50,14 +53,21 @@ impl Tally {
             Outcome::Inconclusive(_) => in_a_row,
             Outcome::Pass | Outcome::Unsupported(_) => 0,
         };
+        let acute = match report.outcome {
+            Outcome::Fail(failure) if !failure.is_acute() => 0,
+            Outcome::Fail(_) => before.map_or(0, |state| state.acute).saturating_add(1),
+            Outcome::Inconclusive(_) => before.map_or(0, |state| state.acute),
+            Outcome::Pass | Outcome::Unsupported(_) => 0,
+        };
         let inconclusive = match report.outcome {
             Outcome::Inconclusive(_) => before.map_or(0, |state| state.inconclusive).saturating_add(1),
             Outcome::Fail(_) | Outcome::Pass | Outcome::Unsupported(_) => 0,
         };
-        states.insert(key, State { last: report.outcome, failures, inconclusive });
+        states.insert(key, State { last: report.outcome, failures, acute, inconclusive });
         Change {
             before: before.map(|state| state.last),
             consecutive_failures: failures,
+            consecutive_acute_failures: acute,
             consecutive_inconclusive: inconclusive,
         }
     }
@@ -97,8 +107,9 @@ impl Tally {
 /// when it has healed.
 pub fn log(report: &RunReport, change: Change) {
     let (target, check) = (&*report.job.target, report.job.check);
-    let peer = report.peer.as_deref().unwrap_or_default();
-    let (outcome, detail) = (report.outcome, report.detail.as_str());
+    // What there is none of is left out of the line.
+    let peer = report.peer.as_deref();
+    let (outcome, detail) = (report.outcome, Some(report.detail.as_str()).filter(|text| !text.is_empty()));
     let reason = outcome.reason().unwrap_or_default();
     let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
     let changed = change.before != Some(outcome);
@@ -154,6 +165,20 @@ mod tests {
             .map(|outcome| tally.count(&report(outcome)).consecutive_failures)
             .collect();
         assert_eq!(streaks, [1, 2, 2, 3, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_certificate_that_expires_soon_fails_the_check_and_is_no_outage() {
+        let tally = Tally::default();
+        let soon = Outcome::Fail(Failure::TlsExpiresSoon);
+        let down = Outcome::Fail(Failure::ConnectRefused);
+        let inconclusive = Outcome::Inconclusive(Cause::EgressLost);
+        let streaks: Vec<(u32, u32)> = [soon, soon, down, inconclusive, down, soon, Outcome::Pass]
+            .into_iter()
+            .map(|outcome| tally.count(&report(outcome)))
+            .map(|change| (change.consecutive_failures, change.consecutive_acute_failures))
+            .collect();
+        assert_eq!(streaks, [(1, 0), (2, 0), (3, 1), (3, 1), (4, 2), (5, 0), (0, 0)]);
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(super) struct ArmData {
     pub(super) unsupported: usize,
     /// What was measured, by metric with labels.
     pub(super) measures: BTreeMap<String, Vec<f64>>,
+    /// Failed runs by their reasons.
+    pub(super) reasons: BTreeMap<String, usize>,
     /// Critical findings by their reasons.
     pub(super) critical: BTreeMap<String, Critical>,
 }
@@ -66,6 +68,9 @@ impl Data {
             RunOutcome::Unsupported => arm.unsupported += 1,
         }
         let reason = run.reason.unwrap_or(Cow::Borrowed("unknown"));
+        if run.outcome == RunOutcome::Fail {
+            *arm.reasons.entry(reason.clone().into_owned()).or_default() += 1;
+        }
         if run.critical && run.outcome == RunOutcome::Fail {
             let first = arm.conclusive();
             arm.critical.entry(reason.clone().into_owned()).or_insert(Critical { count: 0, first }).count +=

@@ -151,7 +151,9 @@ pub enum RowVerdict {
     Worse,
     /// Worse than the absolute threshold.
     OverThreshold,
-    /// Too few runs to say so: no pass with such a row.
+    /// Looks worse, but too few runs to tell it from chance: no pass with such a row.
+    Suspect,
+    /// Too few runs to say anything: no pass with such a row.
     NotEnough,
     /// Significantly better, by as much as would matter.
     Better,
@@ -168,6 +170,7 @@ impl RowVerdict {
             Self::Critical => "critical",
             Self::Worse => "worse",
             Self::OverThreshold => "over_threshold",
+            Self::Suspect => "suspect",
             Self::NotEnough => "not_enough",
             Self::Better => "better",
             Self::Same => "same",
@@ -178,6 +181,11 @@ impl RowVerdict {
     /// Whether such a row is a `fail` by itself.
     pub fn fails(self) -> bool {
         matches!(self, Self::Critical | Self::Worse | Self::OverThreshold)
+    }
+
+    /// Whether there is no pass with such a row, though it is no `fail` by itself.
+    pub fn blocks(self) -> bool {
+        matches!(self, Self::Suspect | Self::NotEnough)
     }
 }
 

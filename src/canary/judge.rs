@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use super::data::Data;
 use super::decision::{Decision, EarlyStop, Row, RowVerdict, RunCounts, VERSION, Verdict};
+use super::outcomes::DECIDED;
 use super::plan::{Arm, End, Plan, Run};
 use super::statistics::multiple::{Tested, level, rejected};
 use super::statistics::spending::spent;
@@ -124,10 +125,11 @@ impl Judge {
         let judged = rows.iter().any(|row| !matches!(row.verdict, RowVerdict::NotJudged));
         let fails = rows.iter().any(|row| row.verdict.fails());
         let critical = rows.iter().any(|row| row.verdict == RowVerdict::Critical);
-        let blocked = !judged || rows.iter().any(|row| row.verdict == RowVerdict::NotEnough);
+        let too_few = outcomes::too_few(&self.plan, &self.data).is_some();
+        let blocked = !judged || too_few || rows.iter().any(|row| row.verdict.blocks());
         let verdict = match end {
             Some(End::Cancelled | End::AgentFault(_)) => Verdict::Inconclusive,
-            Some(End::BaselineLost) if !critical => Verdict::Inconclusive,
+            Some(End::BaselineLost | End::BaselineNeverReached(_)) if !critical => Verdict::Inconclusive,
             _ if fails => Verdict::Fail,
             _ if blocked => Verdict::Inconclusive,
             _ => Verdict::Pass,
@@ -178,20 +180,26 @@ fn settle(candidates: &mut [Candidate], moment: Moment, alpha: f64) {
     let worse = rejected(&tests, alpha);
     let reach = level(|| tests.iter().map(|test| test.least), alpha);
     for (at, candidate) in candidates.iter_mut().enumerate() {
-        let Some(test) = candidate.tested else { continue };
         let row = &mut candidate.row;
+        if moment == Moment::Stop && candidate.suspect && row.verdict == RowVerdict::NotEnough {
+            row.verdict = RowVerdict::Suspect;
+            row.note = Some(format!("looks worse, but {DECIDED}"));
+        }
+        let Some(test) = candidate.tested else { continue };
         if worse[at] && candidate.matters {
             row.verdict = RowVerdict::Worse;
             // What would have been too little for a pass is no matter now.
             row.note = None;
-        } else if moment == Moment::Final && row.verdict == RowVerdict::Same {
-            if candidate.suspect {
-                row.verdict = RowVerdict::NotEnough;
-                row.note = Some("looks worse, but too few runs to tell it from chance".to_owned());
-            } else if test.least > reach && row.metric != super::FAILURES {
-                row.verdict = RowVerdict::NotJudged;
-                row.note = Some("so few runs can't show a difference".to_owned());
-            }
+        } else if moment != Moment::Look && candidate.suspect && row.verdict == RowVerdict::Same {
+            row.verdict = RowVerdict::Suspect;
+            row.note = Some("looks worse, but too few runs to tell it from chance".to_owned());
+        } else if moment == Moment::Final
+            && row.verdict == RowVerdict::Same
+            && test.least > reach
+            && row.metric != super::FAILURES
+        {
+            row.verdict = RowVerdict::NotJudged;
+            row.note = Some("so few runs can't show a difference".to_owned());
         }
     }
 }

@@ -4,11 +4,19 @@ use super::data::{CheckData, Data};
 use super::decision::{Row, RowVerdict};
 use super::judge::Candidate;
 use super::outcomes::{left_out, needed};
-use super::plan::{Direction, MetricPolicy, Plan, Policy};
+use super::plan::{Arm, Direction, MetricPolicy, Plan, Policy};
 use super::statistics::effect::cliffs_delta;
 use super::statistics::hodges_lehmann::{median, shift};
 use super::statistics::mann_whitney::mann_whitney;
 use super::statistics::multiple::Tested;
+
+/// Phases that a way has or has not, by its URL and its proxy: an address needs no name to be resolved, `ws://` no TLS.
+const OF_THE_WAY: [&str; 4] = [
+    "gateprobe_connect_phase_duration_seconds{phase=\"dns\"}",
+    "gateprobe_connect_phase_duration_seconds{phase=\"tcp\"}",
+    "gateprobe_connect_phase_duration_seconds{phase=\"proxy\"}",
+    "gateprobe_connect_phase_duration_seconds{phase=\"tls\"}",
+];
 
 /// By how many times the least shift that matters all runs must differ to be suspect, however few.
 const SUSPECT: f64 = 2.0;
@@ -54,8 +62,21 @@ fn compared(
     let (few, many) = (canary.len().min(baseline.len()), canary.len().max(baseline.len()));
     let mut candidate = Candidate { row, tested: None, matters: false, suspect: false };
     let row = &mut candidate.row;
-    if few * 2 < many && many >= needed {
-        let arm = if canary.len() < baseline.len() { "canary" } else { "baseline" };
+    let arm = if canary.len() < baseline.len() { Arm::Canary } else { Arm::Baseline };
+    if few == 0
+        && many > 0
+        && OF_THE_WAY.contains(&metric)
+        && check.canary.pass > 0
+        && check.baseline.pass > 0
+    {
+        row.verdict = RowVerdict::NotJudged;
+        row.note = Some(format!("the way to the {} has no such phase", arm.label()));
+        return candidate;
+    }
+    // A run that failed may have measured nothing: that is what the row of failures is for.
+    let meant = many.min(check.arm(arm).pass).max(usize::from(few == 0));
+    if few * 2 < meant && many >= needed {
+        let arm = arm.label();
         row.verdict = RowVerdict::NotEnough;
         row.note = Some(format!("the {arm} has {few} runs that measured it, the other {many}"));
         return candidate;

@@ -3,10 +3,11 @@
 use super::data::{ArmData, CheckData, Data};
 use super::decision::{ALL_CHECKS, FAILURES, Row, RowVerdict};
 use super::judge::Candidate;
-use super::plan::{Plan, Policy};
+use super::plan::{Arm, Plan, Policy};
 use super::statistics::fisher::{Table, greater, least_greater};
 use super::statistics::multiple::Tested;
 use super::statistics::proportion;
+use crate::model::count;
 
 /// The share of failed runs by which the canary must be worse to be suspect without being significant.
 const SUSPECT: f64 = 0.1;
@@ -14,14 +15,20 @@ const SUSPECT: f64 = 0.1;
 const SUSPECT_P: f64 = 0.05;
 /// Beyond this it is suspect however few the runs.
 const SUSPECT_ALWAYS: f64 = 0.5;
+/// Where all checks together made fewer conclusive runs in an arm, a difference of `SUSPECT` is enough: only where a
+/// sixth of the runs fails, or more, could it be that unlikely, and what fails less often would pass unseen.
+const FEW: usize = 30;
+/// Why a row is not judged that might have been.
+pub(super) const DECIDED: &str = "it was decided before enough runs were made";
 /// Failures weigh more than times.
 const WEIGHT: f64 = 3.0;
 
 /// The rows of failed runs, at the `end` or while more runs might have come.
 pub(super) fn rows(plan: &Plan, data: &Data, end: bool) -> Vec<Candidate> {
     let here = data.checks().filter(|(_, check)| !left_out(plan, check));
-    let mut rows: Vec<Candidate> = here.map(|(name, check)| row(plan, name, check, end)).collect();
-    rows.extend(together(plan, data));
+    let few = fewest(plan, data).is_some_and(|(_, runs)| runs < FEW);
+    let mut rows: Vec<Candidate> = here.map(|(name, check)| row(plan, name, check, few, end)).collect();
+    rows.extend(together(plan, data, few));
     rows
 }
 
@@ -30,16 +37,38 @@ pub(super) fn left_out(plan: &Plan, check: &CheckData) -> bool {
     check.canary.lacks_it() && (!plan.compare || check.baseline.lacks_it())
 }
 
+/// Why all checks together have too little to show for a pass.
+pub(super) fn too_few(plan: &Plan, data: &Data) -> Option<String> {
+    let needed = plan.policy.enough(plan.compare);
+    let (arm, runs) = fewest(plan, data)?;
+    (runs < needed).then(|| {
+        let runs = count(runs, "conclusive run");
+        format!(
+            "only {runs} of the {} in all, and a pass needs {needed}: give it more time or a larger budget",
+            arm.label()
+        )
+    })
+}
+
+/// The arm with fewer conclusive runs, and how many they are; none where no check is supported.
+fn fewest(plan: &Plan, data: &Data) -> Option<(Arm, usize)> {
+    let here: Vec<&CheckData> =
+        data.checks().map(|(_, check)| check).filter(|check| !left_out(plan, check)).collect();
+    let arms = [Arm::Canary, Arm::Baseline].into_iter().filter(|arm| plan.compare || *arm == Arm::Canary);
+    let runs = arms.map(|arm| (arm, here.iter().map(|check| check.arm(arm).conclusive()).sum()));
+    runs.min_by_key(|(_, runs): &(Arm, usize)| *runs).filter(|_| !here.is_empty())
+}
+
 /// How many conclusive runs an arm needs to be judged.
 pub(super) fn needed(policy: &Policy, planned: usize) -> usize {
     policy.min_runs.min(planned).max(1)
 }
 
-fn row(plan: &Plan, name: &str, check: &CheckData, end: bool) -> Candidate {
+fn row(plan: &Plan, name: &str, check: &CheckData, few: bool, end: bool) -> Candidate {
     let planned = plan.checks.get(name).copied().unwrap_or(0);
     let policy = &plan.policy;
     let mut candidate = if plan.compare {
-        compared(policy, name, &[table(check)], needed(policy, planned))
+        compared(policy, name, &[table(check)], needed(policy, planned), few)
     } else {
         alone(policy, name, &check.canary)
     };
@@ -65,7 +94,7 @@ fn too_little(plan: &Plan, check: &CheckData, planned: usize, end: bool) -> Opti
     let fewest = arms().min_by_key(|(_, arm)| arm.conclusive());
     if let Some((name, arm)) = fewest.filter(|(_, arm)| arm.conclusive() < least) {
         if !end {
-            return Some("it was decided before enough runs were made".to_owned());
+            return Some(DECIDED.to_owned());
         }
         let (got, inconclusive) = (arm.conclusive(), arm.inconclusive);
         let of_these =
@@ -89,13 +118,14 @@ fn table(check: &CheckData) -> Table {
 }
 
 /// All checks in one test, each compared within itself: a fault that hits each check a little is found sooner.
-fn together(plan: &Plan, data: &Data) -> Option<Candidate> {
+fn together(plan: &Plan, data: &Data, few: bool) -> Option<Candidate> {
     let here = data.checks().filter(|(_, check)| plan.compare && !left_out(plan, check));
     let tables: Vec<Table> = here.map(|(_, c)| table(c)).filter(|t| t.runs > 0 && t.other_runs > 0).collect();
-    (tables.len() > 1).then(|| compared(&plan.policy, ALL_CHECKS, &tables, 1))
+    (tables.len() > 1).then(|| compared(&plan.policy, ALL_CHECKS, &tables, 1, few))
 }
 
-fn compared(policy: &Policy, name: &str, tables: &[Table], needed: usize) -> Candidate {
+/// Two shares of failed runs; whether there are `few` runs, all checks together.
+fn compared(policy: &Policy, name: &str, tables: &[Table], needed: usize, few: bool) -> Candidate {
     let sum = |part: fn(&Table) -> usize| tables.iter().map(part).sum::<usize>();
     let (failed, runs) = (sum(|t| t.failed), sum(|t| t.runs));
     let (other_failed, other_runs) = (sum(|t| t.other_failed), sum(|t| t.other_runs));
@@ -110,7 +140,8 @@ fn compared(policy: &Policy, name: &str, tables: &[Table], needed: usize) -> Can
     let tested = enough.then(|| Tested { p: greater(tables), least: least_greater(tables) });
     row.p = tested.map(|test| test.p);
     let by = row.shift.unwrap_or(0.0);
-    let suspect = by >= SUSPECT_ALWAYS || (by >= SUSPECT && tested.is_some_and(|test| test.p <= SUSPECT_P));
+    let unlikely = tested.is_some_and(|test| test.p <= SUSPECT_P);
+    let suspect = by >= SUSPECT_ALWAYS || (by >= SUSPECT && (few || unlikely));
     if tested.is_some() && by <= -policy.failure_tolerance {
         let turned: Vec<Table> = tables.iter().map(Table::turned).collect();
         if greater(&turned) <= policy.alpha {

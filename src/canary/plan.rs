@@ -6,6 +6,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::statistics::fisher::Table;
+
+/// Beyond any number of runs that an alpha may ask for: by chance, so many failures in one arm alone are as good as
+/// impossible.
+const MOST: usize = 1_000;
+
 /// One of the two gateways that are held against each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -90,7 +96,8 @@ pub struct Policy {
     pub failure_tolerance: f64,
     /// Largest share of failed runs that is good enough where there is no baseline.
     pub max_failure_ratio: f64,
-    /// Conclusive runs an arm that a check needs at least, if that many are planned.
+    /// Conclusive runs an arm that a pass needs at least, all checks together; and each check, if that many are
+    /// planned.
     pub min_runs: usize,
     /// Share of the planned runs that must have been conclusive for a pass.
     pub min_share: f64,
@@ -178,6 +185,18 @@ pub enum PolicyError {
 }
 
 impl Policy {
+    /// Conclusive runs an arm that a pass needs, all checks together: `min_runs`, and where two gateways are compared
+    /// as many as could show at all that one of them is worse. By fewer, a canary that never answers would be no worse
+    /// than a baseline that always does.
+    pub fn enough(&self, compare: bool) -> usize {
+        let by_chance = |runs: usize| {
+            let apart = Table { failed: runs, runs, other_failed: 0, other_runs: runs };
+            apart.greater() > self.alpha
+        };
+        let least = if compare { (1..MOST).find(|runs| !by_chance(*runs)).unwrap_or(MOST) } else { 1 };
+        self.min_runs.max(least)
+    }
+
     /// Whether it can judge: what is no number compares as "not worse" with everything.
     ///
     /// # Errors
@@ -241,6 +260,8 @@ pub enum End {
     Cancelled,
     /// The baseline is not there any more.
     BaselineLost,
+    /// The baseline never let anybody in; why.
+    BaselineNeverReached(String),
     /// The agent itself failed; what happened.
     AgentFault(String),
 }

@@ -32,9 +32,9 @@ pub fn metric(row: &Row) -> &str {
     row.metric.strip_prefix("gateprobe_").unwrap_or(&row.metric)
 }
 
-/// Three digits that count.
+/// Three digits that count, and no more than three behind the point: nobody reads nanoseconds.
 fn short(value: f64) -> String {
-    let digits = if value == 0.0 { 0 } else { (2 - value.abs().log10().floor() as i32).clamp(0, 6) };
+    let digits = if value == 0.0 { 0 } else { (2 - value.abs().log10().floor() as i32).clamp(0, 3) };
     let text = format!("{value:.*}", digits as usize);
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
@@ -49,6 +49,7 @@ mod tests {
         assert_eq!(quantity(Some(20.04), "seconds"), "20 s");
         assert_eq!(quantity(Some(0.1), "ratio"), "10 %");
         assert_eq!(quantity(Some(-0.000_25), "seconds"), "-0.25 ms");
+        assert_eq!(quantity(Some(0.000_004_88), "seconds"), "0.005 ms");
         assert_eq!(quantity(None, "seconds"), "-");
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::access::Access;
 use super::output::Output;
 use super::render::{self, Style};
 use super::{DEFAULT_CONFIG, Exit, advice, interrupted, logging, progress, typed, unknown};
@@ -28,8 +29,10 @@ use crate::store::RunView;
     gateprobe check wss://staging.example.com/ws --check malformed --caution\n  \
     gateprobe check --config gateprobe.yaml            every target of the config\n  \
     gateprobe check chat --check handshake --output json\n  \
-    gateprobe check wss://chat.example.com/ws --token-file token --ca-file authority.pem\n\n\
-    Without a config a URL gets the checks handshake and heartbeat, unless --check says otherwise.\n\n\
+    gateprobe check wss://chat.example.com/ws --token-file token --ca-file authority.pem\n  \
+    gateprobe check wss://chat.example.com/ws --token-file token --token-place query:access_token\n\n\
+    Without a config a URL gets the checks handshake and heartbeat, and with --zombie-window also zombie, unless --check \
+    says otherwise.\n\n\
     Exit codes: 0 pass, 1 fail, 2 usage or config, 3 inconclusive or unsupported, 4 gateprobe's own error")]
 pub struct Args {
     /// A target of the config, or a URL (ws:// or wss://); every target when absent
@@ -47,8 +50,8 @@ pub struct Args {
     /// in every profile
     #[arg(long, value_enum)]
     profile: Option<Profile>,
-    /// When the gateway promises to let go of a silent connection, at the latest: 20s after the first heartbeat
-    /// that it left unanswered
+    /// When the gateway promises to let go of a silent connection, at the latest: 20s after the first heartbeat that was
+    /// left unanswered
     #[arg(long, value_name = "SPAN")]
     zombie_window: Option<Span>,
     /// Send also what asks more of a gateway than a broken client does, in the check malformed
@@ -57,12 +60,8 @@ pub struct Args {
     /// What the gateway speaks, for a URL: a preset or a file
     #[arg(long, value_name = "NAME|FILE")]
     dialect: Option<String>,
-    /// The file with the token that a URL wants, sent as `Authorization: Bearer ...` unless its dialect says otherwise
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// The authorities to trust at a URL, in PEM, in place of the system's
-    #[arg(long, value_name = "FILE")]
-    ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    access: Access,
     /// How the results are written: for people, or one JSON array of runs
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -148,6 +147,8 @@ fn plan(args: &Args) -> Result<Plan, String> {
 /// The settings of a URL's target.
 fn for_url(args: &Args) -> Result<Map<String, Value>, String> {
     let kinds: Vec<&str> = match args.checks.as_slice() {
+        // Who says what is promised of zombies wants to know whether it is kept.
+        [] if args.zombie_window.is_some() => vec!["handshake", "heartbeat", "zombie"],
         [] => vec!["handshake", "heartbeat"],
         checks => checks.iter().map(String::as_str).collect(),
     };
@@ -164,13 +165,7 @@ fn for_url(args: &Args) -> Result<Map<String, Value>, String> {
         let budget = json!({ "connections": 200, "connections_per_second": 50, "messages_per_second": 500 });
         settings.insert("budget".into(), budget);
     }
-    if let Some(file) = &args.token_file {
-        typed::readable("--token-file", file)?;
-        settings.insert("auth".into(), json!({ "token": { "file": file } }));
-    }
-    if let Some(file) = &args.ca_file {
-        settings.insert("tls".into(), json!({ "ca_file": file }));
-    }
+    settings.extend(args.access.settings()?);
     settings
         .extend(args.dialect.as_ref().map(|dialect| ("dialect".to_owned(), Value::from(dialect.as_str()))));
     Ok(settings)
@@ -195,7 +190,7 @@ impl Args {
     }
 
     fn is_about_a_url(&self) -> bool {
-        self.token_file.is_some() || self.ca_file.is_some() || self.dialect.is_some()
+        self.access.is_asked_for() || self.dialect.is_some()
     }
 
     /// What the command line says of a check, in the shape of the config.
@@ -243,6 +238,18 @@ fn jobs(setup: &Setup, args: &Args) -> Result<Vec<Job>, String> {
     if jobs.is_empty() {
         return Err("there is nothing to run: that target does not have that check".to_owned());
     }
+    // An option that changes nothing would be taken for a check that passed.
+    let of_one = [
+        ("--zombie-window", args.zombie_window.is_some(), "zombie"),
+        ("--caution", args.caution, "malformed"),
+    ];
+    for (option, _, kind) in of_one.into_iter().filter(|(_, is_there, _)| *is_there) {
+        if !jobs.iter().any(|job| job.key.check == kind) {
+            return Err(format!(
+                "{option} is for the check {kind}, which is not among those that would run; add --check {kind}"
+            ));
+        }
+    }
     Ok(jobs)
 }
 
@@ -280,7 +287,7 @@ fn waits_for<'a>(jobs: impl Iterator<Item = (&'a Job, &'a Cell<bool>)> + Clone) 
     let (key, most) = (&longest.key, longest.spec.timeout().told());
     let waits = advice::waits_for(&longest.spec);
     format!(
-        "{} of {all} checks done; {} {}: {waits}, {most} at most",
+        "{} of {all} checks done; {} {}: {waits}, {most} at most, again to confirm a finding",
         all - open.len(),
         key.target,
         key.check
@@ -292,10 +299,12 @@ fn print(reports: &[RunReport], jobs: &[Job], args: &Args) {
         Output::Text => {
             let style = Style::for_stdout();
             let reports = reports.iter().map(|report| {
-                let advice =
-                    jobs.iter().find(|job| job.key == report.job).and_then(|job| advice::on(report, job));
-                let advice = advice.map(|advice| format!("\n  next: {advice}\n")).unwrap_or_default();
-                render::report(report, style, args.verbose) + &advice
+                let advice = jobs
+                    .iter()
+                    .find(|job| job.key == report.job)
+                    .and_then(|job| advice::on(report.outcome, &report.detail, job));
+                let advice = advice.map(|advice| format!("\n{}", style.paragraph("  next: ", &advice)));
+                render::report(report, style, args.verbose) + &advice.unwrap_or_default()
             });
             reports.collect::<Vec<_>>().join("\n")
         }

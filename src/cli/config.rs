@@ -23,18 +23,29 @@ pub struct ConfigArgs {
     command: ConfigCommand,
 }
 
+/// What the config is made of.
+#[derive(Debug, Args)]
+struct Layers {
+    /// Files, the later over the earlier; GATEPROBE__... variables over them all [default: gateprobe.yaml].
+    #[arg(value_name = "FILE", env = "GATEPROBE_CONFIG", value_delimiter = ',')]
+    files: Vec<PathBuf>,
+    /// The key of each file that the config stands below: `config`, in the values of the Helm chart
+    #[arg(long, value_name = "KEY")]
+    below: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Tell all mistakes in a config, or that there are none
     #[command(after_help = "Examples:\n  \
         gateprobe config check                              gateprobe.yaml\n  \
         gateprobe config check common.yaml eu.yaml          the later over the earlier\n  \
+        gateprobe config check values.yaml --below config   the values of the Helm chart\n  \
         gateprobe config check gateprobe.yaml --output json for a script\n\n\
         Exit codes: 0 no mistakes, 2 mistakes or usage, 4 gateprobe's own error")]
     Check {
-        /// Files, the later over the earlier; GATEPROBE__... variables over them all [default: gateprobe.yaml].
-        #[arg(value_name = "FILE", env = "GATEPROBE_CONFIG", value_delimiter = ',')]
-        files: Vec<PathBuf>,
+        #[command(flatten)]
+        layers: Layers,
         /// The form of the output: text, or one JSON object
         #[arg(long, value_enum, default_value_t = Output::Text)]
         output: Output,
@@ -51,9 +62,8 @@ enum ConfigCommand {
         gateprobe config show gateprobe.yaml --cost      connections, messages and bytes a day\n\n\
         Exit codes: 0 printed, 2 mistakes or usage, 4 gateprobe's own error")]
     Show {
-        /// Files, the later over the earlier; GATEPROBE__... variables over them all [default: gateprobe.yaml].
-        #[arg(value_name = "FILE", env = "GATEPROBE_CONFIG", value_delimiter = ',')]
-        files: Vec<PathBuf>,
+        #[command(flatten)]
+        layers: Layers,
         /// Print what the checks will cost each target a day, at most, instead
         #[arg(long)]
         cost: bool,
@@ -90,17 +100,22 @@ fn execute(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> io::Result<u8> {
-    let files = match &args.command {
+    let Layers { files, below } = match &args.command {
         ConfigCommand::Schema => {
             writeln!(out, "{:#}", config::json_schema())?;
             return Ok(OK);
         }
-        ConfigCommand::Check { files, .. } | ConfigCommand::Show { files, .. } => files,
+        ConfigCommand::Check { layers, .. } | ConfigCommand::Show { layers, .. } => layers,
     };
     // As `gateprobe run`: what it would load is what is checked.
     let default = [PathBuf::from(super::DEFAULT_CONFIG)];
     let files = if files.is_empty() && default[0].exists() { &default[..] } else { &files[..] };
-    let loaded = Loader::new(environment, Timestamp::now()).files(files).load_traced();
+    let environment: Vec<(String, String)> = environment.collect();
+    if files.is_empty() && !environment.iter().any(|(name, _)| config::is_setting(name)) {
+        return missing(&args.command, out, err);
+    }
+    let loader = Loader::new(environment, Timestamp::now()).below(below.as_deref());
+    let loaded = loader.files(files).load_traced();
     let (plan, warnings, origins) = match loaded {
         Ok(loaded) => loaded,
         Err(problems) => return complain(&args.command, &problems, out, err),
@@ -124,6 +139,22 @@ fn execute(
     }
     out.flush()?;
     Ok(OK)
+}
+
+/// Neither a file nor a variable has anything.
+fn missing(command: &ConfigCommand, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
+    let told = format!("there is no {} here; name a config", super::DEFAULT_CONFIG);
+    match command {
+        ConfigCommand::Check { output: Output::Json, .. } => {
+            let problem = json!({ "place": "config", "field": "", "message": told });
+            writeln!(out, "{:#}", json!({ "ok": false, "problems": [problem] }))?;
+        }
+        ConfigCommand::Check { .. } => {
+            writeln!(err, "gateprobe config check: {told}: gateprobe config check FILE")?
+        }
+        _ => writeln!(err, "gateprobe config show: {told}: gateprobe config show FILE")?,
+    }
+    Ok(MISTAKES)
 }
 
 fn complain(
@@ -235,6 +266,32 @@ mod tests {
         let lines: Vec<&str> = err.lines().collect();
         assert!(lines[0].starts_with("/nonexistent/g.yaml:1:1: can't be read: No such file"), "{err}");
         assert!(lines[1].starts_with("GATEPROBE__X: no setting has this name"), "{err}");
+    }
+
+    #[test]
+    fn the_values_of_a_chart_are_checked_where_they_stand() {
+        let folder = tempfile::tempdir().unwrap();
+        let values = folder.path().join("values.yaml");
+        let file = values.to_str().unwrap();
+        let check = |text: &str, key: &str| {
+            std::fs::write(&values, text).unwrap();
+            gateprobe(&["check", file, "--below", key], &[])
+        };
+        let good = "replicas: 2\nconfig:\n  targets: { chat: { url: 'wss://chat.example.com/' } }\n";
+        assert_eq!(check(good, "config"), (0, "ok: 1 target, 1 job\n".into(), String::new()));
+        let (code, _, err) = check(&good.replace("url", "urll"), "config");
+        assert!(code == 2 && err.contains(&format!("{file}:3:22: targets.chat.urll: ")), "{err}");
+        for (text, key, place) in
+            [(good, "konfig", "1:1"), (good, "replicas", "1:11"), ("config: [", "config", "2:1")]
+        {
+            let (code, _, err) = check(text, key);
+            assert!(code == 2 && err.starts_with(&format!("{file}:{place}")), "{key}: {err}");
+        }
+        let (_, _, err) = check(good, "konfig");
+        assert!(
+            err.contains("there must be a mapping with the config here, below the key \"konfig\""),
+            "{err}"
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod access;
 mod advice;
 mod canary;
 mod check;
@@ -26,6 +27,8 @@ mod vectors;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::config::unknown;
 
 /// The config where none is named.
 const DEFAULT_CONFIG: &str = "gateprobe.yaml";
@@ -166,14 +169,6 @@ pub fn main() -> ExitCode {
     // A blocking read that never returns, of a token on a dead network disk say, must not keep the process.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     ExitCode::from(exit.code())
-}
-
-/// What is said of a name that is not known: the nearest one that is, and all of them.
-fn unknown<'a>(name: &str, heading: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    let meant = crate::config::nearest(name, known.clone());
-    let meant = meant.map(|meant| format!("did you mean {meant:?}? ")).unwrap_or_default();
-    let known: Vec<&str> = known.collect();
-    format!("{name:?}; {meant}{heading}: {}", known.join(", "))
 }
 
 /// Each connection is a descriptor, and the soft limit is made for programs that use `select`.

@@ -7,11 +7,14 @@ use serde_json::Value;
 use url::Url;
 
 use super::Exit;
-use super::ready::{page_of, request};
+use super::ready::{page_of, request, unanswered};
 use crate::model::Span;
 
 /// How long the agent may take to answer.
 const PATIENCE: Span = Span::secs(10);
+
+/// How another agent is named.
+const OTHER: &str = "--agent URL";
 
 /// Whom it is about, and how the agent is reached.
 #[derive(Debug, clap::Args)]
@@ -66,6 +69,7 @@ pub async fn resume(args: ResumeArgs) -> Exit {
 }
 
 async fn ask(whom: Whom, what: &str, query: Option<&str>) -> Exit {
+    let asked = whom.agent.clone();
     let path = path(&whom.target, whom.check.as_deref(), what);
     let Some(url) = path.and_then(|path| page_of(whom.agent, &path, query)) else {
         eprintln!("gateprobe {what}: name a target and a check as the config does, and the agent by its URL");
@@ -91,11 +95,12 @@ async fn ask(whom: Whom, what: &str, query: Option<&str>) -> Exit {
             Exit::Fail
         }
         Ok(Err(why)) => {
-            eprintln!("gateprobe {what}: {why}");
+            eprintln!("gateprobe {what}: {}", unanswered(&asked, &why, OTHER));
             Exit::Fail
         }
         Err(_) => {
-            eprintln!("gateprobe {what}: no answer within {PATIENCE}");
+            let why = format!("nothing within {PATIENCE}");
+            eprintln!("gateprobe {what}: {}", unanswered(&asked, &why, OTHER));
             Exit::Fail
         }
     }

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::Exit;
 use super::output::Output;
+use crate::config::mask_url;
 use crate::model::{End, Evidence, Span};
 use crate::wire::{Dialer, Endpoint, Offer, Request, ResolverSettings, TlsClient, TlsSettings};
 
@@ -37,6 +38,7 @@ pub struct Args {
 
 /// Asks once.
 pub async fn run(args: Args) -> Exit {
+    let asked = args.agent.clone();
     let Some(url) = page(args.agent) else {
         eprintln!("gateprobe ready: the URL must be that of an agent, such as http://gateprobe:9464");
         return Exit::Usage;
@@ -51,9 +53,20 @@ pub async fn run(args: Args) -> Exit {
             let _ = std::io::stdout().lock().write_all(text.as_bytes());
             if status == 200 { Exit::Pass } else { Exit::Fail }
         }
-        Ok(Err(why)) => silent(&why, args.output),
-        Err(_) => silent(&format!("no answer within {}", args.timeout), args.output),
+        Ok(Err(why)) => silent(&unanswered(&asked, &why, OTHER), args.output),
+        Err(_) => {
+            let why = format!("nothing within {}", args.timeout);
+            silent(&unanswered(&asked, &why, OTHER), args.output)
+        }
     }
+}
+
+/// How another agent is named.
+const OTHER: &str = "gateprobe ready URL";
+
+/// What is said of an agent that does not answer: where it was looked for, and how another is named.
+pub(super) fn unanswered(agent: &Url, why: &str, other: &str) -> String {
+    format!("no agent answers at {}: {why}; if it is elsewhere, name it: {other}", mask_url(agent.as_str()))
 }
 
 /// Tells that the agent did not answer.

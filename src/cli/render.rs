@@ -1,22 +1,50 @@
 //! Reports as a person reads them.
 
 use std::fmt::Write;
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
 use std::time::Duration;
+
+use textwrap::{Options, WordSplitter};
 
 use super::terminal;
 use crate::model::{End, Event, EventKind, FrameKind, Outcome, RunReport, Side};
 
-/// Colour, or not.
+/// How to write to a person: colour or not, and how wide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
     /// Whether to use ANSI colours.
     pub colour: bool,
+    /// The columns to keep to; `None` for what is no terminal, so that a line of a log stays one.
+    pub columns: Option<usize>,
 }
 
 impl Style {
-    /// Colour on a terminal, unless the environment says otherwise.
+    /// Text as a file has it.
+    pub const PLAIN: Self = Self { colour: false, columns: None };
+
+    /// Colour on a terminal, unless the environment says otherwise; its width.
+    pub fn of(stream: &(impl IsTerminal + AsFd)) -> Self {
+        let columns = stream.is_terminal().then(|| terminal::columns(stream));
+        Self { colour: terminal::colour(stream), columns }
+    }
+
+    /// That of standard output.
     pub fn for_stdout() -> Self {
-        Self { colour: terminal::colour(&std::io::stdout()) }
+        Self::of(&std::io::stdout())
+    }
+
+    /// A paragraph and its newline: the first line begins with `first`, those it is broken into with as many blanks.
+    pub fn paragraph(self, first: &str, text: &str) -> String {
+        let Some(columns) = self.columns else { return format!("{first}{text}\n") };
+        let rest = " ".repeat(first.chars().count());
+        // An address or a path that is longer than a line must stay one word, to be copied.
+        let options = Options::new(columns)
+            .initial_indent(first)
+            .subsequent_indent(&rest)
+            .break_words(false)
+            .word_splitter(WordSplitter::NoHyphenation);
+        textwrap::fill(text, options) + "\n"
     }
 
     /// Wraps a text in the colour of an outcome, given by its label.
@@ -42,17 +70,17 @@ pub fn report(report: &RunReport, style: Style, always: bool) -> String {
     // Writing to a String can't fail.
     let _ = writeln!(text, "{head}  {}{peer} {}  ({took})", report.job.target, report.job.check);
     if report.outcome != Outcome::Pass {
-        let _ = writeln!(text, "  {}", report.outcome.explain());
+        text.push_str(&style.paragraph("  ", report.outcome.explain()));
     }
     if !report.detail.is_empty() {
-        let _ = writeln!(text, "  {}", report.detail);
+        text.push_str(&style.paragraph("  ", &report.detail));
     }
     if always || report.outcome != Outcome::Pass {
         text.push('\n');
         for shown in events(&report.timeline.events, always) {
             let _ = match shown {
                 Shown::One(event) => writeln!(text, "  {:>10}  {}", duration(event.at()), describe(event)),
-                Shown::More(count) => writeln!(text, "  {:>10}  ... {count} more pings and pongs", ""),
+                Shown::More(count, what) => writeln!(text, "  {:>10}  ... {count} more {what}", ""),
             };
         }
         if report.timeline.dropped > 0 {
@@ -72,8 +100,8 @@ pub fn duration(duration: Duration) -> String {
 /// A line of the timeline.
 enum Shown<'a> {
     One(&'a Event),
-    /// So many pings and pongs that say nothing new.
-    More(usize),
+    /// So many of these, which say nothing new.
+    More(usize, &'static str),
 }
 
 /// The events, where pings and pongs that follow each other for long are told by the first and the last ones, unless
@@ -87,7 +115,14 @@ fn events(events: &[Event], all: bool) -> Vec<Shown<'_>> {
             shown.extend(row.iter().map(Shown::One));
         } else {
             shown.extend(row[..ENDS].iter().map(Shown::One));
-            shown.push(Shown::More(row.len() - 2 * ENDS));
+            let left_out = &row[ENDS..row.len() - ENDS];
+            let all = |wanted| left_out.iter().all(|event| beat(event) == Some(wanted));
+            let what = match (all(FrameKind::Ping), all(FrameKind::Pong)) {
+                (true, _) => "pings",
+                (_, true) => "pongs",
+                _ => "pings and pongs",
+            };
+            shown.push(Shown::More(left_out.len(), what));
             shown.extend(row[row.len() - ENDS..].iter().map(Shown::One));
         }
     }
@@ -95,7 +130,15 @@ fn events(events: &[Event], all: bool) -> Vec<Shown<'_>> {
 }
 
 fn is_beat(event: &Event) -> bool {
-    matches!(event.kind, EventKind::Frame { kind: FrameKind::Ping | FrameKind::Pong, .. })
+    beat(event).is_some()
+}
+
+/// A ping or a pong.
+fn beat(event: &Event) -> Option<FrameKind> {
+    match event.kind {
+        EventKind::Frame { kind: kind @ (FrameKind::Ping | FrameKind::Pong), .. } => Some(kind),
+        _ => None,
+    }
 }
 
 fn describe(event: &Event) -> String {
@@ -147,7 +190,7 @@ mod tests {
             trace: Default::default(),
             samples: Vec::new(),
         };
-        let text = report(&run, Style { colour: false }, false);
+        let text = report(&run, Style::PLAIN, false);
         assert!(text.starts_with("FAIL unavailable  chat handshake  (12.00 ms)\n"), "{text}");
         assert!(text.contains(Failure::Unavailable.explain()) && text.contains("-- upgrade"), "{text}");
         assert!(
@@ -155,9 +198,19 @@ mod tests {
             "{text}"
         );
         let passed = RunReport { outcome: Outcome::Pass, ..run };
-        assert_eq!(report(&passed, Style { colour: false }, false).lines().count(), 2);
-        assert!(report(&passed, Style { colour: true }, false).starts_with("\x1b[32mPASS"));
+        assert_eq!(report(&passed, Style::PLAIN, false).lines().count(), 2);
+        assert!(report(&passed, Style { colour: true, columns: None }, false).starts_with("\x1b[32mPASS"));
     }
+
+    #[test]
+    fn prose_is_broken_between_words_and_only_on_a_terminal() {
+        let text = "one two three file:///a/path/that-is-longer-than-the-line four";
+        assert_eq!(Style::PLAIN.paragraph("  ", text), format!("  {text}\n"));
+        let narrow = Style { colour: false, columns: Some(16) };
+        let told = "  one two three\n  file:///a/path/that-is-longer-than-the-line\n  four\n";
+        assert_eq!(narrow.paragraph("  ", text), told);
+    }
+
     #[test]
     fn a_long_row_of_pings_and_pongs_does_not_bury_the_verdict() {
         let evidence = Evidence::new();
@@ -173,11 +226,11 @@ mod tests {
             .iter()
             .map(|shown| match shown {
                 Shown::One(event) => describe(event),
-                Shown::More(count) => format!("{count} more"),
+                Shown::More(count, what) => format!("{count} more {what}"),
             })
             .collect();
         let (ping, pong) = ("-> ping (8 bytes)", "<- pong (8 bytes)");
-        assert_eq!(told, [ping, pong, "36 more", ping, pong, "<- text (8 bytes)", ping]);
+        assert_eq!(told, [ping, pong, "36 more pings and pongs", ping, pong, "<- text (8 bytes)", ping]);
         assert_eq!(super::events(&events, true).len(), events.len());
     }
 }

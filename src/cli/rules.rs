@@ -25,10 +25,10 @@ pub struct Args {
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     label: Vec<(String, String)>,
     /// Where your runbooks are; the alert's name and `.md` follow
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = address)]
     runbooks: Option<String>,
     /// Where your Grafana is
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = address)]
     dashboards: Option<String>,
 }
 
@@ -53,6 +53,20 @@ pub fn run(args: Args) -> Exit {
         // A reader such as `head` has seen enough.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Agent,
         _ => Exit::Pass,
+    }
+}
+
+/// What an alert links to is opened from a pager or a chat: a path leads nowhere there.
+fn address(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()));
+    let slashes = text.split_once("://").is_some_and(|(_, rest)| !rest.starts_with('/'));
+    match url {
+        Some(url) if slashes && url.has_host() && url.query().is_none() && url.fragment().is_none() => {
+            Ok(text.to_owned())
+        }
+        _ => {
+            Err("write an address with http:// or https://, such as https://wiki.example.com/runbooks".into())
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{DEFAULT_CONFIG, Exit, interrupted, logging};
 use crate::agent::{Agent, Handle};
-use crate::config::{self, Problems, settings};
+use crate::config::{self, Problems, Warning, settings};
 use crate::http::{self, Limits, Parts};
 use crate::model::Span;
 
@@ -113,14 +113,16 @@ impl Service {
         let log = &plan.agent.log;
         logging::start_as_configured(log);
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let told = warnings.iter().map(Warning::gist).collect();
         let http = plan.agent.http.clone();
         let listener = match listener {
             Some(listener) => listener,
-            None => TcpListener::bind(&http.listen).await.map_err(|error| other(&http.listen, &error))?,
+            None => TcpListener::bind(&http.listen).await.map_err(|error| unbound(&http.listen, &error))?,
         };
         let address = listener.local_addr().map_err(|error| other(&http.listen, &error))?;
         let loader = Box::new(move || config::load_with_sources(&files, config::process_environment()));
         let agent = Agent::start(plan, loader, replica()).map_err(|error| other("the agent", &error))?;
+        agent.has_told(told);
         agent.watch(sources);
         let parts = Parts {
             metrics: Arc::clone(&agent.sinks().recorder),
@@ -144,6 +146,12 @@ impl Service {
 
 fn other(what: &str, error: &dyn std::fmt::Display) -> StartError {
     StartError::Other(format!("{what}: {error}"))
+}
+
+fn unbound(listen: &str, error: &io::Error) -> StartError {
+    StartError::Other(format!(
+        "{listen}: {error}; choose another address or port by http.listen in the config, or by GATEPROBE__HTTP__LISTEN"
+    ))
 }
 
 fn limits(http: &settings::Http) -> Limits {

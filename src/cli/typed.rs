@@ -38,6 +38,14 @@ pub fn readable(option: &str, file: &Path) -> Result<(), String> {
     looked.map_err(|error| format!("command line: {option}: {} can't be read: {error}", file.display()))
 }
 
+/// A path as text, as a config has it.
+///
+/// # Errors
+/// It is not UTF-8.
+pub fn utf8<'a>(option: &str, file: &'a Path) -> Result<&'a str, String> {
+    file.to_str().ok_or_else(|| format!("command line: {option}: {} is not UTF-8", file.display()))
+}
+
 /// A length of time in seconds: with a unit as everywhere, or a bare number of them.
 ///
 /// # Errors
@@ -83,6 +91,14 @@ mod tests {
         let said = readable("--token-file", &missing).unwrap_err();
         assert!(said.starts_with("command line: --token-file: ") && said.contains("can't be read"), "{said}");
         assert!(readable("--token-file", folder.path()).is_err());
+    }
+
+    #[test]
+    fn a_path_that_no_config_can_hold_is_told() {
+        use std::os::unix::ffi::OsStrExt;
+        let odd = Path::new(std::ffi::OsStr::from_bytes(b"tok\xff"));
+        assert!(utf8("--ca-file", odd).unwrap_err().starts_with("command line: --ca-file: tok"));
+        assert_eq!(utf8("--ca-file", Path::new("tok")), Ok("tok"));
     }
 
     #[test]

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::output::Output;
+use super::render::Style;
 use super::{DEFAULT_CONFIG, Exit, unknown};
 use crate::checks::malformed::{Unasked, Vector};
 use crate::checks::{CheckSpec, Malformed};
 use crate::config::{self, Plan, Target};
+use crate::model::aligned;
 
 /// Arguments of `gateprobe vectors`.
 #[derive(Debug, clap::Args)]
@@ -55,6 +57,16 @@ struct Line {
     not_sent: Option<&'static str>,
 }
 
+impl Line {
+    /// What is right, or why it is not sent.
+    fn told(&self) -> String {
+        match self.not_sent {
+            Some(why) => format!("- ({why})"),
+            None => self.right.join(", "),
+        }
+    }
+}
+
 /// Lists the vectors.
 pub fn run(args: &Args) -> Exit {
     let lines = match lines(args) {
@@ -65,7 +77,7 @@ pub fn run(args: &Args) -> Exit {
         }
     };
     let text = match args.output {
-        Output::Text => table(&lines),
+        Output::Text => written(&lines, Style::for_stdout()),
         Output::Json => format!("{:#}\n", serde_json::json!(lines)),
     };
     match io::stdout().lock().write_all(text.as_bytes()) {
@@ -124,32 +136,37 @@ fn line(vector: &'static Vector, check: &Malformed, target: Option<&Target>) -> 
     }
 }
 
-/// The lines as a table for people.
+/// For people: a table where it fits, as it does in a pipe; else a paragraph each.
+fn written(lines: &[Line], style: Style) -> String {
+    let table = table(lines);
+    let widest = table.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+    if style.columns.is_none_or(|columns| widest <= columns) { table } else { paragraphs(lines, style) }
+}
+
+fn paragraphs(lines: &[Line], style: Style) -> String {
+    let mut text = String::new();
+    for line in lines {
+        let head = format!("{} ({}, {}, {} bytes)", line.vector, line.group, line.class, line.bytes);
+        text.push_str(&style.paragraph("", &head));
+        for (name, said) in [("sends", line.sends), ("right", &line.told()), ("source", line.source)] {
+            text.push_str(&style.paragraph(&format!("  {name:<6}  "), said));
+        }
+    }
+    text
+}
+
+/// The lines as a table.
 fn table(lines: &[Line]) -> String {
     let head = ["vector", "group", "class", "bytes", "sends", "right", "source"].map(str::to_owned);
     let mut rows = vec![head];
     rows.extend(lines.iter().map(|line| {
-        let right = match line.not_sent {
-            Some(why) => format!("- ({why})"),
-            None => line.right.join(", "),
-        };
+        let right = line.told();
         let text = [line.vector, line.group, line.class].map(str::to_owned);
         let [vector, group, class] = text;
         [vector, group, class, line.bytes.to_string(), line.sends.into(), right, line.source.into()]
     }));
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: [usize; 6] = std::array::from_fn(width);
-    let mut text = String::new();
-    for row in &rows {
-        let padded = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
-            3 => format!("{cell:>width$}"),
-            _ => format!("{cell:<width$}"),
-        });
-        let line: Vec<String> = padded.chain([row[6].clone()]).collect();
-        text.push_str(line.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+    let lines = aligned(&rows, [false, false, false, true, false, false, false]);
+    lines.into_iter().map(|line| line + "\n").collect()
 }
 
 #[cfg(test)]
@@ -168,5 +185,20 @@ mod tests {
             "{unmasked}"
         );
         assert!(lines.iter().all(|line| !line.right.is_empty()));
+    }
+
+    #[test]
+    fn a_line_is_no_wider_than_the_terminal_and_one_each_in_a_pipe() {
+        let args = Args { config: Vec::new(), target: None, output: Output::Text };
+        let lines = lines(&args).expect("needs no config");
+        for columns in [60, 80, 120] {
+            let text = written(&lines, Style { colour: false, columns: Some(columns) });
+            // A word is never broken.
+            let wide = |line: &&str| line.chars().count() > columns && line.split_whitespace().count() > 1;
+            assert_eq!(text.lines().find(wide), None, "{columns}");
+            assert_eq!(text.lines().filter(|line| !line.starts_with(' ')).count(), lines.len(), "{text}");
+        }
+        assert_eq!(written(&lines, Style::PLAIN), table(&lines));
+        assert_eq!(written(&lines, Style { colour: false, columns: Some(500) }), table(&lines));
     }
 }

@@ -6,6 +6,7 @@ use super::plan::Plan;
 use super::settings::Resolve;
 use crate::checks::{CheckSpec, Cost};
 use crate::dialect::Dialect;
+use crate::model::aligned;
 
 const DAY: f64 = 86_400.0;
 
@@ -116,16 +117,8 @@ pub fn cost_table(rows: &[CostRow]) -> String {
             format!("{}{}", size(row.bytes), if row.each_address { " (for each address)" } else { "" }),
         ]
     }));
-    let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..5).map(width).collect();
-    let mut text = String::new();
-    for [target, check, runs, connections, messages, bytes] in &lines {
-        let [a, b, c, d, e] = [widths[0], widths[1], widths[2], widths[3], widths[4]];
-        let line = format!("{target:a$}  {check:b$}  {runs:>c$}  {connections:>d$}  {messages:>e$}  {bytes}");
-        text.push_str(&line);
-        text.push('\n');
-    }
-    text
+    let lines = aligned(&lines, [false, false, true, true, true, false]);
+    lines.into_iter().map(|line| line + "\n").collect()
 }
 
 fn size(bytes: u64) -> String {

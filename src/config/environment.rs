@@ -36,6 +36,11 @@ pub fn read(
     (reader.layer, reader.problems)
 }
 
+/// Whether a variable of this name is meant as a setting, known or not.
+pub fn is_setting(name: &str) -> bool {
+    name.to_lowercase().starts_with(&format!("{PREFIX}{SEPARATOR}").to_lowercase())
+}
+
 /// A variable's name and value, by its key in lower case.
 type Variables = BTreeMap<String, (String, String)>;
 

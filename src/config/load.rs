@@ -9,11 +9,12 @@ use serde_json::{Map, Value, json};
 use super::assemble::assemble;
 use super::cascade::cascade;
 use super::environment;
+use super::folder;
 use super::layers::{Layer, Layered, merge};
 use super::locate::{Locator, Origins};
 use super::place::{Mark, Path, Place};
 use super::plan::Plan;
-use super::problem::{Problem, Problems, Warning, tidy};
+use super::problem::{Problem, Problems, URL, Warning, tidy};
 use super::refused::Refused;
 use super::schema::schema;
 use super::sources::{Reader, Sources, Use};
@@ -68,8 +69,8 @@ pub fn for_url(
 ) -> Loaded {
     let loaded = Loader::new(environment, Timestamp::now()).url(url, settings).load();
     let target = Path::of(&["targets", &name_of(url)]);
-    let (plan, warnings) = loaded.map_err(|problems| problems.named_as_typed(&target))?;
-    Ok((plan, warnings.into_iter().map(|warning| warning.named_as_typed(&target)).collect()))
+    let (plan, warnings) = loaded.map_err(|problems| problems.named_as_typed(&target, URL))?;
+    Ok((plan, warnings.into_iter().map(|warning| warning.named_as_typed(&target, URL)).collect()))
 }
 
 /// Reads files as [`load`] does, with settings of the command line on top, in the shape of a file.
@@ -103,6 +104,7 @@ pub struct Loader {
     environment: BTreeMap<String, String>,
     now: Timestamp,
     layers: Vec<Layer>,
+    below: Option<String>,
     argument: Option<Layer>,
     twins: Vec<Twin>,
     reader: Reader,
@@ -120,12 +122,19 @@ impl Loader {
             environment: environment.into_iter().collect(),
             now,
             layers: Vec::new(),
+            below: None,
             argument: None,
             twins: Vec::new(),
             reader: Reader::default(),
             problems: Vec::new(),
             broken: false,
         }
+    }
+
+    /// In all files that are added from here on, the config stands below this key, as in the values of a Helm chart.
+    pub fn below(mut self, key: Option<&str>) -> Self {
+        self.below = key.map(str::to_owned);
+        self
     }
 
     /// Adds files, the later over the earlier.
@@ -144,9 +153,14 @@ impl Loader {
         self
     }
 
-    /// Adds the text of a file.
+    /// Adds the text of a file; relative paths in it begin at its folder.
     pub fn text(mut self, name: &str, bytes: &[u8]) -> Self {
         let tree = parse(name, bytes);
+        let mut tree = match &self.below {
+            Some(key) => tree.below(key),
+            None => tree,
+        };
+        folder::anchor(&mut tree.value, &folder::of_file(name), schema());
         self.problems.extend(tree.problems);
         self.broken |= tree.broken;
         self.layers.push(Layer { name: name.to_owned(), value: tree.value, marks: tree.marks });

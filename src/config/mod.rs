@@ -13,6 +13,7 @@ mod dialects;
 mod endpoint;
 mod environment;
 mod files;
+mod folder;
 mod issuers;
 mod layers;
 mod load;
@@ -41,6 +42,7 @@ mod words;
 
 pub use cost::{CostRow, cost, cost_table, costs};
 pub use dialects::read_dialect;
+pub use environment::is_setting;
 pub use load::{
     Loaded, Loader, for_url, load, load_with, load_with_sources, load_with_twins, name_of,
     process_environment,
@@ -57,7 +59,7 @@ pub use shard::{Shard, shard_of};
 pub use show::{in_force, to_yaml};
 pub use sources::{Glimpse, Sources};
 pub use twin::Twin;
-pub use words::nearest;
+pub use words::{nearest, unknown};
 
 /// The JSON Schema of the file, for editors.
 pub fn json_schema() -> &'static serde_json::Value {

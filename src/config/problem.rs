@@ -15,9 +15,13 @@ pub struct Problem {
     pub message: String,
 }
 
+/// What a URL is called that is an argument by itself.
+pub(super) const URL: &str = "URL";
+
 /// The settings of a target that the command line has arguments for.
-const ARGUMENTS: [(&str, &str); 5] = [
-    ("url", "URL"),
+const ARGUMENTS: [(&str, &str); 6] = [
+    ("url", URL),
+    ("auth.place", "--token-place"),
     ("auth", "--token-file"),
     ("tls.ca_file", "--ca-file"),
     ("dialect", "--dialect"),
@@ -28,20 +32,28 @@ const ARGUMENTS: [(&str, &str); 5] = [
 pub type Warning = Problem;
 
 impl Problem {
+    /// What it says of which setting, wherever that stands: a line more above it in the file makes no other problem.
+    pub fn gist(&self) -> String {
+        match self.place {
+            Place::File { .. } => format!("{}: {}", self.path, self.message),
+            _ => self.to_string(),
+        }
+    }
+
     /// A problem at a place.
     pub fn new(place: Place, path: Path, message: impl Into<String>) -> Self {
         Self { place, path, message: message.into() }
     }
 
-    /// Of a target that stands on the command line: by the name of the argument that set it there.
+    /// Of a target that stands on the command line: by the name of the argument that set it there, its URL by `url`.
     #[must_use]
-    pub(super) fn named_as_typed(mut self, target: &Path) -> Self {
+    pub fn named_as_typed(mut self, target: &Path, url: &str) -> Self {
         let inside = self.path.moved(target, &Path::root()).filter(|_| self.place == Place::Argument);
         let argument = inside.and_then(|inside| {
             ARGUMENTS.iter().find(|(fields, _)| inside.is_within(&Path::root().dotted(fields)))
         });
         if let Some((_, argument)) = argument {
-            self.path = Path::of(&[argument]);
+            self.path = Path::of(&[if *argument == URL { url } else { *argument }]);
         }
         self
     }
@@ -68,10 +80,12 @@ impl Problems {
         (!list.is_empty()).then_some(Self(list))
     }
 
-    /// See [`Problem::named_as_typed`].
+    /// See [`Problem::named_as_typed`]. What is wrong with several targets by one argument is told once.
     #[must_use]
-    pub(super) fn named_as_typed(self, target: &Path) -> Self {
-        Self(self.0.into_iter().map(|problem| problem.named_as_typed(target)).collect())
+    pub fn named_as_typed(self, target: &Path, url: &str) -> Self {
+        let mut named = self.0.into_iter().map(|problem| problem.named_as_typed(target, url)).collect();
+        tidy(&mut named);
+        Self(named)
     }
 
     /// For what failed without a word.

@@ -72,6 +72,27 @@ impl Tree {
         Self { value, marks, problems, broken }
     }
 
+    /// What stands below a key of it, with the places where it stands.
+    pub fn below(self, key: &str) -> Self {
+        let Self { mut value, marks, mut problems, broken } = self;
+        let (from, root) = (Path::root().key(key), Path::root());
+        let value = value.as_object_mut().and_then(|all| all.remove(key)).unwrap_or_default();
+        let value = if value.is_object() {
+            value
+        } else if !broken {
+            let mark = marks.get(&from).or_else(|| marks.get(&root));
+            let place = mark.map_or(Place::Missing, |mark| mark.value.clone());
+            let message = format!("there must be a mapping with the config here, below the key {key:?}");
+            problems.push(Problem::new(place, root.clone(), message));
+            Value::Object(Map::new())
+        } else {
+            Value::Object(Map::new())
+        };
+        let inside = |(path, mark): (Path, Mark)| Some((path.moved(&from, &root)?, mark));
+        let marks: Marks = marks.into_iter().filter_map(inside).collect();
+        Self { value, marks, problems, broken }
+    }
+
     fn broken(place: Place, message: String) -> Self {
         let problems = vec![Problem::new(place, Path::root(), message)];
         Self { value: Value::Object(Map::new()), marks: Marks::new(), problems, broken: true }

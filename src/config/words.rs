@@ -63,6 +63,19 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .map(|(_, candidate)| candidate)
 }
 
+/// What is said of a name that is not known: the nearest one that is, and what there is; of very many, the first.
+pub fn unknown<'a>(name: &str, heading: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    const MANY: usize = 30;
+    let meant = nearest(name, known.clone());
+    let meant = meant.map(|meant| format!("did you mean {meant:?}? ")).unwrap_or_default();
+    let first: Vec<&str> = known.clone().take(MANY).collect();
+    let more = match known.count() - first.len() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    format!("{}; {meant}{heading}: {}{more}", quoted(name), first.join(", "))
+}
+
 /// A name as the environment spells it: lower case, `_` for `-`.
 pub fn normal(name: &str) -> String {
     name.to_lowercase().replace('-', "_")

@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::allotment::{allot, dialling, least_time, planned, top_up, total};
 use super::fit::{fitted, typical};
 use super::trial::{Trial, abreast};
 use super::{Address, Addresses, Profile};
 use crate::canary::{self, Policy};
 use crate::model::{JobKey, Span};
 use crate::runner::Job;
-use crate::session::{Limits, Shelf};
-
-/// The part of the time that is planned to be used: the rest is for gateways that are not well.
-const PLANNED: f64 = 0.85;
+use crate::session::Shelf;
 
 /// A gateway, with what is known of it before it is visited.
 #[derive(Debug)]
@@ -108,19 +106,19 @@ impl Course {
         if trials.is_empty() {
             return Err(CourseError::Nothing(notes.join("; ")));
         }
+        let enough = policy.enough(addresses.baseline.is_some());
+        top_up(&mut trials, enough);
         abreast(&mut trials);
-        trials.iter_mut().for_each(|trial| trial.runs = trial.runs.min(trial.fit(planned(longest))));
-        pace(&mut trials, longest);
-        for trial in &trials {
-            let wanted = profile.runs(trial.check);
-            if trial.runs < wanted {
-                notes.push(format!(
-                    "{} makes {} of {wanted} runs in each arm: more do not fit in {} and the budget",
-                    trial.check,
-                    trial.runs,
-                    Span::from(longest)
-                ));
-            }
+        allot(&mut trials, longest);
+        if total(&trials) < enough {
+            // It runs all the same: a finding of the kind of which one is enough would be found.
+            notes.push(too_few(&mut trials, enough, longest, profile));
+        }
+        for Trial { check, runs, wanted, .. } in trials.iter().filter(|trial| trial.runs < trial.wanted) {
+            notes.push(format!(
+                "{check} makes {runs} of {wanted} runs in each arm: more do not fit in {} and the budget",
+                Span::from(longest)
+            ));
         }
         Ok(Self { addresses, profile, longest, notes, trials, policy })
     }
@@ -139,10 +137,8 @@ impl Course {
 
     /// The checks that make half of the profile's runs at most, in words.
     pub(super) fn reduced(&self) -> Option<String> {
-        let few = |trial: &&Trial| 2 * trial.runs <= self.profile.runs(trial.check);
-        let told = |trial: &Trial| {
-            format!("{} {} of {} runs", trial.check, trial.runs, self.profile.runs(trial.check))
-        };
+        let few = |trial: &&Trial| 2 * trial.runs <= trial.wanted;
+        let told = |trial: &Trial| format!("{} {} of {} runs", trial.check, trial.runs, trial.wanted);
         let reduced: Vec<String> = self.trials.iter().filter(few).map(told).collect();
         (!reduced.is_empty()).then(|| reduced.join(", "))
     }
@@ -188,13 +184,18 @@ impl Chosen<'_> {
             return self.leave_out(named, format!("{check} is left out: it tells of days, not of minutes"));
         }
         if promises_nothing(&job) {
-            let text = format!("{check} is left out: nobody promises when a silent connection is let go of");
+            let text = format!(
+                "{check} is left out: nobody promises when a silent connection is let go of; say what the gateway \
+                 promises: zombie.window in a config (--zombie-window 20s where URLs are verified), or a dialect that \
+                 promises it"
+            );
             return self.leave_out(named, text);
         }
         let job = self.fit(job);
         let typical = typical(&job.spec);
         let of_baseline = baseline.map(|jobs| self.beside(&job, jobs));
-        let trial = Trial { check, baseline: of_baseline, canary: job, runs: wanted, typical, lanes: 1 };
+        let trial =
+            Trial { check, baseline: of_baseline, canary: job, wanted, runs: wanted, typical, lanes: 1 };
         if trial.fit(planned(self.longest)) == 0 {
             let (one, all) = (Span::secs(trial.pair().as_secs() + 1), Span::from(self.longest));
             let text = format!("{check} is left out: one run takes about {one}, and there are {all} in all");
@@ -249,34 +250,20 @@ fn promises_nothing(job: &Job) -> bool {
     }
 }
 
-/// The part of the time that is planned for.
-fn planned(longest: Duration) -> Duration {
-    longest.mul_f64(PLANNED)
-}
-
-/// Takes runs away where the budget lets too few connections through for all of them: from what spends the most, so
-/// that a check with a few long runs is not the one that can't be told from chance.
-fn pace(trials: &mut [Trial], longest: Duration) {
-    while dialling(trials) > planned(longest) {
-        let several = trials.iter_mut().filter(|trial| trial.runs > 1);
-        let Some(most) = several.max_by_key(|trial| trial.dials()) else { return };
-        most.runs -= 1;
-    }
-}
-
-/// How long the slower arm's budget makes all connections take.
-fn dialling(trials: &[Trial]) -> Duration {
-    let shared = trials.iter().any(Trial::shares_budget);
-    let of = |job: &Job, runs: usize| {
-        let Limits { connections_per_second, .. } = job.budget.limits();
-        let rate = connections_per_second.filter(|rate| *rate > 0.0);
-        rate.map_or(0.0, |rate| (job.spec.cost().connections * runs as u64) as f64 / rate)
-    };
-    let canary: f64 = trials.iter().map(|trial| of(&trial.canary, trial.runs)).sum();
-    let baseline: f64 =
-        trials.iter().filter_map(|trial| Some(of(trial.baseline.as_ref()?, trial.runs))).sum();
-    let seconds = if shared { canary + baseline } else { canary.max(baseline) };
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+/// That no pass can come of it, and what to do.
+fn too_few(trials: &mut [Trial], needed: usize, longest: Duration, profile: Profile) -> String {
+    let runs = crate::model::count(total(trials), "run");
+    let time = least_time(trials, needed).map(|least| {
+        let longer = profile != Profile::Full && least <= Profile::Full.longest();
+        let longer = if longer { ", or the profile full" } else { "" };
+        format!("give it {} (on the command line --max-duration{longer}), or ", Span::from(least))
+    });
+    format!(
+        "a pass needs {needed} runs in each arm, and {runs} can be made in {} within the budget: {}give its targets a \
+         larger budget",
+        Span::from(longest),
+        time.unwrap_or_default()
+    )
 }
 
 fn count(runs: usize) -> u32 {

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::baseline::Presence;
+use super::baseline::{Gone, Presence};
 use super::course::Course;
 use super::critical::is_critical;
 use super::measures::measures;
@@ -183,10 +183,11 @@ impl<'a> Drive<'a> {
             () = self.ask_baseline() => {}
         }
         let state = self.state();
-        match (state.baseline.lost(), state.short) {
-            (true, _) => End::BaselineLost,
-            (false, true) => End::TimeUp,
-            (false, false) => End::Completed,
+        match (state.baseline.gone(), state.short) {
+            (Some(Gone::NeverReached(why)), _) => End::BaselineNeverReached(why),
+            (Some(Gone::Lost), _) => End::BaselineLost,
+            (None, true) => End::TimeUp,
+            (None, false) => End::Completed,
         }
     }
 
@@ -258,7 +259,7 @@ impl<'a> Drive<'a> {
         let mut state = self.state();
         for Ran { run, outcome, .. } in runs {
             if run.arm == Arm::Baseline {
-                state.baseline.see(outcome);
+                state.baseline.see(outcome, &run.detail);
             }
             state.progress.done += 1;
             (self.on_run)(&run, state.progress);
@@ -267,7 +268,7 @@ impl<'a> Drive<'a> {
         if state.decided.is_none() {
             state.decided = state.judge.interim();
         }
-        if state.decided.is_some() || state.baseline.lost() {
+        if state.decided.is_some() || state.baseline.gone().is_some() {
             self.cut.cancel();
         }
     }
@@ -277,9 +278,10 @@ impl<'a> Drive<'a> {
     async fn ask_baseline(&self) {
         let job = self.course.trials.iter().find_map(|trial| trial.baseline.as_ref());
         let Some(job) = job else { return };
-        while !self.cut.is_cancelled() && self.state().baseline.in_doubt() && !self.state().baseline.lost() {
-            let Ran { outcome, .. } = self.run(Arm::Baseline, job, Duration::ZERO).await;
-            self.state().baseline.see(outcome);
+        let doubtful = |presence: &Presence| presence.in_doubt() && presence.gone().is_none();
+        while !self.cut.is_cancelled() && doubtful(&self.state().baseline) {
+            let Ran { run, outcome, .. } = self.run(Arm::Baseline, job, Duration::ZERO).await;
+            self.state().baseline.see(outcome, &run.detail);
         }
     }
 
@@ -327,7 +329,7 @@ fn told(arm: Arm, check: &'static str, reports: &[RunReport], at: Duration) -> (
         detail: worst.map(|report| report.detail.clone()).unwrap_or_default(),
         critical: matches!(outcome, Outcome::Fail(failure) if is_critical(failure)),
         seconds_since_start: at.as_secs_f64(),
-        measures: measures(reports.iter().flat_map(|report| &report.samples)),
+        measures: measures(reports),
     };
     (run, outcome)
 }

@@ -2,11 +2,36 @@
 
 use std::collections::BTreeMap;
 
+use super::dial::failed_phase;
 use crate::metrics::{Descriptor, Kind, Sample, Unit};
+use crate::model::{Outcome, Phase, RunReport};
 
 /// The median of each metric and its labels over the samples of a run, in the base unit: of all that was observed in
 /// a histogram, and of the gauges that no histogram tells of. Keys are as in `name{label="value"}`.
-pub(super) fn measures<'a>(samples: impl Iterator<Item = &'a Sample>) -> BTreeMap<String, f64> {
+pub(super) fn measures(reports: &[RunReport]) -> BTreeMap<String, f64> {
+    medians(
+        reports
+            .iter()
+            .flat_map(|report| report.samples.iter().filter(|sample| counts(report.outcome, sample))),
+    )
+}
+
+/// Whether a sample tells how long a gateway takes for what it does. The time to a refusal does not: a gateway that is
+/// down refuses at once. But the phases before that one were passed, and what a run measured that failed by something
+/// else is as true as of one that passed: if only those counted, slowness would hide behind its own failures. What a
+/// run measured that found nothing out may be our own doing.
+fn counts(outcome: Outcome, sample: &Sample) -> bool {
+    let of_phase = |phase: Phase| {
+        sample.metric.labels == ["phase"] && sample.labels.iter().any(|label| **label == *phase.label())
+    };
+    match outcome {
+        Outcome::Pass => true,
+        Outcome::Fail(failure) => !failed_phase(failure).is_some_and(of_phase),
+        Outcome::Inconclusive(_) | Outcome::Unsupported(_) => false,
+    }
+}
+
+fn medians<'a>(samples: impl Iterator<Item = &'a Sample>) -> BTreeMap<String, f64> {
     let mut series: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for sample in samples.filter(|sample| is_measure(sample.metric) && sample.value.is_finite()) {
         series.entry(key(sample)).or_default().push(sample.value);
@@ -66,7 +91,7 @@ mod tests {
             Sample::labelled(metric("gateprobe_last_connect_phase_duration_seconds"), ["tcp"], 0.5),
             Sample::labelled(metric("gateprobe_heartbeat_pings_total"), ["protocol", "lost"], 1.0),
         ];
-        let measures = measures(samples.iter());
+        let measures = medians(samples.iter());
         let told: Vec<(&str, f64)> = measures.iter().map(|(key, value)| (key.as_str(), *value)).collect();
         assert_eq!(
             told,
@@ -75,6 +100,25 @@ mod tests {
                 ("gateprobe_heartbeat_rtt_seconds{level=\"protocol\"}", 0.003),
             ]
         );
+    }
+
+    #[test]
+    fn the_time_to_a_refusal_is_no_time_of_a_phase() {
+        let phase =
+            |name| Sample::labelled(metric("gateprobe_connect_phase_duration_seconds"), [name], 0.001);
+        let samples = [phase("tcp"), phase("tls"), phase("upgrade")];
+        let counted = |outcome| -> Vec<String> {
+            let counted = samples.iter().filter(|sample| counts(outcome, sample));
+            counted.map(|sample| sample.labels[0].to_string()).collect()
+        };
+        use crate::model::{Cause, Failure, Why};
+        assert_eq!(counted(Outcome::Pass), ["tcp", "tls", "upgrade"]);
+        assert_eq!(counted(Outcome::Fail(Failure::ConnectRefused)), ["tls", "upgrade"]);
+        assert_eq!(counted(Outcome::Fail(Failure::TlsUntrusted)), ["tcp", "upgrade"]);
+        assert_eq!(counted(Outcome::Fail(Failure::Unauthorized)), ["tcp", "tls"]);
+        assert_eq!(counted(Outcome::Fail(Failure::TooSlow)), ["tcp", "tls", "upgrade"]);
+        assert!(counted(Outcome::Inconclusive(Cause::AgentLag)).is_empty());
+        assert!(counted(Outcome::Unsupported(Why::Promise)).is_empty());
     }
 
     #[test]

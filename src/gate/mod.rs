@@ -1,9 +1,11 @@
 //! The driver of a canary's verification: runs of both gateways in turn, fed to the judge one by one until it may
 //! stop. Knows neither HTTP nor the command line.
 
+mod allotment;
 mod baseline;
 mod course;
 mod critical;
+mod dial;
 mod drive;
 mod fit;
 mod measures;

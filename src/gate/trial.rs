@@ -17,7 +17,9 @@ pub(super) struct Trial {
     pub(super) check: &'static str,
     pub(super) baseline: Option<Job>,
     pub(super) canary: Job,
-    /// Runs in each arm.
+    /// Runs in each arm that it is meant to make.
+    pub(super) wanted: usize,
+    /// Those that fit in time and budget.
     pub(super) runs: usize,
     /// What a run takes with a gateway that is well.
     pub(super) typical: Duration,
@@ -94,6 +96,6 @@ pub(super) fn abreast(trials: &mut [Trial]) {
     let trial = &mut trials[at];
     if trial.at_once() {
         let beside = all - trial.seats();
-        trial.lanes = (trial.room().saturating_sub(beside) / trial.seats()).clamp(1, trial.runs.max(1));
+        trial.lanes = (trial.room().saturating_sub(beside) / trial.seats()).clamp(1, trial.wanted.max(1));
     }
 }

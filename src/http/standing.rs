@@ -1,10 +1,13 @@
 //! What the server shows of jobs beside their history, and what it may change about them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::config::unknown;
 
 /// How a job stands with the agent's schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -111,12 +114,30 @@ pub struct Which {
     pub check: Option<String>,
 }
 
+impl Which {
+    /// What is said where no job is meant by it: which name is wrong, what was meant, and what there is. `jobs` are the
+    /// targets and checks of the config in force.
+    pub fn unknown<'a>(&self, jobs: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> String {
+        let checks = jobs.clone().filter(|(target, _)| *target == self.target).map(|(_, check)| check);
+        match &self.check {
+            Some(check) if checks.clone().next().is_some() => {
+                format!("the target {:?} has no check {}", self.target, unknown(check, "It has", checks))
+            }
+            _ => {
+                let targets: BTreeSet<&str> = jobs.map(|(target, _)| target).collect();
+                let targets = targets.iter().copied();
+                format!("the config in force has no target {}", unknown(&self.target, "It has", targets))
+            }
+        }
+    }
+}
+
 /// Why nothing was changed. The texts go to the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
-    /// The config in force has no such job.
-    #[error("the config in force has no such target or check")]
-    Unknown,
+    /// The config in force has no such job: what it has instead ([`Which::unknown`]).
+    #[error("{0}")]
+    Unknown(String),
     /// It runs already, or is about to.
     #[error("a run is in progress")]
     InProgress,

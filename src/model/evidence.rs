@@ -1,6 +1,7 @@
 //! The evidence of a run: a bounded timeline of what happened on its connections, kept outside the check,
 //! so that a check that is cut off by its deadline leaves what it had.
 
+use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -328,7 +329,14 @@ impl Evidence {
     /// The timeline as it stands.
     pub fn timeline(&self) -> Timeline {
         let inner = self.lock();
-        let events = inner.first.iter().chain(&inner.last).cloned().collect();
+        let mut events: Vec<Event> = inner.first.iter().chain(&inner.last).cloned().collect();
+        // What was read is written down with the time of its read, behind what was sent meanwhile.
+        events.sort_by_key(|event| event.at_ns);
+        let mut phases = HashMap::new();
+        events.retain(|event| match event.kind {
+            EventKind::Phase { phase } => phases.insert(event.connection, phase) != Some(phase),
+            _ => true,
+        });
         Timeline { events, dropped: inner.dropped }
     }
 
@@ -348,6 +356,20 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_timeline_is_in_order_and_tells_of_no_phase_twice() {
+        let evidence = Evidence::new();
+        let before = Instant::now();
+        for phase in [Phase::Upgrade, Phase::Session, Phase::Session] {
+            evidence.enter(phase);
+        }
+        evidence.note_at(before, EventKind::Http { status: 101 });
+        let events = evidence.timeline().events;
+        assert!(events.is_sorted_by_key(|event| event.at_ns), "{events:?}");
+        let phases = events.iter().filter(|event| matches!(event.kind, EventKind::Phase { .. })).count();
+        assert_eq!((events.len(), phases), (3, 2), "{events:?}");
+    }
 
     #[test]
     fn evidence_is_bounded_and_counts_what_it_drops() {

@@ -5,6 +5,7 @@ mod evidence;
 mod outcome;
 mod report;
 mod span;
+mod table;
 mod text;
 mod trace;
 
@@ -12,5 +13,6 @@ pub use evidence::{End, Event, EventKind, Evidence, FrameKind, Phase, Side, Time
 pub use outcome::{Cause, Failure, Outcome, Why};
 pub use report::{JobKey, RunReport, Verdict};
 pub use span::{SPAN_PATTERN, Span, SpanError};
+pub use table::aligned;
 pub use text::{count, harmless};
 pub use trace::TraceContext;

@@ -304,6 +304,12 @@ impl Failure {
         )
     }
 
+    /// False for what will be wrong, and is not yet: users have what they need until then. It pages nobody and burns no
+    /// error budget; an alert of its own tells of it.
+    pub fn is_acute(self) -> bool {
+        self != Self::TlsExpiresSoon
+    }
+
     /// True for leaks, for findings about security, and for a trend, which is a matter of chance: they are confirmed by
     /// one immediate second run before they count.
     pub fn is_critical(self) -> bool {

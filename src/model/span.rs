@@ -96,24 +96,27 @@ impl FromStr for Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const WHOLE: [(&str, u128); 3] = [("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000)];
+        const DECIMAL: [(&str, u128, usize); 3] = [("s", 1_000_000, 6), ("ms", 1_000, 3), ("us", 1, 0)];
         let mut micros = self.0.as_micros();
         if micros == 0 {
             return f.write_str("0s");
         }
-        for (unit, size) in [
-            ("d", 86_400_000_000),
-            ("h", 3_600_000_000),
-            ("m", 60_000_000),
-            ("s", 1_000_000),
-            ("ms", 1_000),
-            ("us", 1),
-        ] {
+        for (unit, size) in WHOLE {
             if micros >= size {
                 write!(f, "{}{unit}", micros / size)?;
                 micros %= size;
             }
         }
-        Ok(())
+        // Below a minute a decimal number, as people write it: 1.5s.
+        let Some((unit, size, digits)) = DECIMAL.into_iter().find(|(_, size, _)| micros >= *size) else {
+            return Ok(());
+        };
+        write!(f, "{}", micros / size)?;
+        if !micros.is_multiple_of(size) {
+            write!(f, ".{}", format!("{:0digits$}", micros % size).trim_end_matches('0'))?;
+        }
+        f.write_str(unit)
     }
 }
 
@@ -175,6 +178,22 @@ mod tests {
         assert_eq!("1.5s".parse(), Ok(Span::millis(1_500)));
         assert_eq!("250ms".parse(), Ok(Span::millis(250)));
         assert_eq!("21d".parse(), Ok(Span::secs(21 * 86_400)));
+    }
+
+    #[test]
+    fn a_span_is_written_as_people_write_it() {
+        for (micros, written) in [
+            (1, "1us"),
+            (1_700, "1.7ms"),
+            (250_000, "250ms"),
+            (1_000_000, "1s"),
+            (5_002_000, "5.002s"),
+            (61_500_000, "1m1.5s"),
+            (90_000_000, "1m30s"),
+            (90_000_000_000, "1d1h"),
+        ] {
+            assert_eq!(Span::from(Duration::from_micros(micros)).to_string(), written);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! those of one replica and address: an accident that three replicas saw is one accident.
 
 use super::pace::unindented;
-use super::{Alert, Group, OF_SLO, PAUSED, Rule, Severity, record};
+use super::{Alert, Group, OF_SLO, PAUSED, Rule, Severity, record, why};
 
 /// What of an hour, a day and so on is kept. A ratio is never an average of ratios.
 const SHORT_WINDOWS: [&str; 5] = ["5m", "30m", "1h", "2h", "6h"];
@@ -43,16 +43,15 @@ pub(super) fn long_group() -> Group {
 
 /// Runs that failed, runs that were judged at all, and the ratio of both: at each location, and over all.
 fn windows(window: &str) -> [Rule; 6] {
-    let runs = |outcome: &str| {
-        format!(
-            "sum by (target, check, location) (increase(gateprobe_check_runs_total{{outcome{outcome}}}[%{window}%]))"
-        )
-    };
+    let failed = format!("sum by (target, check, location) ({})", failed(window));
+    let judged = format!(
+        "sum by (target, check, location) (increase(gateprobe_check_runs_total{{outcome=~\"pass|fail\"}}[%{window}%]))"
+    );
     let over_all = |runs: &str| format!("sum by (target, check) (target_check_location:{runs}{window})");
     let ratio = |level: &str| format!("{level}:{FAILED}{window}\n/\n({level}:{JUDGED}{window} > 0)");
     [
-        record(format!("target_check_location:{FAILED}{window}"), runs("=\"fail\"")),
-        record(format!("target_check_location:{JUDGED}{window}"), runs("=~\"pass|fail\"")),
+        record(format!("target_check_location:{FAILED}{window}"), failed),
+        record(format!("target_check_location:{JUDGED}{window}"), judged),
         record(format!("target_check_location:{RATIO}{window}"), ratio("target_check_location")),
         record(format!("target_check:{FAILED}{window}"), over_all(FAILED)),
         record(format!("target_check:{JUDGED}{window}"), over_all(JUDGED)),
@@ -60,12 +59,20 @@ fn windows(window: &str) -> [Rule; 6] {
     ]
 }
 
+/// Failed runs, but for those that only found a certificate that expires soon: users have what they need. Every counter
+/// begins at 0, so that what one counts too much at the edge of a window, the other does, too.
+fn failed(window: &str) -> String {
+    format!(
+        "increase(gateprobe_check_runs_total{{outcome=\"fail\"}}[%{window}%]) \
+         or -increase(gateprobe_check_failures_total{{reason=\"tls_expires_soon\"}}[%{window}%])"
+    )
+}
+
 /// The failed runs of the one replica and address that saw the most.
 fn worst(window: &str) -> [Rule; 2] {
     let level = format!("target_check_location:{WORST}{window}");
-    let runs = format!(
-        "max by (target, check, location) (increase(gateprobe_check_runs_total{{outcome=\"fail\"}}[%{window}%]))"
-    );
+    let runs =
+        format!("max by (target, check, location) (sum without (outcome, reason) ({}))", failed(window));
     let over_all = format!("max by (target, check) ({level})");
     [record(level, runs), record(format!("target_check:{WORST}{window}"), over_all)]
 }
@@ -119,7 +126,9 @@ fn alert(severity: Severity, rate: f64, expr: String, long: &'static str, hold: 
         summary: "{{ $labels.check }} of {{ $labels.target }} burns its error budget",
         description: format!(
             "{{{{ $value | humanizePercentage }}}} of the runs of {{{{ $labels.check }}}} against \
-             {{{{ $labels.target }}}} within the last {long} failed, more than {rate} times what the objective allows."
+             {{{{ $labels.target }}}} within the last {long} failed, more than {rate} times what the objective \
+             allows{}.",
+            why::reasons_within(long)
         ),
         dashboard: OF_SLO,
     })

@@ -1,20 +1,20 @@
 //! Checks that fail, waver, or can't tell.
 
 use super::pace::unindented;
-use super::{Alert, Group, OF_CHECK, OF_TARGET, PAUSED, Rule, Severity, record};
+use super::{Alert, Group, OF_CHECK, OF_TARGET, PAUSED, Rule, Severity, record, why};
 
 /// Those that mistreat the gateway: what they find waits for office hours. Any other failing check is an outage.
 const HYGIENE: &str = "zombie|flapping|malformed";
 
-/// Failed runs in a row, as seen from each location: of its replicas and addresses, the worst.
-const IN_A_ROW: &str = "target_check_location:gateprobe_check_consecutive_failures:max";
+/// Failed runs in a row by what is wrong today, as seen from each location: of its replicas and addresses, the worst.
+const IN_A_ROW: &str = "target_check_location:gateprobe_check_consecutive_acute_failures:max";
 
 /// Pages by runs in a row, so that a slow check is as good as a quick one and a low objective as a high one; the
 /// third run is followed by one scrape and one evaluation, and by no wait. Where there are two locations or more,
 /// two must see it.
 pub(super) fn group() -> Group {
     let in_a_row = format!(
-        "max by (target, check, location) (gateprobe_check_consecutive_failures)\nunless on (target, location) {PAUSED}"
+        "max by (target, check, location) (gateprobe_check_consecutive_acute_failures)\nunless on (target, location) {PAUSED}"
     );
     let rules = vec![
         record(IN_A_ROW, in_a_row),
@@ -24,8 +24,19 @@ pub(super) fn group() -> Group {
         unstable(),
         inconclusive(),
         stale(),
-        certificate(Severity::Critical, "< 7 * 86400"),
-        certificate(Severity::Warning, "< 21 * 86400 >= 7 * 86400"),
+        certificate(Severity::Critical, "LEFT < 7 * 86400"),
+        certificate(
+            Severity::Warning,
+            "
+            (
+              LEFT < 21 * 86400 >= 7 * 86400
+              or on (target)
+              LEFT >= 21 * 86400
+              and on (target) (
+                gateprobe_check_consecutive_failures > 0 and gateprobe_check_consecutive_acute_failures == 0
+              )
+            )",
+        ),
     ];
     Group { name: "gateprobe.checks", interval: None, rules }
 }
@@ -48,9 +59,11 @@ fn failing(severity: Severity, matches: &str) -> Rule {
         keep: Some("5m"),
         label: None,
         summary: "{{ $labels.check }} of {{ $labels.target }} fails",
-        description: "The last {{ $value }} conclusive runs of {{ $labels.check }} against {{ $labels.target }} failed, \
-                      one after the other."
-            .into(),
+        description: format!(
+            "The last {{{{ $value }}}} conclusive runs of {{{{ $labels.check }}}} against {{{{ $labels.target }}}} failed, \
+             one after the other{}.",
+            why::reasons()
+        ),
         dashboard: OF_CHECK,
     })
 }
@@ -71,10 +84,11 @@ fn failing_in_one_location() -> Rule {
         keep: None,
         label: None,
         summary: "{{ $labels.check }} of {{ $labels.target }} fails from {{ $labels.location }} only",
-        description:
-            "The last {{ $value }} conclusive runs of {{ $labels.check }} against {{ $labels.target }} from \
-                      {{ $labels.location }} failed; no other location sees it."
-                .into(),
+        description: format!(
+            "The last {{{{ $value }}}} conclusive runs of {{{{ $labels.check }}}} against {{{{ $labels.target }}}} from \
+             {{{{ $labels.location }}}} failed; no other location sees it{}.",
+            why::reasons_in_location()
+        ),
         dashboard: OF_CHECK,
     })
 }
@@ -96,9 +110,11 @@ fn unstable() -> Rule {
         keep: None,
         label: None,
         summary: "{{ $labels.check }} of {{ $labels.target }} comes and goes",
-        description: "{{ $labels.check }} against {{ $labels.target }} turned from good to bad or back {{ $value }} times \
-                      within the hour (12 hours where it runs every 5 minutes or less often)."
-            .into(),
+        description: format!(
+            "{{{{ $labels.check }}}} against {{{{ $labels.target }}}} turned from good to bad or back {{{{ $value }}}} times \
+             within the hour (12 hours where it runs every 5 minutes or less often){}.",
+            why::all_reasons()
+        ),
         dashboard: OF_CHECK,
     })
 }
@@ -114,7 +130,7 @@ fn inconclusive() -> Rule {
           ) >= 3
           unless on (target, location) PAUSED
           unless on (target, location)
-          (max by (target, location) (gateprobe_check_consecutive_failures{check=\"handshake\"}) >= 1)
+          (max by (target, location) (gateprobe_check_consecutive_acute_failures{check=\"handshake\"}) >= 1)
         )";
     Rule::Alert(Alert {
         name: "GateprobeCheckInconclusive",
@@ -124,9 +140,11 @@ fn inconclusive() -> Rule {
         keep: None,
         label: None,
         summary: "{{ $labels.check }} of {{ $labels.target }} can't tell",
-        description: "The last {{ $value }} runs of {{ $labels.check }} against {{ $labels.target }} found out nothing, for \
-                      a cause outside the gateway. Neither good nor bad is known since."
-            .into(),
+        description: format!(
+            "The last {{{{ $value }}}} runs of {{{{ $labels.check }}}} against {{{{ $labels.target }}}} found out nothing, for \
+             a cause outside the gateway{}. Neither good nor bad is known since.",
+            why::causes()
+        ),
         dashboard: OF_CHECK,
     })
 }
@@ -153,14 +171,16 @@ fn stale() -> Rule {
     })
 }
 
-fn certificate(severity: Severity, left: &str) -> Rule {
-    let expr = "
-        min by (target) (gateprobe_tls_certificate_not_after_timestamp_seconds) - time() LEFT
-        unless on (target) (max by (target) (gateprobe_target_paused) == 1)";
+/// Told of three weeks ahead, and before that where a check wants more (`certificate_min_validity`): a check that fails for
+/// this alone is no outage, and pages nobody.
+fn certificate(severity: Severity, condition: &str) -> Rule {
+    const LEFT: &str = "min by (target) (gateprobe_tls_certificate_not_after_timestamp_seconds) - time()";
+    let paused = "unless on (target) (max by (target) (gateprobe_target_paused) == 1)";
+    let expr = format!("{}\n{paused}", unindented(condition).replace("LEFT", LEFT));
     Rule::Alert(Alert {
         name: "GateprobeCertificateExpires",
         severity,
-        expr: unindented(&expr.replace("LEFT", left)),
+        expr,
         hold: Some("10m"),
         keep: None,
         label: None,

@@ -11,6 +11,7 @@ mod findings;
 mod latency;
 mod options;
 mod pace;
+mod why;
 mod yaml;
 
 pub use options::{Options, UnknownAlert};

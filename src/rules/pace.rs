@@ -25,7 +25,11 @@ pub(super) fn span(text: &str, speed: u32) -> String {
     // The texts are those of this module's rules; a test parses each.
     let seconds = text.parse::<Span>().unwrap_or_default().as_secs_f64() / f64::from(speed.max(1));
     let milliseconds = (seconds * 1_000.0).round().max(1.0) as u64;
-    Span::millis(milliseconds).to_string()
+    // PromQL knows no decimals in a length of time.
+    match milliseconds % 1_000 {
+        0 => Span::millis(milliseconds).to_string(),
+        _ => format!("{milliseconds}ms"),
+    }
 }
 
 /// Without the first and last line break, and without the indentation of the source.

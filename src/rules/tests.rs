@@ -33,7 +33,7 @@ fn every_length_of_time_is_one() {
 fn speed_divides_each_window() {
     assert_eq!(pace::expression("x[%1h%] + z%/speed% + y[%30d%:%1h%]", 60), "x[1m] + z / 60 + y[12h:1m]");
     assert_eq!(pace::expression("x[%1h%] + z%/speed%", 1), "x[1h] + z");
-    assert_eq!(pace::span("5m", 7), "42s857ms");
+    assert_eq!(pace::span("5m", 7), "42857ms");
 }
 
 #[test]
@@ -73,4 +73,12 @@ fn further_labels_and_addresses_are_those_of_the_site() {
     assert!(text.contains("          team: 'o''ps'\n"), "{text}");
     assert!(text.contains("runbook_url: 'https://wiki/rb/GateprobeDown.md'\n"), "{text}");
     assert!(text.contains("dashboard_url: 'https://grafana/d/gateprobe-agent'\n"), "{text}");
+}
+
+#[test]
+fn what_the_rules_leave_out_is_what_is_not_acute() {
+    use crate::model::Failure;
+    let not_acute: Vec<&str> =
+        Failure::ALL.iter().filter(|failure| !failure.is_acute()).map(|failure| failure.reason()).collect();
+    assert_eq!(not_acute, ["tls_expires_soon"], "why.rs, burn.rs and dashboards/source/query.py name it");
 }

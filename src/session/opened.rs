@@ -44,6 +44,8 @@ pub struct Opened {
     inflater: Inflater,
     /// Frames that were taken although time was up.
     overtime: u16,
+    /// What is illegal about a frame that never became whole was told: whoever listens on must hear that time is up.
+    begun_told: bool,
     turns: u8,
     _counted: Counted,
     budget: Arc<Budget>,
@@ -126,7 +128,7 @@ impl Heard {
                 (Failure::Unavailable, "closed with code 1013".into())
             }
             Self::Close { code: Some(code), .. } if !may_be_sent(code) => {
-                (Failure::ProtocolViolation, format!("closed with code {code}, which must not be sent"))
+                (Failure::ProtocolViolation, format!("closed with code {code}, which must not be sent,"))
             }
             Self::Close { code: Some(code), .. } => {
                 (Failure::ClosedEarly, format!("closed with code {code}"))
@@ -173,6 +175,7 @@ impl Opened {
             fragments: None,
             inflater: Inflater::default(),
             overtime: 0,
+            begun_told: false,
             turns: 0,
             _counted: budget.count_session(),
             budget,
@@ -219,8 +222,14 @@ impl Opened {
                 tokio::task::yield_now().await;
             }
             let received = timeout_at(until, self.dialed.socket.recv()).await;
-            self.overtime = if Instant::now() > until { self.overtime + 1 } else { 0 };
+            self.overtime = if Instant::now() > until { self.overtime.saturating_add(1) } else { 0 };
             let (Ok(received), ..=MAX_OVERTIME) = (received, self.overtime) else {
+                if !self.begun_told
+                    && let Some(violation) = self.dialed.socket.begun_illegally()
+                {
+                    self.begun_told = true;
+                    return Heard::Illegal(violation);
+                }
                 let mid_frame = self.dialed.socket.mid_frame() || self.fragments.is_some();
                 return Heard::Nothing { mid_frame };
             };

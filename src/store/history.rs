@@ -139,8 +139,10 @@ impl History {
         let kept = Kept { number: inner.recorded, bytes, run: Arc::clone(&run) };
         let job = inner.jobs.entry((Arc::clone(&run.target), run.check)).or_default();
         job.first.get_or_insert(run.started_at);
-        if matches!(report.outcome, Outcome::Fail(_)) {
-            job.failures.count(run.started_at);
+        if let Outcome::Fail(failure) = report.outcome {
+            if failure.is_acute() {
+                job.failures.count(run.started_at);
+            }
             job.last_failure = Some(kept.clone());
         }
         job.runs.push_front(kept);
@@ -204,7 +206,7 @@ impl History {
         job.recent(target, check, limit)
     }
 
-    /// How many runs of a job failed since a moment, by the hour, as far as the agent was there.
+    /// How many runs of a job failed acutely since a moment, by the hour, as far as the agent was there.
     pub fn failed_since(&self, target: &Arc<str>, check: &'static str, moment: Timestamp) -> u64 {
         let inner = self.lock();
         inner.jobs.get(&(Arc::clone(target), check)).map_or(0, |job| job.failures.since(moment))

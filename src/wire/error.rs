@@ -157,10 +157,12 @@ pub enum DialError {
     #[error("the gateway wants HTTP/2")]
     Http2Only,
     /// A redirect while the target allows none, or one that can't be followed.
-    #[error("redirected (status {status})")]
+    #[error("redirected (status {status}){}", to.as_ref().map(|to| format!(" to {to}")).unwrap_or_default())]
     Redirected {
         /// The status.
         status: u16,
+        /// Where to, where that is a URL: without what may be secret, and bounded.
+        to: Option<String>,
     },
     /// More redirects than allowed, or back to where we had been.
     #[error("the redirects do not end")]

@@ -176,6 +176,19 @@ impl Reader {
         !self.buffer.is_empty()
     }
 
+    /// The frame that has begun and is not complete, as far as its first two bytes tell: without a payload.
+    pub(super) fn begun(&self) -> Option<Frame> {
+        let (&first, second) = (self.buffer.first()?, self.buffer.get(1).copied().unwrap_or_default());
+        Some(Frame {
+            fin: first & 0x80 != 0,
+            rsv: first >> 4 & 0x7,
+            opcode: first & 0xf,
+            masked: second & 0x80 != 0,
+            minimal: true,
+            payload: Bytes::new(),
+        })
+    }
+
     fn payload(&mut self, length: usize, mask: Option<[u8; 4]>) -> Bytes {
         // A small payload must not keep a large buffer alive, nor a large frame its buffer.
         let mut payload = if length <= BUFFER {

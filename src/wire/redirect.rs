@@ -42,13 +42,13 @@ impl<'a> Trail<'a> {
         if !(300..400).contains(&status) {
             return Ok(None);
         }
-        let refused = DialError::Redirected { status };
+        let from = self.visited.last().unwrap_or(self.origin);
+        let next = response.header("location").and_then(|location| from.join(location).ok());
+        let refused = DialError::Redirected { status, to: next.as_ref().map(told) };
         if self.rules.max == 0 || !matches!(status, 301 | 302 | 303 | 307 | 308) {
             return Err(refused);
         }
-        let from = self.visited.last().unwrap_or(self.origin);
-        let location = response.header("location").ok_or(refused.clone())?;
-        let mut next = from.join(location).map_err(|_| refused)?;
+        let mut next = next.ok_or(refused)?;
         let scheme = match next.scheme() {
             "https" | "wss" => "wss",
             "http" | "ws" if from.scheme() == "ws" => "ws",
@@ -73,6 +73,18 @@ impl<'a> Trail<'a> {
         let Some(host) = url.host_str() else { return false };
         same_host(url, self.origin) || self.rules.hosts.iter().any(|rule| host_matches(host, rule))
     }
+}
+
+/// A URL that a gateway sent, as it can be shown: what is left of it is ASCII without blanks (URL standard).
+fn told(url: &Url) -> String {
+    const MOST: usize = 200;
+    let mut shown = url.clone();
+    // What has no host has neither of them.
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    shown.set_query(None);
+    shown.set_fragment(None);
+    shown.as_str().chars().take(MOST).collect()
 }
 
 /// Whether two URLs name the same host.
@@ -146,8 +158,17 @@ mod tests {
         assert_eq!(trail.next(&response(302, "/3")), Err(DialError::RedirectLoop));
         assert_eq!(trail.followed(), 2);
         let none = Redirects::default();
-        let redirected = DialError::Redirected { status: 302 };
-        assert_eq!(Trail::new(&none, &origin).next(&response(302, "/1")), Err(redirected));
+        let refused = |location| Trail::new(&none, &origin).next(&response(302, location)).unwrap_err();
+        let to = "https://other.example/%3Cb%3E";
+        assert_eq!(
+            refused("/1"),
+            DialError::Redirected { status: 302, to: Some("ws://gw.example/1".into()) }
+        );
+        assert_eq!(
+            refused("https://u:p@other.example/<b>?token=secret#c").to_string(),
+            format!("redirected (status 302) to {to}")
+        );
+        assert_eq!(refused("http://[").to_string(), "redirected (status 302)");
     }
 
     #[test]

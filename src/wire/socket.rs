@@ -187,6 +187,11 @@ impl Socket {
         self.reader.mid_frame()
     }
 
+    /// What is illegal about a frame that has begun and is not complete, and may never be.
+    pub fn begun_illegally(&self) -> Option<Violation> {
+        self.validator.check_begun(&self.reader.begun()?).err()
+    }
+
     /// Sends a frame, legal or not; returns the time right before the write. Not to be cancelled but with the
     /// whole connection: a part of the frame may be out.
     ///

@@ -1,7 +1,7 @@
 //! TLS by rustls: what is trusted and who we are.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use rustls::ClientConfig;
 use rustls::client::Resumption;
@@ -81,6 +81,14 @@ pub struct TlsClient {
     provider: Arc<CryptoProvider>,
 }
 
+/// Seeds the random number generator, once in a process. AWS-LC does it at the first use, from the jitter of the
+/// processor, for a tenth of a second: the gateway of the first dial would be charged with it.
+fn seed(provider: &CryptoProvider) {
+    static SEEDED: Once = Once::new();
+    // Without random numbers no handshake begins, and each one says so.
+    SEEDED.call_once(|| _ = provider.secure_random.fill(&mut [0; 1]));
+}
+
 /// The TLS of one dial.
 pub(super) struct Attempt {
     pub(super) config: Arc<ClientConfig>,
@@ -97,6 +105,7 @@ impl TlsClient {
     /// When one of them is unusable.
     pub fn new(settings: TlsSettings) -> Result<Self, TlsSetupError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
+        seed(&provider);
         let verifier = match &settings.authorities {
             Some(file) => verify::authorities(file, settings.system_authorities_too, &provider)?,
             None => verify::platform(&provider)?,

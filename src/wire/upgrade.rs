@@ -32,7 +32,7 @@ pub(super) fn judge(
         426 if response.has_token("upgrade", "h2c") || response.has_token("upgrade", "h2") => {
             return Err(DialError::Http2Only);
         }
-        300..=399 => return Err(DialError::Redirected { status }),
+        300..=399 => return Err(DialError::Redirected { status, to: None }),
         _ => return Err(DialError::Status { status }),
     }
     if response.minor_version == 0 {

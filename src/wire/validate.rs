@@ -77,11 +77,19 @@ impl Validator {
         if self.closed {
             return Err(Violation::AfterClose);
         }
-        let compressed = self.deflate && frame.rsv == 4 && matches!(frame.opcode, 1 | 2);
-        let header = check_header(frame, compressed);
+        let header = self.check_begun(frame);
         // The state follows the frame even where its header is illegal, or one mistake would look like many.
         let content = if frame.is_control() { self.check_control(frame) } else { self.check_data(frame) };
         header.and(content)
+    }
+
+    /// Checks what is known of a frame before all of it came.
+    ///
+    /// # Errors
+    /// The rule that its header breaks, whatever may follow.
+    pub(super) fn check_begun(&self, frame: &Frame) -> Result<(), Violation> {
+        let compressed = self.deflate && frame.rsv == 4 && matches!(frame.opcode, 1 | 2);
+        check_header(frame, compressed)
     }
 
     fn check_control(&mut self, frame: &Frame) -> Result<(), Violation> {

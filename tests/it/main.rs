@@ -26,6 +26,7 @@ mod malformed;
 mod matrix;
 mod metrics;
 mod metrics_page;
+mod mistakes;
 mod namespaces;
 mod newcomer;
 mod oauth2;

@@ -101,28 +101,76 @@ fn a_little_in_each_check_is_found_in_all_together() {
 
 #[test]
 fn what_is_suspect_is_no_pass() {
-    let mut judge = Judge::new(plan(&[("flapping", 3)]));
+    // Without others, so few runs would be no pass in any case.
+    let with_others = |check, runs| {
+        let mut judge = Judge::new(plan(&[("handshake", 30), (check, runs)]));
+        judge.runs(30, Baseline, "handshake", Pass);
+        judge.runs(30, Canary, "handshake", Pass);
+        judge
+    };
+    let mut judge = with_others("flapping", 3);
     judge.runs(3, Baseline, "flapping", Pass);
     judge.runs(3, Canary, "flapping", Fail);
     let decision = judge.done();
     expect(
         &decision,
         Verdict::Inconclusive,
-        "flapping failed in 3 of 3 runs (baseline: 0 of 3 runs): looks worse",
+        "flapping failed in 3 of 3 runs (baseline: 0 of 3 runs), by connect_refused: looks worse",
     );
     // The same by times that are far apart.
     let cleanup = "gateprobe_zombie_cleanup_seconds{mode=\"mute\"}";
-    let mut judge = Judge::new(plan(&[("zombie", 2)]));
+    let mut judge = with_others("zombie", 2);
     judge.times(2, Baseline, "zombie", cleanup, 20.0);
     judge.times(2, Canary, "zombie", cleanup, 40.0);
     expect(&judge.done(), Verdict::Inconclusive, "is 40 s (baseline: 20 s): looks worse");
     // Not far apart: shown, but by so few runs nothing can be told.
-    let mut judge = Judge::new(plan(&[("zombie", 2)]));
+    let mut judge = with_others("zombie", 2);
     judge.times(2, Baseline, "zombie", cleanup, 20.0);
     judge.times(2, Canary, "zombie", cleanup, 22.0);
     let decision = judge.done();
     expect(&decision, Verdict::Pass, "");
     assert_eq!(row(&decision, "zombie", cleanup).verdict, RowVerdict::NotJudged);
+}
+
+#[test]
+fn what_is_suspect_is_so_beside_what_is_worse_too() {
+    let mut judge = Judge::new(plan(&[("handshake", 30), ("heartbeat", 60), ("flapping", 7)]));
+    judge.runs(21, Baseline, "handshake", Pass);
+    judge.runs(15, Canary, "handshake", Pass);
+    judge.runs(6, Canary, "handshake", Fail);
+    judge.runs(1, Baseline, "flapping", Pass);
+    judge.runs(1, Canary, "flapping", Fail);
+    judge.runs(21, Baseline, "heartbeat", Pass);
+    judge.runs(21, Canary, "heartbeat", Fail);
+    let decision = judge.interim().expect("the first look");
+    expect(&decision, Verdict::Fail, "heartbeat failed in 21 of 21 runs");
+    let of = |check| row(&decision, check, FAILURES);
+    let (handshake, flapping) = (of("handshake"), of("flapping"));
+    assert!(handshake.p.expect("tested") < 0.05);
+    assert_eq!(handshake.verdict, RowVerdict::Suspect, "{handshake:#?}");
+    assert_eq!(handshake.note.as_deref(), Some("looks worse, but too few runs to tell it from chance"));
+    assert_eq!(flapping.verdict, RowVerdict::Suspect, "{flapping:#?}");
+    let note = "looks worse, but it was decided before enough runs were made";
+    assert_eq!(flapping.note.as_deref(), Some(note));
+}
+
+#[test]
+fn the_sentence_names_where_and_why() {
+    let mut judge = Judge::new(plan(&[("handshake", 25), ("heartbeat", 20)]));
+    judge.runs(25, Baseline, "handshake", Pass);
+    judge.runs(20, Baseline, "heartbeat", Pass);
+    judge.runs(19, Canary, "handshake", Pass);
+    judge.runs(16, Canary, "heartbeat", Pass);
+    for (count, check, reason) in [
+        (5, "handshake", "unavailable"),
+        (1, "handshake", "connect_refused"),
+        (4, "heartbeat", "unavailable"),
+    ] {
+        (0..count).for_each(|_| judge.add(Run { reason: Some(reason.into()), ..run(Canary, check, Fail) }));
+    }
+    let told = "all checks together failed in 10 of 45 runs (baseline: 0 of 45 runs), of which handshake 6, \
+                heartbeat 4, mostly by unavailable";
+    expect(&judge.done(), Verdict::Fail, told);
 }
 
 #[test]

@@ -45,6 +45,58 @@ fn too_few_runs_are_no_pass() {
 }
 
 #[test]
+fn too_few_runs_in_all_are_no_pass_however_few_were_planned() {
+    for (runs, alpha, needed) in [(1, 0.01, 5), (2, 0.01, 5), (4, 0.01, 5), (6, 0.001, 7)] {
+        let mut plan = plan(&[("handshake", runs)]);
+        plan.policy.alpha = alpha;
+        let mut judge = Judge::new(plan);
+        judge.runs(runs, Baseline, "handshake", Pass);
+        judge.runs(runs, Canary, "handshake", Pass);
+        let noun = if runs == 1 { "run" } else { "runs" };
+        let told =
+            format!("only {runs} conclusive {noun} of the canary in all, and a pass needs {needed}: give it");
+        for end in [End::Completed, End::TimeUp] {
+            expect(&judge.finish(end), Verdict::Inconclusive, &told);
+        }
+    }
+    let mut judge = Judge::new(alone(&[("handshake", 4)]));
+    judge.runs(4, Canary, "handshake", Pass);
+    expect(&judge.done(), Verdict::Inconclusive, "only 4 conclusive runs of the canary in all");
+    // By as many as could show a difference, or beside others that were looked at well, it is one.
+    for checks in
+        [&[("handshake", 5)][..], &[("handshake", 2), ("zombie", 3)], &[("handshake", 30), ("zombie", 1)]]
+    {
+        let mut judge = Judge::new(plan(checks));
+        for (check, runs) in checks {
+            judge.runs(*runs, Baseline, check, Pass);
+            judge.runs(*runs, Canary, check, Pass);
+        }
+        expect(&judge.done(), Verdict::Pass, "");
+    }
+}
+
+/// However few runs there are: the share of verifications that let a canary pass which refuses 4 of 10.
+#[test]
+fn a_canary_that_often_fails_hardly_ever_passes() {
+    for runs in 1..=30 {
+        let mut passes = 0.0;
+        let mut share = 0.6_f64.powi(i32::try_from(runs).expect("few"));
+        for failed in 0..=runs {
+            let mut judge = Judge::new(plan(&[("handshake", runs)]));
+            judge.runs(runs, Baseline, "handshake", Pass);
+            judge.runs(failed, Canary, "handshake", Fail);
+            judge.runs(runs - failed, Canary, "handshake", Pass);
+            if judge.done().verdict == Verdict::Pass {
+                passes += share;
+            }
+            share *= (runs - failed) as f64 / (failed + 1) as f64 * 0.4 / 0.6;
+        }
+        let bound = if runs < 7 { 0.08 } else { 0.031 };
+        assert!(passes < bound, "{passes} by {runs} runs");
+    }
+}
+
+#[test]
 fn mostly_inconclusive_is_inconclusive() {
     let mut judge = Judge::new(plan(&[("handshake", 30)]));
     judge.runs(30, Baseline, "handshake", Pass);
@@ -63,6 +115,10 @@ fn an_end_before_the_end_is_inconclusive() {
     expect(&judge.done(), Verdict::Fail, "handshake failed in 30 of 30 runs");
     expect(&judge.finish(End::BaselineLost), Verdict::Inconclusive, "the baseline was lost");
     expect(&judge.finish(End::Cancelled), Verdict::Inconclusive, "it was cancelled");
+    let never =
+        Judge::new(plan(&[("handshake", 30)])).finish(End::BaselineNeverReached("tls_untrusted".into()));
+    expect(&never, Verdict::Inconclusive, "is good: the baseline was never reached: tls_untrusted.");
+    assert_eq!(never.notes.len(), 1, "more time would not mend it: {:?}", never.notes);
     let fault = End::AgentFault("out of descriptors".to_owned());
     expect(&judge.finish(fault), Verdict::Inconclusive, "the agent itself failed: out of descriptors");
 }

@@ -1,5 +1,7 @@
 //! What became of clients that came and went, held against what a gateway owes them.
 
+use std::time::Duration;
+
 use super::config::Flapping;
 use super::cycles::{Load, Round};
 use super::drift::Trend;
@@ -187,7 +189,7 @@ fn describe(check: &Flapping, seen: &Seen) -> String {
         }
     }
     if let Some(Ok(rtt)) = &seen.stable {
-        parts.push(format!("one more was answered within {}", millis(rtt.as_secs_f64())));
+        parts.push(format!("one more was answered within {}", told(rtt.as_secs_f64())));
     }
     if let Some(Ok(growth)) = &seen.growth
         && let Some(after) = growth.looked_after()
@@ -203,10 +205,10 @@ fn describe(check: &Flapping, seen: &Seen) -> String {
 fn drifted(trend: &Trend) -> String {
     format!(
         "connects took {} at the end and {} at the beginning, {} {} in between",
-        millis(trend.last.as_secs_f64()),
-        millis(trend.first.as_secs_f64()),
+        told(trend.last.as_secs_f64()),
+        told(trend.first.as_secs_f64()),
         if trend.rise < 0.0 { "falling by" } else { "rising by" },
-        millis(trend.rise.abs())
+        told(trend.rise.abs())
     )
 }
 
@@ -217,6 +219,7 @@ fn who(load: Load) -> &'static str {
     }
 }
 
-fn millis(seconds: f64) -> String {
-    format!("{:.1} ms", seconds * 1e3)
+/// Where a trend led to may lie below zero, and then means nothing.
+fn told(seconds: f64) -> String {
+    Span::from(Duration::try_from_secs_f64(seconds).unwrap_or_default()).told()
 }

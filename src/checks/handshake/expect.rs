@@ -92,6 +92,8 @@ impl Handshake {
                     break Reception::Refused(format!("close code {code}"));
                 }
                 Heard::Nothing { .. } => break Reception::LetIn,
+                // It was watched for long enough, whatever the frame is that never became whole.
+                Heard::Illegal(_) if Instant::now() >= until => break Reception::LetIn,
                 other => return Err(other.unexpected(who)),
             }
         };

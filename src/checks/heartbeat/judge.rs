@@ -128,14 +128,14 @@ fn beat(check: &Heartbeat, beats: &Beats, until: Instant) -> Option<(Assertion, 
         Rhythm::Missing { since } => {
             let detail = format!(
                 "no {level} heartbeat of the gateway within {}; one each {interval} is promised",
-                millis(since)
+                told(since)
             );
             (Assertion::BeatComes, Failure::BeatMissing, detail)
         }
         Rhythm::Off { gap } => {
             let detail = format!(
                 "the gateway's {level} heartbeat came after {}; {interval} \u{b1} {tolerance} is promised",
-                millis(gap)
+                told(gap)
             );
             (Assertion::BeatOnTime, Failure::BeatOff, detail)
         }
@@ -158,16 +158,13 @@ fn times(check: &Heartbeat, level: Level, stats: &Stats, found: &mut Vec<(Assert
         if measured > bound.get() {
             let failure = if assertion == Assertion::Jitter { Failure::TooJittery } else { Failure::TooSlow };
             let level = level.label();
-            let detail = format!("{level} {name} was {} (threshold {bound})", millis(measured));
+            let detail = format!("{level} {name} was {} (threshold {bound})", told(measured));
             found.push((assertion, Verdict::new(Outcome::Fail(failure), detail)));
         }
     }
 }
 
-/// For people: a tenth of a millisecond is as much as anybody wants to read.
-pub fn millis(duration: Duration) -> String {
-    if duration >= Duration::from_secs(10) {
-        return Span::millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)).to_string();
-    }
-    format!("{:.1} ms", duration.as_secs_f64() * 1e3)
+/// For people.
+pub fn told(duration: Duration) -> String {
+    Span::from(duration).told()
 }

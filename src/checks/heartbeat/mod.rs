@@ -23,7 +23,7 @@ use crate::metrics::{Descriptor, LabelValue};
 use crate::model::{Cause, Failure, Outcome, Verdict, Why};
 use crate::session::{Ask, Level, Refusal, Talk, Tally, Target, Visit};
 use crate::wire::Record;
-use judge::{Seen, findings, millis, stats, tally};
+use judge::{Seen, findings, stats, tally, told};
 
 /// What it may find, beside what any session may end with.
 pub(super) const FAILURES: &[Failure] = &[
@@ -128,14 +128,14 @@ impl Heartbeat {
             let stats = stats(seen, *level);
             if let (Some(mean), Some(p95), Some(max)) = (stats.mean(), stats.quantile(0.95), stats.max()) {
                 let answered = answered(&tally(self, seen, *level), level.label());
-                let figures = format!("mean {}, p95 {}, max {}", millis(mean), millis(p95), millis(max));
+                let figures = format!("mean {}, p95 {}, max {}", told(mean), told(p95), told(max));
                 parts.push(format!("{answered}: {figures}"));
             }
         }
         for beats in seen.iter().take(1).flat_map(|seen| &seen.beats) {
             let intervals: Vec<Duration> = beats.intervals().collect();
             if let (Some(least), Some(most)) = (intervals.iter().min(), intervals.iter().max()) {
-                let (level, least, most) = (beats.level.label(), millis(*least), millis(*most));
+                let (level, least, most) = (beats.level.label(), told(*least), told(*most));
                 let every = if least == most { least } else { format!("{least} to {most}") };
                 parts.push(format!("the gateway's {level} heartbeat came every {every}"));
             }

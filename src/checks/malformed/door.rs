@@ -92,7 +92,7 @@ async fn knock(scene: &Scene<'_>, vector: &'static Vector, ask: Ask) -> Result<F
         | Refusal::Before(BeforeFault::Throttled { status }) => {
             Seen { patience: true, ..seen(Reaction::Status(status)) }
         }
-        Refusal::Dial(DialError::Redirected { status }) => seen(Reaction::Status(status)),
+        Refusal::Dial(DialError::Redirected { status, .. }) => seen(Reaction::Status(status)),
         // It took the connection, and then said nothing.
         Refusal::Late { .. } | Refusal::Dial(DialError::Lost { phase: Phase::Upgrade, .. })
             if took.is_some() =>

@@ -1,23 +1,19 @@
 //! What became of the refreshes, the sessions and the stream, held against what is promised.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Scene;
 use super::bad_token::BadToken;
 use super::bad_tokens::Reception;
 use super::client::{Refresh, told};
-use super::config::{AFTERMATH, Case};
+use super::config::Case;
 use super::expiry::Expired;
 use super::renew::{Fate, Proof, Session};
+use super::seen::Seen;
+use super::stream;
 use crate::checks::{Capability, Finding, capability, finding};
 use crate::dialect::Answer;
 use crate::model::{Cause, Failure, Outcome, Verdict, Why};
-use crate::session::{Account, Ledger, tell};
-
-/// Messages before the first refresh that tell what is usual, at the least.
-const USUAL: usize = 3;
-/// How much later than usual a message may come where nothing else is said.
-const SLACK: Duration = Duration::from_secs(1);
 
 /// What the check asserts; each turns a run red on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,72 +43,6 @@ impl Assertion {
         Self::Undisturbed,
         Self::Fast,
     ];
-}
-
-/// What was seen of all sessions of a run.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    /// Those that renewed their token.
-    pub sessions: Vec<Session>,
-    /// Bad tokens, and how they were taken.
-    pub bad: Vec<(BadToken, Reception)>,
-    /// The one that did not renew its token.
-    pub expired: Option<Expired>,
-    /// The stream was listened to, to its end.
-    pub streamed: bool,
-    /// There was no new token to renew by.
-    pub same_token: bool,
-}
-
-impl Seen {
-    /// Accepted refreshes, and how long each took.
-    pub(super) fn accepted(&self) -> impl Iterator<Item = (&Refresh, Duration)> {
-        self.refreshes().filter_map(|refresh| match refresh.answer {
-            Some((Answer::Accepted, took)) => Some((refresh, took)),
-            _ => None,
-        })
-    }
-
-    fn refreshes(&self) -> impl Iterator<Item = &Refresh> {
-        self.sessions.iter().flat_map(|session| &session.refreshes)
-    }
-
-    /// The end of a session by a token that had expired, which is no fault of the gateway's.
-    fn own_token(&self) -> Option<&Verdict> {
-        self.sessions.iter().find_map(|session| match &session.fate {
-            Fate::Expired(verdict) => Some(verdict),
-            _ => None,
-        })
-    }
-
-    /// Makes up its mind about what was shown by the gateway's own clock: another session that was closed by it in time
-    /// has shown that tokens go by it.
-    fn decide(&mut self) {
-        let confirmed = matches!(self.expired, Some(Expired::Closed { by_date: true, .. }));
-        for session in &mut self.sessions {
-            if let Fate::Lives(proof @ Proof::ByDate) = &mut session.fate {
-                let why = "the gateway's `Date` is ahead of our clock, and no session showed which one tokens go by";
-                *proof = if confirmed { Proof::Shown } else { Proof::Missing(why.to_owned()) };
-            }
-        }
-    }
-
-    fn proof(&self) -> Option<&Proof> {
-        let proofs = || {
-            self.sessions.iter().filter_map(|session| match &session.fate {
-                Fate::Lives(proof) => Some(proof),
-                _ => None,
-            })
-        };
-        let missing = || proofs().find(|proof| matches!(proof, Proof::Missing(_)));
-        proofs().find(|proof| **proof == Proof::Shown).or_else(missing)
-    }
-}
-
-/// The mean of the times of accepted refreshes.
-pub(super) fn mean(seen: &Seen) -> Option<Duration> {
-    let count = u32::try_from(seen.accepted().count()).ok().filter(|count| *count > 0)?;
-    Some(seen.accepted().map(|(_, took)| took).sum::<Duration>() / count)
 }
 
 /// The verdict of a run. What was found before something else went wrong stands.
@@ -189,11 +119,11 @@ fn findings(scene: &Scene<'_>, seen: &Seen) -> Vec<(Assertion, Verdict)> {
         found.extend(answers(scene, session));
     }
     if seen.streamed {
-        found.extend(stream(scene, seen));
+        found.extend(stream::stream(scene, seen));
     }
     let (longest_mean, longest) = scene.check.longest();
     let slowest = seen.accepted().map(|(_, took)| took).max();
-    let times = [("on average", mean(seen), longest_mean), ("the slowest", slowest, longest)];
+    let times = [("on average", seen.mean(), longest_mean), ("the slowest", slowest, longest)];
     for (which, took, allowed) in times {
         if let (Some(took), Some(allowed)) = (took, allowed)
             && took > allowed.get()
@@ -263,64 +193,9 @@ fn session_case(session: &Session, case: Case) -> &'static str {
     if session.case == Case::Renew { case.word() } else { session.case.word() }
 }
 
-/// What the stream suffered.
-fn stream(scene: &Scene<'_>, seen: &Seen) -> Option<(Assertion, Verdict)> {
-    let ledger = scene.stream.as_ref()?.ledger();
-    let Account { lost, duplicated, reordered, unknown, .. } = ledger.account();
-    let fates = [
-        (lost, "were never delivered"),
-        (duplicated, "came more than once"),
-        (reordered, "came after later ones"),
-        (unknown, "were neither acknowledged nor delivered"),
-    ];
-    let all = ledger.publications();
-    let suffered = fates.into_iter().find(|(numbers, _)| !numbers.is_empty());
-    let detail = match suffered {
-        Some((numbers, what)) => {
-            format!("of {all} messages beside the refreshes, {} {what}: {}", numbers.len(), tell(&numbers))
-        }
-        None => late(scene, seen, &ledger)?,
-    };
-    Some((Assertion::Undisturbed, Verdict::new(Outcome::Fail(Failure::RefreshDisturbs), detail)))
-}
-
-/// Messages that were published while a token was refreshed, and came later than they may.
-fn late(scene: &Scene<'_>, seen: &Seen, ledger: &Ledger) -> Option<String> {
-    let beside: Vec<&Session> = seen.sessions.iter().filter(|session| session.case == Case::Renew).collect();
-    let refreshes = || beside.iter().flat_map(|session| &session.refreshes);
-    let first = refreshes().map(|refresh| refresh.sent).min()?;
-    let mut usual: Vec<Duration> =
-        ledger.times().filter(|(published, _)| *published < first).map(|(_, took)| took).collect();
-    let limit = scene.check.thresholds.delivery.map(|span| span.get()).or_else(|| limit(&mut usual))?;
-    // While it waits for its answer, and for as long as what it holds up may take.
-    let around = |published: Instant| {
-        refreshes().any(|refresh| {
-            let until = refresh.sent + refresh.answer.map_or(limit, |(_, took)| took) + AFTERMATH;
-            refresh.sent.checked_sub(limit).is_some_and(|from| from <= published) && published <= until
-        })
-    };
-    let late = ledger.times().filter(|(published, took)| *took > limit && around(*published));
-    let (count, slowest) =
-        late.fold((0, Duration::ZERO), |(count, most), (_, took)| (count + 1, most.max(took)));
-    let (slowest, limit) = (told(slowest), told(limit));
-    (count > 0)
-        .then(|| format!("{count} messages came up to {slowest} late beside a refresh; {limit} are allowed"))
-}
-
-/// Three times the p95 of what was usual, and at least its median + 1 s; none where too little is known.
-fn limit(usual: &mut [Duration]) -> Option<Duration> {
-    usual.sort_unstable();
-    let nearest = |share: f64| {
-        let rank = (usual.len() as f64 * share).ceil() as usize;
-        usual.get(rank.saturating_sub(1)).copied()
-    };
-    (usual.len() >= USUAL).then_some(())?;
-    Some((nearest(0.95)? * 3).max(nearest(0.5)? + SLACK))
-}
-
 fn describe(scene: &Scene<'_>, seen: &Seen) -> String {
     let mut parts = Vec::new();
-    if let Some(mean) = mean(seen) {
+    if let Some(mean) = seen.mean() {
         let count = seen.accepted().count();
         parts.push(format!("{count} refreshes accepted within {} on average", told(mean)));
         parts.push(match seen.proof() {
@@ -373,53 +248,4 @@ fn describe(scene: &Scene<'_>, seen: &Seen) -> String {
         parts.push("near_expiry was left out: no token expires in time".to_owned());
     }
     if parts.is_empty() { "nothing could be looked at".to_owned() } else { parts.join("; ") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn ms(millis: u64) -> Duration {
-        Duration::from_millis(millis)
-    }
-
-    fn session(case: Case, answers: &[Option<(Answer, Duration)>], fate: Fate) -> Session {
-        let refresh =
-            |answer: &Option<(Answer, Duration)>| Refresh { case, sent: Instant::now(), answer: *answer };
-        Session { case, refreshes: answers.iter().map(refresh).collect(), fate }
-    }
-
-    #[test]
-    fn what_is_late_is_told_by_what_was_usual() {
-        assert_eq!(limit(&mut [ms(5), ms(6)]), None, "too little is known");
-        assert_eq!(limit(&mut [ms(9), ms(5), ms(7)]), Some(ms(1_007)), "the median and a second");
-        let mut slow: Vec<Duration> = (1..=20).map(|n| ms(100 * n)).collect();
-        assert_eq!(limit(&mut slow), Some(ms(5_700)), "three times the p95");
-    }
-
-    #[test]
-    fn the_mean_is_of_what_was_accepted() {
-        let answers = [
-            Some((Answer::Accepted, ms(10))),
-            Some((Answer::Refused, ms(90))),
-            Some((Answer::Accepted, ms(30))),
-            None,
-        ];
-        let mut seen = Seen::default();
-        assert_eq!(mean(&seen), None);
-        seen.sessions.push(session(Case::Renew, &answers, Fate::Unknown));
-        assert_eq!(mean(&seen), Some(ms(20)));
-    }
-
-    #[test]
-    fn one_session_that_lived_on_is_proof_enough() {
-        let lives = |proof| session(Case::Renew, &[], Fate::Lives(proof));
-        let missing = Proof::Missing("too late".into());
-        let mut seen = Seen { sessions: vec![lives(Proof::Nothing)], ..Seen::default() };
-        assert_eq!(seen.proof(), None);
-        seen.sessions.push(lives(missing.clone()));
-        assert_eq!(seen.proof(), Some(&missing));
-        seen.sessions.push(lives(Proof::Shown));
-        assert_eq!(seen.proof(), Some(&Proof::Shown));
-    }
 }

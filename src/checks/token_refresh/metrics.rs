@@ -5,7 +5,6 @@ use super::bad_token::BadToken;
 use super::bad_tokens::Reception;
 use super::client::Refresh;
 use super::expiry::Expired;
-use super::judge::mean;
 use super::renew::{Fate, Session};
 use crate::dialect::Answer;
 use crate::metrics::{Descriptor, Kind, LabelValue, Sample, Scope, Unit};
@@ -97,7 +96,7 @@ pub(super) fn keep(scene: &Scene<'_>) {
     for (_, took) in seen.accepted() {
         visit.measure(Sample::new(&DURATION, took.as_secs_f64()));
     }
-    if let Some(mean) = mean(&seen) {
+    if let Some(mean) = seen.mean() {
         visit.measure(Sample::new(&LAST_DURATION, mean.as_secs_f64()));
     }
     for (bad, reception) in &seen.bad {

@@ -10,6 +10,8 @@ mod expiry;
 mod judge;
 mod metrics;
 mod renew;
+mod seen;
+mod stream;
 mod tokens;
 
 use std::net::IpAddr;
@@ -31,7 +33,7 @@ use crate::model::{Cause, Failure, Outcome, Verdict, Why};
 use crate::session::{Ask, Opened, Stream, Talk, Visit};
 use client::{Client, Stop};
 use clock::{Clock, Skew};
-use judge::Seen;
+use seen::Seen;
 use tokens::Tokens;
 
 /// What it may find, beside what any session may end with.

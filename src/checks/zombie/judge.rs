@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::Scene;
 use super::clock::{By, Fate, Observation};
+
 use super::recovery::Recovery;
+use crate::dialect::Origin;
 use crate::model::{Cause, End, Failure, Outcome, Span, Verdict, Why};
 use crate::session::Proof;
 
@@ -111,7 +113,14 @@ fn findings(scene: &Scene<'_>, seen: &Seen) -> Vec<(Assertion, Verdict)> {
             Fate::Leaked(after) => {
                 let what = if silent.evicted.is_some() { "let go of only" } else { "still there" };
                 let after = seconds(after);
-                let detail = format!("a {mode} connection was {what} {after} {from}; {latest} is promised");
+                let none = silent.origin.is_none() && window.origin == Origin::UnansweredBeat;
+                let none = none.then(|| {
+                    let within = Span::from(scene.limits.beat_within).told();
+                    format!(", from the first heartbeat on that it leaves unanswered, and none came within {within}")
+                });
+                let none = none.unwrap_or_default();
+                let detail =
+                    format!("a {mode} connection was {what} {after} {from}; {latest} is promised{none}");
                 (Assertion::Cleaned, Failure::ZombieLeaked, detail)
             }
             Fate::HalfClosed(held) => {

@@ -10,7 +10,7 @@ use super::Args;
 use crate::agent::Setup;
 use crate::checks::{CheckSpec, NetworkSwitch, TokenRefresh};
 use crate::cli::DEFAULT_CONFIG;
-use crate::config::{self, Plan, Twin, mask_url};
+use crate::config::{self, Plan, Problems, Twin, Warning, mask_url};
 use crate::gate::{Address, Side};
 use crate::session::{Budget, Limits};
 
@@ -85,6 +85,13 @@ fn named(args: &Args) -> Result<Named, String> {
             }
         };
     }
+    if args.access.is_asked_for() || args.zombie_window.is_some() {
+        return Err(
+            "--token-file, --ca-file and --zombie-window are for URLs; in a config, write them to the target: auth, \
+             tls and checks.zombie.window"
+                .into(),
+        );
+    }
     let files = match args.config.as_slice() {
         [] if !Path::new(DEFAULT_CONFIG).exists() => {
             return Err(format!(
@@ -122,9 +129,46 @@ fn of_config(args: &Args, files: &[PathBuf]) -> Result<Named, String> {
         None => json!({}),
     };
     let loaded = config::load_with_twins(files, twins, settings, config::process_environment());
-    let (plan, warnings) = loaded.map_err(|problems| problems.to_string())?;
-    warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    let told = Told { canary: &canary, baseline: baseline.as_deref() };
+    let (plan, warnings) = loaded.map_err(|problems| told.problems(problems))?;
+    told.warnings(warnings);
     Ok(Named { plan, baseline, canary })
+}
+
+/// How mistakes are told: by what a person has typed, and of the two gateways alone where nothing is wrong with others.
+struct Told<'a> {
+    canary: &'a str,
+    baseline: Option<&'a str>,
+}
+
+impl Told<'_> {
+    fn arms(&self) -> impl Iterator<Item = (config::Path, &'static str)> {
+        let arms = [(Some(self.canary), "--canary"), (self.baseline, "--baseline")];
+        arms.into_iter().filter_map(|(name, option)| Some((config::Path::of(&["targets", name?]), option)))
+    }
+
+    fn problems(&self, problems: Problems) -> String {
+        self.arms().fold(problems, |all, (target, option)| all.named_as_typed(&target, option)).to_string()
+    }
+
+    fn warnings(&self, warnings: Vec<Warning>) {
+        let targets = config::Path::of(&["targets"]);
+        let takes_part = |warning: &Warning| {
+            !warning.path.is_within(&targets)
+                || self.arms().any(|(target, _)| warning.path.is_within(&target))
+        };
+        let named = |warning: Warning| {
+            self.arms().fold(warning, |warning, (target, option)| warning.named_as_typed(&target, option))
+        };
+        let mut told: Vec<String> = Vec::new();
+        for warning in warnings.into_iter().filter(takes_part).map(named) {
+            let text = warning.to_string();
+            if !told.contains(&text) {
+                eprintln!("warning: {text}");
+                told.push(text);
+            }
+        }
+    }
 }
 
 /// Of URLs alone: they get the checks that can be asked of their dialect, `malformed` only where it is named, since
@@ -134,45 +178,64 @@ fn of_urls(args: &Args) -> Result<Named, String> {
         let known = CheckSpec::KINDS.join(", ");
         return Err(format!("there is no check {unknown:?}; the checks are: {known}"));
     }
+    if args.zombie_window.is_some()
+        && !args.checks.is_empty()
+        && !args.checks.iter().any(|kind| kind == "zombie")
+    {
+        // It would be taken for a check that passed.
+        return Err(
+            "--zombie-window is for the check zombie, which is not among those that would run; add --check zombie"
+                .into(),
+        );
+    }
     let canary = config::name_of(&args.canary);
     let baseline = args.baseline.as_ref().map(|url| free_name(url, |name| name == canary));
+    let access = args.access.settings()?;
+    let told = Told { canary: &canary, baseline: baseline.as_deref() };
     let load = |kinds: &[&str]| {
+        let settings = |url: &str| settings(args, &access, url, kinds);
         let mut targets = Map::new();
-        targets.insert(canary.clone(), settings(args, &args.canary, kinds));
+        targets.insert(canary.clone(), Value::Object(settings(&args.canary)));
         if let (Some(name), Some(url)) = (&baseline, &args.baseline) {
-            targets.insert(name.clone(), settings(args, url, kinds));
+            targets.insert(name.clone(), Value::Object(settings(url)));
         }
         let settings = json!({ "targets": targets });
-        config::load_with(&[], settings, config::process_environment()).map_err(|all| all.to_string())
+        config::load_with(&[], settings, config::process_environment()).map_err(|all| told.problems(all))
     };
     let (plan, warnings) = match args.checks.as_slice() {
         [] => {
             let (plain, _) = load(&["handshake"])?;
-            load(&that_fit(&plain, &canary))?
+            load(&that_fit(args, &plain, &canary))?
         }
         named => load(&named.iter().map(String::as_str).collect::<Vec<_>>())?,
     };
-    warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    told.warnings(warnings);
     Ok(Named { plan, baseline, canary })
 }
 
 /// The settings of a URL's target.
-fn settings(args: &Args, url: &str, kinds: &[&str]) -> Value {
+fn settings(args: &Args, access: &Map<String, Value>, url: &str, kinds: &[&str]) -> Map<String, Value> {
     // Nothing repeats by itself: no run has to be over before the next one is due.
-    let checks = kinds.iter().map(|kind| ((*kind).to_owned(), json!({ "interval": "30d" })));
-    let mut settings = json!({ "url": url, "checks": checks.collect::<Map<_, _>>() });
+    let of_check = |kind: &str| match args.zombie_window {
+        Some(window) if kind == "zombie" => json!({ "interval": "30d", "window": { "latest": window } }),
+        _ => json!({ "interval": "30d" }),
+    };
+    let checks = kinds.iter().map(|kind| ((*kind).to_owned(), of_check(kind)));
+    let mut settings = access.clone();
+    settings.insert("url".into(), json!(url));
+    settings.insert("checks".into(), Value::Object(checks.collect()));
     if let Some(dialect) = &args.dialect {
-        settings["dialect"] = json!(dialect);
+        settings.insert("dialect".into(), json!(dialect));
     }
     settings
 }
 
 /// The checks that the dialect has all parts for.
-fn that_fit(plan: &Plan, name: &str) -> Vec<&'static str> {
+fn that_fit(args: &Args, plan: &Plan, name: &str) -> Vec<&'static str> {
     let Some(target) = plan.target(name) else { return Vec::new() };
     let dialect = &target.dialect;
     let fits = |kind: &&str| match *kind {
-        "zombie" => dialect.promises_zombie(),
+        "zombie" => args.zombie_window.is_some() || dialect.promises_zombie(),
         "network_switch" => NetworkSwitch::has(dialect),
         "token_refresh" => TokenRefresh::has(dialect) && target.settings.auth.is_some(),
         kind => !matches!(kind, "malformed" | "hold"),

@@ -79,7 +79,7 @@ fn compared(decision: &Decision, row: &Row) -> Case {
     let text = evidence(decision, |check| check == row.check);
     let fate = match row.verdict {
         verdict if verdict.fails() => Fate::Failure { kind, message, text },
-        RowVerdict::NotEnough => Fate::Error { kind, message, text },
+        verdict if verdict.blocks() => Fate::Error { kind, message, text },
         RowVerdict::NotJudged => Fate::Skipped(message),
         _ => Fate::Passed,
     };

@@ -3,6 +3,7 @@
 mod arms;
 mod junit;
 mod markdown;
+mod next;
 mod outputs;
 mod progress;
 mod text;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::access::Access;
 use super::{Exit, interrupted, logging};
 use crate::canary::{Policy, Verdict};
 use crate::gate::{Course, CourseError, Ended, Profile, Report, Request, State, Stop, drive};
@@ -50,6 +52,12 @@ pub struct Args {
     /// What the gateways speak: a preset or a file
     #[arg(long, value_name = "NAME|FILE")]
     dialect: Option<String>,
+    #[command(flatten)]
+    access: Access,
+    /// When both gateways promise to let go of a silent connection, at the latest: 20s after the first heartbeat that it
+    /// left unanswered; for URLs
+    #[arg(long, value_name = "SPAN")]
+    zombie_window: Option<Span>,
     /// How long it may take [default: 2m, of the profile full 20m]
     #[arg(long, value_name = "SPAN")]
     max_duration: Option<Span>,
@@ -140,7 +148,8 @@ pub async fn run(args: Args) -> Exit {
         progress: 1.0,
         state: State::Decided(Box::new(decision)),
     };
-    let all_written = outputs::write(&report, args.output, written);
+    let next = next::next(&report, &setup);
+    let all_written = outputs::write(&report, next.as_ref(), args.output, written);
     // Who stopped it does not want the pipeline to go on.
     exit(
         &report,

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::next::Next;
 use super::{junit, markdown, text};
 use crate::cli::render::Style;
 use crate::gate::Report;
@@ -56,13 +57,13 @@ impl Written {
 }
 
 /// Writes the report to standard output and to all files; whether all of them have it.
-pub(super) fn write(report: &Report, output: Output, files: Written) -> bool {
-    let shown = rendered(report, output, Style::for_stdout());
+pub(super) fn write(report: &Report, next: Option<&Next>, output: Output, files: Written) -> bool {
+    let shown = rendered(report, next, output, Style::for_stdout());
     // A reader that has gone away, such as `head`, wants no more.
     let _ = std::io::stdout().lock().write_all(shown.as_bytes());
     let mut all = true;
     for (ReportFile { format, path }, mut file) in files.0 {
-        let text = rendered(report, format, Style { colour: false });
+        let text = rendered(report, next, format, Style::PLAIN);
         if let Err(error) = file.write_all(text.as_bytes()).and_then(|()| file.flush()) {
             eprintln!("gateprobe canary: --report {}: {error}", path.display());
             all = false;
@@ -71,9 +72,9 @@ pub(super) fn write(report: &Report, output: Output, files: Written) -> bool {
     all
 }
 
-fn rendered(report: &Report, output: Output, style: Style) -> String {
+fn rendered(report: &Report, next: Option<&Next>, output: Output, style: Style) -> String {
     match output {
-        Output::Text => text::text(report, style),
+        Output::Text => text::text(report, next, style),
         // Fails only for maps with other keys than strings, of which there are none.
         Output::Json => serde_json::to_string_pretty(report).unwrap_or_default() + "\n",
         Output::Junit => junit::junit(report),

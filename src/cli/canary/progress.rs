@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use crate::cli::render::Style;
 use crate::gate::{Course, Progress};
 use crate::model::Span;
 
@@ -30,9 +31,12 @@ impl Shown {
         let runs: Vec<String> = course.runs().iter().map(|(check, runs)| format!("{check} {runs}")).collect();
         let arms = if course.addresses.baseline.is_some() { "Runs in each arm" } else { "Runs" };
         let (about, most) = (whole(course.typical()), Span::from(course.longest));
-        eprintln!("{arms}: {}. About {about}, at most {most}.", runs.join(", "));
-        course.notes.iter().for_each(|note| eprintln!("Note: {note}."));
-        let (terminal, now) = (std::io::stderr().is_terminal(), Instant::now());
+        let (stderr, now) = (std::io::stderr(), Instant::now());
+        let terminal = stderr.is_terminal();
+        let style = Style::of(&stderr);
+        let plan = format!("{arms}: {}. About {about}, at most {most}.", runs.join(", "));
+        eprint!("{}", style.paragraph("", &plan));
+        course.notes.iter().for_each(|note| eprint!("{}", style.paragraph("Note: ", &format!("{note}."))));
         let line = Line { progress: Progress { done: 0, planned: course.total() }, due: now };
         let (typical, longest, state) = (course.typical(), course.longest, Mutex::new(line));
         let shown = Self { terminal, began: now, typical, longest, state };

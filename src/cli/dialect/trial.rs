@@ -1,17 +1,17 @@
 //! `gateprobe dialect try`: one conversation with a gateway, printed as it goes.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::agent::Setup;
+use crate::cli::access::Access;
 use crate::cli::output::Output;
 use crate::cli::render::Style;
-use crate::cli::{Exit, logging, typed};
+use crate::cli::{Exit, logging};
 use crate::config;
 use crate::model::{Outcome, Side, Span, Verdict};
 use crate::session::{Budget, Limits, Told, Visit, trial};
@@ -31,12 +31,8 @@ pub struct Args {
     /// The gateway: ws:// or wss://
     #[arg(value_name = "URL")]
     url: String,
-    /// A file with the token, where the gateway wants one
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// The authorities to trust, in PEM, in place of the system's
-    #[arg(long, value_name = "FILE")]
-    ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    access: Access,
     /// How long to listen for the gateway's own heartbeat
     #[arg(long, value_name = "SPAN", default_value = "30s")]
     listen: Span,
@@ -51,18 +47,14 @@ pub struct Args {
 /// Holds the conversation; the exit code says whether each part went as the dialect says.
 pub async fn run(args: &Args) -> Exit {
     logging::start("error", logging::Format::Text);
-    let mut settings = Map::new();
-    settings.insert("dialect".into(), json!(args.dialect));
-    if let Some(file) = &args.token_file {
-        if let Err(message) = typed::readable("--token-file", file) {
+    let mut settings = match args.access.settings() {
+        Ok(settings) => settings,
+        Err(message) => {
             eprintln!("{message}");
             return Exit::Usage;
         }
-        settings.insert("auth".into(), json!({ "token": { "file": file } }));
-    }
-    if let Some(file) = &args.ca_file {
-        settings.insert("tls".into(), json!({ "ca_file": file }));
-    }
+    };
+    settings.insert("dialect".into(), json!(args.dialect));
     let plan = match config::for_url(&args.url, settings, config::process_environment()) {
         Ok((plan, _)) => plan,
         Err(problems) => {

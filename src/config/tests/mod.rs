@@ -14,7 +14,7 @@ use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use serde_json::Map;
 use tempfile::TempDir;
 
-use super::{Loaded, Loader, Plan, for_url};
+use super::{Loaded, Loader, Plan, for_url, load_with_sources};
 
 /// A folder with the files that the examples point to.
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
@@ -82,6 +82,38 @@ fn plan(text: &str) -> Plan {
 
 fn problems(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
     lines(load("f.yaml", text.as_bytes(), variables).unwrap_err().iter())
+}
+
+/// As in Prometheus; what the environment names begins where the agent was started.
+#[test]
+fn files_lie_beside_the_file_that_names_them() {
+    let folder = TempDir::new().unwrap();
+    std::fs::create_dir(folder.path().join("conf")).unwrap();
+    std::fs::copy(FOLDER.path().join("ca.pem"), folder.path().join("ca.pem")).unwrap();
+    let file = folder.path().join("conf/g.yaml");
+    let text = "defaults: { tls: { ca_file: ../ca.pem } }\ntargets: { a: { url: 'wss://h/' } }\n";
+    let load = |text: &str, variables: &[(&str, &str)]| {
+        std::fs::write(&file, text).unwrap();
+        let variables = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        load_with_sources(std::slice::from_ref(&file), variables)
+    };
+    let (loaded, sources) = load(text, &[]);
+    let (plan, _) = loaded.unwrap();
+    let tried = folder.path().join("conf/../ca.pem");
+    assert_eq!(plan.targets[0].settings.tls.ca_file.as_ref(), Some(&tried));
+    let before = sources.now();
+    std::fs::write(folder.path().join("ca.pem"), "").unwrap();
+    assert!(sources.count() == 2 && sources.now() != before, "it is watched where it lies");
+
+    let (loaded, _) = load(&text.replace("../ca", "../missing"), &[]);
+    let told = loaded.unwrap_err().to_string();
+    assert!(
+        told.contains(&format!("{}/conf/../missing.pem can't be read", folder.path().display())),
+        "{told}"
+    );
+    let (loaded, _) = load(text, &[("GATEPROBE__DEFAULTS__TLS__CA_FILE", "../no-such.pem")]);
+    let told = loaded.unwrap_err().to_string();
+    assert!(told.contains("tls.ca_file: ../no-such.pem can't be read"), "{told}");
 }
 
 #[test]

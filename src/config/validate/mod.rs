@@ -16,7 +16,7 @@ mod target;
 mod text;
 
 use std::collections::BTreeMap;
-use std::path::{Path as FilePath, PathBuf};
+use std::path::PathBuf;
 
 pub use agent::{agent, sharding};
 pub use dialect::dialect;
@@ -26,6 +26,7 @@ pub use otlp::{interval as otlp_interval, is_header_name, otlp, timeout as otlp_
 pub use slo::slo;
 pub use target::target;
 
+use super::folder;
 use super::locate::{At, Locator};
 use super::place::{Path, Place};
 use super::problem::{Problem, Warning};
@@ -85,17 +86,20 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Whether somebody wrote the setting, in the target or in `defaults`.
+    pub fn is_written(&self, path: &Path) -> bool {
+        self.locator.is_given(&self.refused.original(path))
+    }
+
     /// Whether a target itself says something, and not only `defaults`.
     pub fn is_targets_own(&self, path: &Path) -> bool {
         self.locator.layer(path).is_some()
     }
 
-    /// The folder of the file that a value stands in; empty where it stands in no file.
+    /// The folder of the file that a value stands in; empty where it stands in no plain file.
     pub fn folder(&self, path: &Path) -> PathBuf {
         match self.locator.find_at(&self.refused.original(path), At::Value).0 {
-            Place::File { file, .. } => {
-                FilePath::new(&*file).parent().map(FilePath::to_owned).unwrap_or_default()
-            }
+            Place::File { file, .. } => folder::of_file(&file),
             _ => PathBuf::new(),
         }
     }

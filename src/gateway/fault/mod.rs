@@ -11,6 +11,8 @@ mod table;
 use std::fmt;
 use std::str::FromStr;
 
+use textwrap::Options;
+
 use super::jwt::TokenRefusal;
 use super::offence::{Offence, OffenceGroup};
 pub use effect::lacks;
@@ -61,16 +63,9 @@ fn kinds(width: usize) -> String {
 
 /// Lines of names behind a heading.
 fn wrapped(heading: &str, names: impl Iterator<Item = &'static str>, width: usize) -> String {
-    let mut text = String::new();
-    let mut line = format!("  {heading:<14}");
-    for name in names {
-        if line.len() + name.len() > width {
-            text.push_str(&format!("\n{}", line.trim_end()));
-            line = " ".repeat(16);
-        }
-        line.push_str(&format!("{name} "));
-    }
-    text + "\n" + line.trim_end()
+    let (first, rest) = (format!("  {heading:<14}"), " ".repeat(16));
+    let options = Options::new(width).initial_indent(&first).subsequent_indent(&rest);
+    format!("\n{}", textwrap::fill(&names.collect::<Vec<_>>().join(" "), options))
 }
 
 impl fmt::Display for FaultKind {

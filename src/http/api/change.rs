@@ -138,7 +138,7 @@ fn answer(result: Result<Done, ChangeError>) -> Response {
         Err(error) => error,
     };
     let (status, wait) = match error {
-        ChangeError::Unknown => (StatusCode::NOT_FOUND, None),
+        ChangeError::Unknown(_) => (StatusCode::NOT_FOUND, None),
         ChangeError::InProgress | ChangeError::Paused(_) | ChangeError::PausedByConfig(_) => {
             (StatusCode::CONFLICT, None)
         }

@@ -12,7 +12,7 @@ use super::change::refuse;
 use super::{JSON, json};
 use crate::http::pages::large;
 use crate::http::routes::App;
-use crate::http::{JobStanding, Notice, Promise};
+use crate::http::{JobStanding, Notice, Promise, Which};
 use crate::store::{JobView, Query, RunView};
 
 /// How all jobs stand with the schedule.
@@ -48,9 +48,11 @@ pub(in crate::http) async fn job(
     Path((target, check)): Path<(String, String)>,
 ) -> Response {
     let (agent, history) = (&app.parts.agent, &app.parts.history);
-    let jobs = agent.jobs().into_iter();
-    let Some(standing) = jobs.into_iter().find(|job| *job.target == *target && job.check == check) else {
-        return refuse(StatusCode::NOT_FOUND, "the config in force has no such target or check".to_owned());
+    let jobs = agent.jobs();
+    let Some(standing) = jobs.iter().find(|job| *job.target == *target && job.check == check).cloned() else {
+        let which = Which { target, check: Some(check) };
+        let jobs = jobs.iter().map(|job| (&*job.target, job.check));
+        return refuse(StatusCode::NOT_FOUND, which.unknown(jobs));
     };
     let promises = agent.promises(&target, &check);
     let detail = JobDetail { standing, promises, history: history.job(&target, &check) };

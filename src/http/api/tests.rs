@@ -114,7 +114,7 @@ async fn refusals_say_why_with_a_status_that_programs_know() {
     let moment = "2026-11-22T04:00:00Z".parse().unwrap();
     let route = "/api/v1/targets/{target}/checks/{check}/run";
     for (refusal, status, wait) in [
-        (ChangeError::Unknown, 404, None),
+        (ChangeError::Unknown("no target".to_owned()), 404, None),
         (ChangeError::InProgress, 409, None),
         (ChangeError::Paused(moment), 409, None),
         (ChangeError::TooSoon(7), 429, Some("7")),

@@ -78,7 +78,7 @@ fn decided(decision: &Decision) -> Markup {
 fn compared(row: &Row) -> Markup {
     let state = match row.verdict {
         RowVerdict::Critical | RowVerdict::Worse | RowVerdict::OverThreshold => State::of_outcome("fail"),
-        RowVerdict::NotEnough => State::of_outcome("inconclusive"),
+        RowVerdict::Suspect | RowVerdict::NotEnough => State::of_outcome("inconclusive"),
         RowVerdict::Better | RowVerdict::Same => State::of_outcome("pass"),
         RowVerdict::NotJudged => State::Waiting,
     };

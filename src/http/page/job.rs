@@ -1,6 +1,7 @@
 //! `/targets/{target}/{check}`: one check of one target, and one run of it in full.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -12,7 +13,7 @@ use super::text::{absolute, duration, plain, prose};
 use super::timeline::{endings, timeline, waterfall};
 use super::{chart, docs};
 use crate::http::Promise;
-use crate::model::count;
+use crate::model::{Span, count};
 use crate::store::{Measured, RunView};
 
 /// Runs in the strip and, at most, in the table.
@@ -269,7 +270,8 @@ fn value(measured: &Measured) -> String {
 fn promised(promises: &[Promise], timeout: f64) -> Markup {
     html! {
         dl class="pairs promises" {
-            div { dt { "timeout" } dd { (duration(timeout)) } }
+            // As the settings below it: by the words of a config.
+            div { dt { "timeout" } dd { (Span::from(Duration::from_secs_f64(timeout))) } }
             @for Promise { setting, value } in promises.iter().filter(|promise| promise.value != "false") {
                 div { dt { (plain(setting, 120)) } dd { (plain(value, LINE)) } }
             }

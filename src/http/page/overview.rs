@@ -211,8 +211,11 @@ fn why(row: &Row, now: Timestamp) -> Markup {
                 span class="why" title=(plain(&run.detail, LINE)) { (prose(run.explanation, LINE)) }
             } @else if row.state == State::Stale {
                 span class="why" { "passed, but has not run for long: what is known is old" }
-            } @else {
+            } @else if run.detail.is_empty() {
                 span class="quiet" { "took " (duration(run.duration_seconds)) }
+            } @else {
+                // How long a run took is mostly how long it waited, and would be read as the gateway's latency.
+                span class="calm quiet" title=(plain(&run.detail, LINE)) { (plain(&run.detail, LINE)) }
             }
         } @else {
             span class="quiet" { "no run yet" }
@@ -248,7 +251,7 @@ pub(super) fn budget(budget: Option<Budget>) -> Markup {
     html! {
         @match budget {
             Some(budget) => span class="left" title=(in_words(&budget)) {
-                (chart::gauge(budget.left())) (percent(budget.left()))
+                (chart::gauge(budget.left())) span class="share" { (percent(budget.left())) }
             },
             None => span class="quiet" { "–" },
         }

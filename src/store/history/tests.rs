@@ -122,3 +122,13 @@ fn removed_jobs_are_forgotten_and_stay_so() {
     all();
     assert_eq!(history.jobs().len(), 3);
 }
+
+#[test]
+fn a_certificate_that_expires_soon_spends_no_error_budget() {
+    let history = History::default();
+    let soon = Outcome::Fail(Failure::TlsExpiresSoon);
+    for (number, outcome) in (1..).zip([soon, FAIL, soon, Outcome::Pass]) {
+        history.record(&run("a", "handshake", outcome, number));
+    }
+    assert_eq!(history.failed_since(&"a".into(), "handshake", Timestamp::UNIX_EPOCH), 1);
+}

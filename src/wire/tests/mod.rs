@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test's channels hold what the test itself sends")]
 
+mod authority;
 mod content;
 mod dial;
 mod dns;

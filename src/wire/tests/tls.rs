@@ -3,11 +3,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::server::{ServerConfig, WebPkiClientVerifier};
-use rustls::{RootCertStore, SupportedProtocolVersion, version};
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rustls::{SupportedProtocolVersion, version};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -15,115 +12,11 @@ use tokio_rustls::TlsAcceptor;
 
 use super::super::tcp::reset_on_close;
 use super::super::*;
+use super::authority::*;
 use super::servers::*;
 
 static ONLY_TLS13: &[&SupportedProtocolVersion] = &[&version::TLS13];
 static ONLY_TLS12: &[&SupportedProtocolVersion] = &[&version::TLS12];
-
-/// An authority, and files that name it.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    der: rustls::pki_types::CertificateDer<'static>,
-    folder: TempDir,
-}
-
-/// A certificate with its key.
-struct Pair {
-    certificate: rcgen::Certificate,
-    key: KeyPair,
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap();
-        let folder = TempDir::new().unwrap();
-        fs::write(folder.path().join("ca.pem"), certificate.pem()).unwrap();
-        Self { der: certificate.der().clone(), issuer: Issuer::new(params, key), folder }
-    }
-
-    fn file(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
-    }
-
-    fn pair(&self, change: impl FnOnce(&mut CertificateParams)) -> Pair {
-        let mut params = CertificateParams::new(vec!["127.0.0.1".into(), "gw.example".into()]).unwrap();
-        change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        Pair { certificate: params.signed_by(&key, &self.issuer).unwrap(), key }
-    }
-
-    fn settings(&self) -> TlsSettings {
-        TlsSettings { authorities: Some(self.file()), ..TlsSettings::default() }
-    }
-
-    fn client_files(&self, pair: &Pair) -> ClientFiles {
-        let files = ClientFiles {
-            certificate: self.folder.path().join("client.pem"),
-            key: self.folder.path().join("client.key"),
-        };
-        fs::write(&files.certificate, pair.certificate.pem()).unwrap();
-        fs::write(&files.key, pair.key.serialize_pem()).unwrap();
-        files
-    }
-}
-
-struct Server {
-    pair: Pair,
-    clients: Option<Authority>,
-    versions: &'static [&'static SupportedProtocolVersion],
-    alpn: Vec<Vec<u8>>,
-}
-
-impl Server {
-    fn new(pair: Pair) -> Self {
-        Self { pair, clients: None, versions: rustls::ALL_VERSIONS, alpn: Vec::new() }
-    }
-
-    fn config(&self) -> ServerConfig {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider.clone())
-            .with_protocol_versions(self.versions)
-            .unwrap();
-        let builder = match &self.clients {
-            None => builder.with_no_client_auth(),
-            Some(authority) => {
-                let mut roots = RootCertStore::empty();
-                roots.add(authority.der.clone()).unwrap();
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
-                builder.with_client_cert_verifier(verifier.build().unwrap())
-            }
-        };
-        let key = PrivateKeyDer::try_from(self.pair.key.serialize_der()).unwrap();
-        let mut config = builder.with_single_cert(vec![self.pair.certificate.der().clone()], key).unwrap();
-        config.alpn_protocols.clone_from(&self.alpn);
-        config
-    }
-
-    /// Upgrades over TLS and sends one text frame.
-    async fn run(self) -> SocketAddr {
-        let acceptor = TlsAcceptor::from(Arc::new(self.config()));
-        serve(move |stream| {
-            let acceptor = acceptor.clone();
-            async move {
-                let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                upgrade(&mut stream).await;
-                stream.write_all(b"\x81\x05hello").await.unwrap();
-                stream.flush().await.unwrap();
-                drain(&mut stream).await;
-            }
-        })
-        .await
-    }
-}
-
-fn wss(address: SocketAddr, settings: TlsSettings) -> Endpoint {
-    let url = format!("wss://{address}/").parse().unwrap();
-    Endpoint::new(url, Arc::new(TlsClient::new(settings).unwrap())).unwrap()
-}
 
 #[tokio::test]
 async fn a_good_certificate_passes_with_its_facts() {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 
-use gateprobe::gateway::{EventKind, Settings};
+use gateprobe::gateway::{EventKind, Settings, TlsSettings};
 use serde_json::Value;
 
 use super::{SECRET, Verified, canary, config, pair, with_clean_up, with_tokens};
@@ -73,8 +73,13 @@ fn a_canary_that_is_not_there_fails() {
     let old = Gateway::with(&[]);
     let closed = Closed::on("127.0.0.1");
     let told = verify(&old, &closed.url(), &["--check", "handshake"]);
-    told.expect(1, "fail", &["handshake failed in"]);
+    told.expect(1, "fail", &["handshake failed in", "by connect_refused"]);
     assert_eq!(told.report["evidence"][0]["reason"], "connect_refused");
+    // The time to a refusal is no time of a connect.
+    let rows = told.report["rows"].as_array().expect("a list");
+    let tcp = rows.iter().find(|row| row["metric"].as_str().is_some_and(|metric| metric.contains("tcp")));
+    let tcp = tcp.expect("the baseline's");
+    assert_eq!((&tcp["n_canary"], &tcp["verdict"]), (&0.into(), &"not_enough".into()), "{tcp:#}");
 }
 
 #[test]
@@ -212,17 +217,127 @@ fn without_runs_there_is_no_pass() {
     let closed = [Closed::on("127.0.0.1"), Closed::on("127.0.0.1")];
     let urls = closed.each_ref().map(Closed::url);
     let arguments = ["--baseline", &urls[0], "--canary", &urls[1], "--check", "handshake"];
-    Verified::of(canary(&arguments)).expect(3, "inconclusive", &["the baseline was lost"]);
+    let told = Verified::of(canary(&arguments));
+    told.expect(3, "inconclusive", &["the baseline was never reached: connect_refused (nothing listens"]);
+    let runs = told.report["runs"].as_array().expect("a list");
+    assert!(runs.iter().all(|arm| arm["fail"] == 5), "as soon as that is sure: {runs:#?}");
     // As the pipeline wants it.
     let told = Verified::of(canary(&[&arguments[..], &["--inconclusive-exit-code", "0"]].concat()));
     assert_eq!((told.exit, told.verdict()), (0, "inconclusive"));
     // A gateway is as good as itself.
     let itself = Verified::of(canary(&["--baseline", &urls[0], "--canary", &urls[0]]));
     assert!(itself.exit == 2 && itself.stderr.contains("the baseline itself"), "{itself:?}");
+    // Whoever says what is promised wants to know whether it is kept.
+    let told = Verified::of(canary(&[&arguments[..], &["--zombie-window", "5s"]].concat()));
+    assert!(told.exit == 2 && told.stderr.contains("add --check zombie"), "{told:?}");
     // Nothing fits in the time.
     let told = Verified::of(canary(&[&arguments[..], &["--max-duration", "1ms"]].concat()));
     assert_eq!((told.exit, told.verdict()), (2, "none"), "{}", told.stderr);
     assert!(told.stderr.contains("handshake is left out: one run takes about 1s"), "{}", told.stderr);
+}
+
+#[test]
+fn a_canary_at_an_address_needs_no_name_to_be_resolved() {
+    let (old, new) = pair(&[], Settings::default);
+    let named = old.url().replace("127.0.0.1", "localhost");
+    let urls = ["--baseline", &named, "--canary", &new.url(), "--check", "handshake"];
+    let told = Verified::of(canary(&[&urls[..], PATIENT].concat()));
+    told.expect(0, "pass", &["as good as the baseline"]);
+    let rows = told.report["rows"].as_array().expect("rows");
+    let dns = rows.iter().find(|row| row["metric"].as_str().is_some_and(|name| name.contains("dns")));
+    assert_eq!(dns.expect("a row")["note"], "the way to the canary has no such phase", "{rows:#?}");
+}
+
+#[test]
+fn a_plan_of_too_few_runs_never_passes() {
+    // By two runs in each arm, four of ten refusals would pass unseen more often than not.
+    let (old, new) = pair(&["refuse_every=2"], Settings::default);
+    let urls = ["--baseline", &old.url(), "--canary", &new.url(), "--check", "handshake"];
+    let told = Verified::of(canary(&[&urls[..], &["--max-duration", "1s"]].concat()));
+    assert_eq!((told.exit, told.verdict()), (3, "inconclusive"), "{told:?}");
+    let why =
+        "a pass needs 5 runs in each arm, and 2 runs can be made in 1s within the budget: give it 2s (on the";
+    assert!(told.stderr.contains(why), "{}", told.stderr);
+    // Nor where all is well: two runs show nothing. No more are made than were told.
+    let (old, new) = pair(&[], Settings::default);
+    let urls = ["--baseline", &old.url(), "--canary", &new.url(), "--check", "handshake"];
+    let told = Verified::of(canary(&[&urls[..], &["--max-duration", "1s"]].concat()));
+    told.expect(3, "inconclusive", &["only 2 conclusive runs"]);
+    assert_eq!(told.report["runs"][0]["planned"], 2, "{:#}", told.report);
+    // The time that it proposes is enough.
+    let told = Verified::of(canary(&[&urls[..], &["--max-duration", "2s"]].concat()));
+    told.expect(
+        0,
+        "pass",
+        &["5 runs of 1 check", "looked less closely than `quick` is meant to: handshake 5 of 30"],
+    );
+}
+
+#[test]
+fn gateways_that_let_nobody_in_were_never_reached_and_it_is_told_what_to_do() {
+    let secured = || Settings { tls: Some(TlsSettings::loopback()), ..Settings::default() };
+    let (old, new) = (Gateway::start(secured()), Gateway::start(secured()));
+    let urls = [old.url(), new.url()].map(|url| url.replacen("ws://", "wss://", 1));
+    let file = folder();
+    let text = file.path().join("canary.txt");
+    let report = format!("text={}", text.display());
+    let told = Verified::of(canary(&["--baseline", &urls[0], "--canary", &urls[1], "--report", &report]));
+    told.expect(
+        3,
+        "inconclusive",
+        &["the baseline was never reached: tls_untrusted (the gateway's certificate"],
+    );
+    let rows = told.report["rows"].as_array().expect("a list");
+    let phases: Vec<&Value> =
+        rows.iter().filter(|row| row["metric"].as_str().is_some_and(|m| m.contains("\"tls\""))).collect();
+    assert!(phases.is_empty(), "nobody has finished a handshake: {phases:#?}");
+    let text = std::fs::read_to_string(&text).expect("written");
+    assert!(
+        text.contains("\n    next: if the authority is your own, name its certificate: --ca-file"),
+        "{text}"
+    );
+    // Of checks that are about something else, what they heard.
+    let told = Verified::of(canary(&["--baseline", &urls[0], "--canary", &urls[1], "--check", "heartbeat"]));
+    told.expect(3, "inconclusive", &["the baseline was never reached: could not connect (tls_untrusted)"]);
+}
+
+#[test]
+fn urls_may_promise_a_window_for_zombies() {
+    let (old, new) = pair(&["zombies_kept"], with_clean_up);
+    let urls = ["--baseline", &old.url(), "--canary", &new.url()];
+    let mut command = canary(&[&urls[..], &["--check", "zombie", "--zombie-window", "3s"]].concat());
+    command.env("GATEPROBE__DEFAULTS__BUDGET__CONNECTIONS", "40");
+    let told = Verified::of(command);
+    told.expect(1, "fail", &["zombie found zombie_leaked, which is critical"]);
+}
+
+#[test]
+fn warnings_are_of_those_that_take_part() {
+    let folder = folder();
+    let (old, new) = pair(&[], Settings::default);
+    let token = write(folder.path(), "token", "of-the-test");
+    let auth = format!("auth: {{ token: {{ file: {token:?} }} }}");
+    let settings = format!("    {auth}\n  other: {{ url: 'ws://192.0.2.1/', {auth} }}\n");
+    let config = config(folder.path(), &old.url(), &settings);
+    let config = config.to_str().expect("UTF-8");
+    let told = Verified::of(canary(&[
+        "--config",
+        config,
+        "--baseline",
+        "chat",
+        "--canary",
+        &new.url(),
+        "--check",
+        "handshake",
+    ]));
+    told.expect(0, "pass", &[]);
+    assert!(told.stderr.contains("targets.chat.auth: the token goes over"), "{}", told.stderr);
+    assert!(!told.stderr.contains("other"), "{}", told.stderr);
+    let urls = ["--baseline", &old.url(), "--canary", &new.url(), "--check", "handshake"];
+    let told = Verified::of(canary(&[&urls[..], &["--token-file", token.to_str().expect("UTF-8")]].concat()));
+    let warnings: Vec<&str> = told.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+    assert!(warnings[0].contains("command line: --token-file: the token goes over"), "{warnings:#?}");
 }
 
 #[test]
@@ -253,7 +368,16 @@ fn mistakes_are_told_before_anything_is_sent() {
         (vec!["--config", config, "--canary", "chad"], "the config has no target \"chad\"; it has: chat"),
         (vec!["--config", config, "--canary", "chat", "--check", "zombie"], "no check \"zombie\""),
         (vec!["--config", config, "--canary", url.as_str()], "URLs are verified without a config"),
-        (vec!["--config", config, "--baseline", "chat", "--canary", "https://x/"], "command line"),
+        (
+            vec!["--config", config, "--baseline", "chat", "--canary", "https://x/"],
+            "command line: --canary: ",
+        ),
+        (vec!["--baseline", "http://127.0.0.1:1/", "--canary", url.as_str()], "command line: --baseline: "),
+        (
+            vec!["--canary", url.as_str(), "--check", "zombie"],
+            "(--zombie-window 20s where URLs are verified)",
+        ),
+        (vec!["--config", config, "--canary", "chat", "--zombie-window", "20s"], "in a config, write them"),
         (vec!["--canary", url.as_str(), "--check", "nothing"], "there is no check \"nothing\""),
         (vec!["--canary", url.as_str(), "--report", junit.as_str()], "--report"),
         (vec!["--canary", url.as_str(), "--report", "csv=x"], "FORMAT=FILE"),

@@ -146,6 +146,19 @@ fn what_can_t_be_done_is_refused() {
 }
 
 #[test]
+fn a_plan_of_too_few_runs_is_told_at_once() {
+    let folder = folder();
+    let (old, new) = pair(&[], Settings::default);
+    let text = config(&old, &new, "").replace("connections_per_second: 200", "connections_per_second: 0.03");
+    let (agent, _log) = start(folder.path(), &text);
+    let request = json!({ "baseline": "stable", "canary": "next", "checks": ["handshake"] });
+    let begun = begin(&agent, &request);
+    let notes = begun["notes"].to_string();
+    assert!(notes.contains("a pass needs 5 runs in each arm"), "{begun:#}");
+    assert_eq!(delete(&agent, &begun["id"]), 200);
+}
+
+#[test]
 fn verifications_are_bounded_and_can_be_cancelled() {
     let folder = folder();
     let (old, new) = pair(&[], Settings::default);

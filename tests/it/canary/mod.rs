@@ -59,7 +59,12 @@ impl Verified {
 
 /// The command with a budget that lets it be quick; a busy machine makes runs late, which is not what is tested.
 fn canary(arguments: &[&str]) -> Command {
-    let mut command = gateprobe(&["canary", "--output", "json"]);
+    canary_as("json", arguments)
+}
+
+/// The same in another form.
+fn canary_as(output: &str, arguments: &[&str]) -> Command {
+    let mut command = gateprobe(&["canary", "--output", output]);
     command
         .args(arguments)
         .env("GATEPROBE__LAG_BOUND", "10s")

@@ -31,6 +31,21 @@ fn every_pod_is_restricted() {
     assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false);
 }
 
+/// Who has no chart writes the gateways into one manifest, and must learn that their ports stand in another.
+#[test]
+fn the_plain_manifests_tell_that_a_gateway_on_another_port_is_cut_off() {
+    let read = |path: &str| {
+        std::fs::read_to_string(crate::support::program::project(path)).expect("a file of the project")
+    };
+    let policy = read("deploy/kubernetes/networkpolicy.yaml");
+    let (_, gateways) = policy.split_once("# Gateways").expect("the gateways' ports");
+    let (told, _) = gateways.split_once("- ports:").expect("ports");
+    assert!(told.contains("on a port that is not here can't be reached"), "{told}");
+    let page = read("docs/install.md");
+    let (_, section) = page.split_once("## Without Helm").expect("a section");
+    assert!(section.contains("their ports into `networkpolicy.yaml`"), "{section}");
+}
+
 /// <https://kubernetes.io/docs/concepts/security/pod-security-standards/>, and what goes beyond.
 pub fn assert_restricted(pod: &Value, what: &str) {
     for host in ["hostNetwork", "hostPID", "hostIPC"] {
@@ -213,7 +228,7 @@ fn what_contradicts_itself_is_refused_with_a_reason() {
         ),
         (
             "probe: { enabled: true, module: ws, targets: [a] }",
-            "probe.module: \"ws\" is not in config.modules",
+            "probe.module: \"ws\" is not in config.modules; there are none: name one there",
         ),
         ("externalSecret: { enabled: true }", "externalSecret: secretStoreRef.name"),
         ("existingConfigMap: x\nnetworkPolicy: { enabled: true }", "networkPolicy.egress.ports"),
@@ -224,6 +239,10 @@ fn what_contradicts_itself_is_refused_with_a_reason() {
     }
     let shared = "config: { sharding: { shards: 3 }, targets: { chat: { url: 'wss://h/' } } }";
     assert!(refused(shared).contains("config.sharding: each pod has its own number"), "{}", refused(shared));
+    let module = "{ allow: { hosts: ['*.example.com'] }, checks: { handshake: {} } }";
+    let modules = format!("config: {{ modules: {{ wss: {module}, b: {module} }} }}\n");
+    let said = refused(&format!("{modules}probe: {{ enabled: true, module: ws, targets: [a] }}"));
+    assert!(said.contains("probe.module: \"ws\" is not in config.modules; there are: b, wss"), "{said}");
     let said = refused("replicas: 1");
     assert!(said.contains("config.targets: nothing to watch; name a gateway"), "{said}");
     let listens = "config: { http: { listen: '0.0.0.0:1' }, targets: { chat: { url: 'wss://h/' } } }";

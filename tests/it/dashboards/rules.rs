@@ -51,6 +51,26 @@ fn every_dashboard_keeps_every_rule() {
     assert_eq!(broken, Vec::<String>::new());
 }
 
+/// A budget that only the dashboards see spent makes liars of both.
+#[test]
+fn the_error_budget_is_spent_by_what_the_alerts_count() {
+    let panels: Vec<Panel> = Board::all().iter().flat_map(Board::panels).collect();
+    let queries =
+        panels.iter().flat_map(|panel| panel.queries.iter().map(|query| (&panel.place, &query.expr)));
+    // What is held against an objective by division is a burn rate.
+    let burns = queries.filter(|(_, expr)| {
+        expr.contains("(1 - max")
+            && expr.contains("gateprobe_slo_objective_ratio")
+            && expr.contains("gateprobe_check_runs_total")
+    });
+    let mut count = 0;
+    for (place, expr) in burns {
+        assert!(expr.contains("reason=\"tls_expires_soon\""), "{place}: {expr}");
+        count += 1;
+    }
+    assert!(count >= 3, "{count}");
+}
+
 /// A rule that never complains is no rule.
 #[test]
 fn every_rule_bites() {

@@ -56,9 +56,12 @@ fn an_end_in_order() {
     eventually("not ready", || (agent.get("/readyz").0 == 503).then_some(()));
     let log = ended(&mut agent, &log);
     assert_eq!((sessions(&held), sessions(&listening)), (2, before + 1), "new connections: {log}");
-    // What is held need not wait for the runs of others; what is cut says goodbye as well.
-    let (held, cut) = (goodbyes(&held, 1000), goodbyes(&listening, 1001));
-    assert!(matches!((&held[..], &cut[..]), ([_, last], [cut]) if last < cut), "{held:?} {cut:?}");
+    // What is held need not wait for the runs of others; what is cut says goodbye as well. A gateway on a busy machine
+    // may read it a moment after the agent has gone.
+    let said = || (goodbyes(&held, 1000), goodbyes(&listening, 1001));
+    let (held, cut) =
+        eventually("every goodbye", || Some(said()).filter(|(held, cut)| (held.len(), cut.len()) == (2, 1)));
+    assert!(held.iter().all(|held| held < &cut[0]), "{held:?} {cut:?}");
     let steps =
         ["draining for at most 3s", "cut short", "agent_shutdown", "\"ended"].map(|text| step(&log, text));
     assert!(steps.is_sorted(), "{log}");

@@ -1,10 +1,9 @@
 //! Gateways that put into their words what a page or a terminal might obey. They live until the tests end.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::thread;
+use std::net::Shutdown;
 
-use crate::support::raw_server::upgrade;
+use crate::support::raw_server::{serve, upgrade};
 
 /// Markup, quotes, control characters and what turns the direction of text.
 pub const TEXT: &str =
@@ -43,17 +42,4 @@ pub fn closing() -> String {
         // Until the client goes, so that its own Close is no reason for a reset.
         std::io::copy(&mut stream, &mut std::io::sink()).map(drop)
     })
-}
-
-fn serve(meet: impl Fn(TcpStream) -> std::io::Result<()> + Clone + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("ws://{}/", listener.local_addr().expect("an address"));
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let meet = meet.clone();
-            // A client that goes away is its own affair.
-            thread::spawn(move || drop(meet(stream)));
-        }
-    });
-    url
 }

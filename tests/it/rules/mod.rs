@@ -4,6 +4,8 @@ mod alertmanager;
 #[expect(clippy::single_range_in_vec_init, reason = "one time span of several that there may be")]
 mod alerts;
 mod contract;
+mod descriptions;
+mod expiring;
 mod objectives;
 mod promql;
 mod quiet;

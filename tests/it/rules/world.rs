@@ -213,13 +213,15 @@ struct State {
     outcomes: BTreeMap<&'static str, u64>,
     failures: BTreeMap<&'static str, u64>,
     in_a_row: u64,
+    acute_in_a_row: u64,
     inconclusive_in_a_row: u64,
     success: Option<bool>,
     ran: bool,
 }
 
 /// Every reason that a rule knows.
-const REASONS: [&str; 10] = [
+const REASONS: [&str; 11] = [
+    "tls_expires_soon",
     "unavailable",
     "zombie_leaked",
     "half_closed_leak",
@@ -248,10 +250,14 @@ impl State {
             };
             *self.outcomes.entry(outcome).or_default() += 1;
             match end {
-                End::Pass => (self.in_a_row, self.success) = (0, Some(true)),
+                End::Pass => {
+                    (self.in_a_row, self.acute_in_a_row, self.success) = (0, 0, Some(true));
+                }
                 End::Fail(reason) => {
                     *self.failures.entry(reason).or_default() += 1;
                     (self.in_a_row, self.success) = (self.in_a_row + 1, Some(false));
+                    let soon = reason == "tls_expires_soon";
+                    self.acute_in_a_row = if soon { 0 } else { self.acute_in_a_row + 1 };
                 }
                 End::Inconclusive => {}
             }
@@ -270,6 +276,12 @@ impl State {
             let count = self.failures.get(reason).copied().unwrap_or_default();
             add("gateprobe_check_failures_total", &format!("{of},reason=\"{reason}\""), count as f64);
         }
+        let inconclusive = self.outcomes.get("inconclusive").copied().unwrap_or_default();
+        add(
+            "gateprobe_check_inconclusive_total",
+            &format!("{of},cause=\"egress_lost\""),
+            inconclusive as f64,
+        );
         add("gateprobe_check_interval_seconds", &of, job.interval as f64);
         let due = job.stuck_from.map_or(now, |from| from.min(now));
         let next = (due.saturating_sub(phase % job.interval) / job.interval + 1) * job.interval
@@ -281,6 +293,7 @@ impl State {
         }
         if self.ran {
             add("gateprobe_check_consecutive_failures", &of, self.in_a_row as f64);
+            add("gateprobe_check_consecutive_acute_failures", &of, self.acute_in_a_row as f64);
             add("gateprobe_check_consecutive_inconclusive", &of, self.inconclusive_in_a_row as f64);
         }
         if let Some(success) = self.success {

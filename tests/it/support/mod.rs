@@ -13,6 +13,7 @@ pub mod raw_server;
 pub mod reference;
 pub mod relay;
 pub mod session;
+pub mod terminal;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -174,18 +174,32 @@ impl<S: Read + Write> Client<S> {
     }
 }
 
-/// Reads an upgrade request and answers it with a 101 (RFC 6455, section 4.2).
+/// Meets each client on a free port in a thread of its own, until the process ends; gives the URL.
+pub fn serve(meet: impl Fn(TcpStream) -> std::io::Result<()> + Clone + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("ws://{}/", listener.local_addr().expect("an address"));
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let meet = meet.clone();
+            // A client that goes away is its own affair.
+            thread::spawn(move || drop(meet(stream)));
+        }
+    });
+    url
+}
+
+/// Reads an upgrade request, answers it with a 101 (RFC 6455, section 4.2), and gives its head.
 ///
 /// # Errors
 /// Those of the stream, and `InvalidData` where the request asks for no upgrade.
-pub fn upgrade(stream: &mut (impl Read + Write)) -> std::io::Result<()> {
+pub fn upgrade(stream: &mut (impl Read + Write)) -> std::io::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
         stream.read_exact(&mut byte)?;
         head.push(byte[0]);
     }
-    let head = String::from_utf8_lossy(&head);
+    let head = String::from_utf8_lossy(&head).into_owned();
     let key = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim().to_owned())
@@ -198,5 +212,6 @@ pub fn upgrade(stream: &mut (impl Read + Write)) -> std::io::Result<()> {
         STANDARD.encode(hash)
     );
     stream.write_all(answer.as_bytes())?;
-    stream.flush()
+    stream.flush()?;
+    Ok(head)
 }

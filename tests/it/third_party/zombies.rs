@@ -245,5 +245,5 @@ fn another_promise_than_the_gateway_keeps_is_told_as_broken() {
     assert_eq!(words(&late), "fail zombie_leaked", "{}", late.detail);
     let early = check("earliest: 1600ms, latest: 3s");
     assert_eq!(words(&early), "fail evicted_early", "{}", early.detail);
-    assert!(early.detail.contains("not before 1s600ms is promised"), "{}", early.detail);
+    assert!(early.detail.contains("not before 1.6s is promised"), "{}", early.detail);
 }

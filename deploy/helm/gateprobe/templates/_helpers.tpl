@@ -185,7 +185,8 @@ annotations:
 {{- fail "authorities.configMap and authorities.secret: one bundle is mounted; name one of them" }}
 {{- end }}
 {{- if and .Values.probe.enabled (not .Values.existingConfigMap) (not (hasKey ($config.modules | default dict) .Values.probe.module)) }}
-{{- fail (printf "probe.module: %q is not in config.modules" .Values.probe.module) }}
+{{- $modules := keys ($config.modules | default dict) | sortAlpha | join ", " }}
+{{- fail (printf "probe.module: %q is not in config.modules; there %s" .Values.probe.module (ternary "are none: name one there" (printf "are: %s" $modules) (empty $modules))) }}
 {{- end }}
 {{- if and .Values.probe.enabled (not .Values.probe.targets) }}
 {{- fail "probe.targets: name at least one" }}

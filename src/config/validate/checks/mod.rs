@@ -67,11 +67,16 @@ fn times(report: &mut Report<'_>, path: &Path, check: &CheckSpec) {
         report
             .problem(&interval, format!("{} is too often; the least is {LEAST_INTERVAL}", check.interval()));
     } else if check.interval() < check.timeout() {
-        let message = format!(
-            "interval {} is shorter than timeout {}, so that runs would overlap",
-            check.interval(),
-            check.timeout()
-        );
+        let (given, least) = (check.interval(), check.timeout());
+        let mut message = format!("interval {given} is shorter than timeout {least}");
+        // Who wrote the time-out knows how to shorten it.
+        message += &match report.is_written(&timeout) {
+            true => ", so that runs would overlap".to_owned(),
+            false => format!(
+                " (not written: the default with these settings), so that runs would overlap; the least interval is \
+                 {least}"
+            ),
+        };
         report.problem_of(&[interval, timeout.clone()], message);
     }
     if check.timeout() < LEAST_TIMEOUT {
