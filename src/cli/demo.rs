@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -107,11 +108,12 @@ async fn play(args: Args) -> anyhow::Result<()> {
         }
         if !args.no_fault {
             act = act.advance(began.elapsed(), &args, victim)?;
-            if act == Act::Healing && rows(&service.agent, screen.style).iter().all(|row| row.passed) {
-                act = Act::Healed;
-            }
         }
-        screen.show(&service.agent, act, &args.fault)?;
+        let rows = rows(&service.agent, screen.style);
+        if act == Act::Healing && rows.iter().all(|row| row.passed) {
+            act = Act::Healed;
+        }
+        screen.show(rows, act, &args.fault)?;
     }
     screen.leave()?;
     service.drain(Duration::from_secs(2)).await;
@@ -257,14 +259,13 @@ impl Screen {
         }
     }
 
-    fn show(&mut self, agent: &Agent, act: Act, fault: &Fault) -> anyhow::Result<()> {
+    fn show(&mut self, rows: Vec<Row>, act: Act, fault: &Fault) -> anyhow::Result<()> {
         let story = match self.no_fault {
             true => "all gateways are healthy and stay so".to_owned(),
             false => act.tell(fault, self.victim, self.fault_after),
         };
-        let rows = rows(agent, self.style);
         if !self.in_place {
-            return self.say(story, rows);
+            return self.say(act, story, rows);
         }
         let mut text = String::new();
         // The whole screen anew: lines that the terminal wraps can't be counted.
@@ -283,7 +284,7 @@ impl Screen {
         Ok(out.flush()?)
     }
 
-    fn say(&mut self, story: String, rows: Vec<Row>) -> anyhow::Result<()> {
+    fn say(&mut self, act: Act, story: String, rows: Vec<Row>) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
         if self.said.is_empty() {
             writeln!(out, "gateprobe demo: the page is http://{}/", self.address)?;
@@ -292,8 +293,12 @@ impl Screen {
                 writeln!(out, "demo: another port than asked for, because {why}")?;
             }
         }
-        let rows = rows.into_iter().map(|row| (row.subject, row.words));
-        for (subject, words) in std::iter::once(("demo".to_owned(), story)).chain(rows) {
+        let ran = |row: Row| Some((row.subject, row.words?));
+        let mut told: Vec<(String, String)> = rows.into_iter().filter_map(ran).collect();
+        // The end of the play sums up what the rows say; all else comes before what it brings about.
+        let at = if act == Act::Healed { told.len() } else { 0 };
+        told.insert(at, ("demo".to_owned(), story));
+        for (subject, words) in told {
             if self.said.get(&subject) != Some(&words) {
                 writeln!(out, "{subject}: {words}")?;
                 self.said.insert(subject, words);
@@ -313,29 +318,38 @@ impl Screen {
 struct Row {
     line: String,
     subject: String,
-    words: String,
+    /// How its last run ended; none before the first one.
+    words: Option<String>,
     passed: bool,
 }
 
-/// The state of each job: counts from the recorder, words from the history.
+/// The state of each job of the plan: counts from the recorder, words from the history.
 fn rows(agent: &Agent, style: Style) -> Vec<Row> {
     let sinks = agent.sinks();
     let families = sinks.recorder.gather();
-    let jobs = sinks.history.jobs().into_iter();
-    jobs.map(|job| {
-        let count = |outcome| runs(&families, &job.target, job.check, outcome);
+    let mut keys: Vec<_> =
+        agent.setup().plan.jobs.iter().map(|job| (Arc::clone(&job.key.target), job.key.check)).collect();
+    keys.sort();
+    let row = |(target, check): (Arc<str>, &'static str)| {
+        let count = |outcome| runs(&families, &target, check, outcome);
         let (passed, failed) = (count("pass"), count("fail"));
-        let words = match job.last.reason {
-            Some(reason) => format!("{} ({reason})", job.last.outcome),
-            None => job.last.outcome.to_owned(),
+        let last = sinks.history.job(&target, check).map(|job| job.last);
+        let words = last.as_ref().map(|last| match last.reason {
+            Some(reason) => format!("{} ({reason})", last.outcome),
+            None => last.outcome.to_owned(),
+        });
+        let seen = match last.as_ref().zip(words.as_ref()) {
+            Some((last, words)) => {
+                let took = render::duration(Duration::from_secs_f64(last.duration_seconds));
+                format!("{}, {took}", style.paint(last.outcome, words))
+            }
+            None => "its first run is to come".to_owned(),
         };
-        let took = render::duration(Duration::from_secs_f64(job.last.duration_seconds));
-        let painted = style.paint(job.last.outcome, &words);
-        let line = format!("{:<8} {:<10} {passed:>6} {failed:>6}  {painted}, {took}", job.target, job.check);
-        let subject = format!("{} {}", job.target, job.check);
-        Row { line, subject, words, passed: job.last.outcome == Outcome::Pass.label() }
-    })
-    .collect()
+        let line = format!("{target:<8} {check:<10} {passed:>6} {failed:>6}  {seen}");
+        let passed = last.is_some_and(|last| last.outcome == Outcome::Pass.label());
+        Row { line, subject: format!("{target} {check}"), words, passed }
+    };
+    keys.into_iter().map(row).collect()
 }
 
 /// Runs of a job by outcome, as /metrics shows them.
