@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::access::Access;
 use super::output::Output;
 use super::render::{self, Style};
-use super::{DEFAULT_CONFIG, Exit, advice, interrupted, logging, progress, typed, unknown};
+use super::{Exit, advice, files, interrupted, logging, progress, typed, unknown};
 use crate::agent::Setup;
 use crate::checks::{CheckSpec, Profile};
 use crate::config::{self, Plan};
@@ -102,9 +102,8 @@ pub async fn run(args: Args) -> Exit {
 }
 
 fn plan(args: &Args) -> Result<Plan, String> {
-    let url = args.target.as_deref().filter(|target| target.contains("://"));
-    let mut files = args.config.clone();
-    if url.is_some() && !files.is_empty() {
+    let url = args.target.as_deref().filter(|_| args.is_of_url());
+    if url.is_some() && !args.config.is_empty() {
         return Err(
             "gateprobe check: a URL is checked without a config; name a target of the config instead".into(),
         );
@@ -116,20 +115,17 @@ fn plan(args: &Args) -> Result<Plan, String> {
                 .into(),
         );
     }
-    if files.is_empty() && url.is_none() && !Path::new(DEFAULT_CONFIG).exists() {
-        let meant = typed::url_meant(args.target.as_deref().unwrap_or("chat.example.com/ws"));
-        return Err(format!(
-            "gateprobe check: there is no {DEFAULT_CONFIG} here; to check a gateway without a config write its \
-             URL, such as {meant}; else name a config by --config"
-        ));
-    }
-    if files.is_empty() {
-        files.push(PathBuf::from(DEFAULT_CONFIG));
-    }
     let environment = config::process_environment;
     let loaded = match url {
         Some(url) => config::for_url(url, for_url(args)?, environment()),
         None => {
+            let files = files::named_or_here(&args.config, environment()).map_err(|none| {
+                let meant = typed::url_meant(args.target.as_deref().unwrap_or("chat.example.com/ws"));
+                format!(
+                    "gateprobe check: {none}; to check a gateway without a config write its URL, such as {meant}; \
+                     else name a config by --config"
+                )
+            })?;
             let plain = config::load(&files, environment());
             match plain {
                 Ok((plan, _)) if args.asks_for_more() => {
@@ -189,6 +185,10 @@ impl Args {
         self.profile.is_some() || self.zombie_window.is_some() || self.caution
     }
 
+    fn is_of_url(&self) -> bool {
+        self.target.as_ref().is_some_and(|target| target.contains("://"))
+    }
+
     fn is_about_a_url(&self) -> bool {
         self.access.is_asked_for() || self.dialect.is_some()
     }
@@ -196,7 +196,7 @@ impl Args {
     /// What the command line says of a check, in the shape of the config.
     fn of_check(&self, kind: &str) -> Map<String, Value> {
         let mut settings = Map::new();
-        if self.target.as_ref().is_some_and(|target| target.contains("://")) {
+        if self.is_of_url() {
             // It runs once: no run has to be over before the next one.
             settings.insert("interval".into(), json!("30d"));
         }
@@ -215,7 +215,7 @@ impl Args {
 
 fn jobs(setup: &Setup, args: &Args) -> Result<Vec<Job>, String> {
     let plan = &setup.plan;
-    let wanted = args.target.as_deref().filter(|target| !target.contains("://"));
+    let wanted = args.target.as_deref().filter(|_| !args.is_of_url());
     if let Some(name) = wanted.filter(|name| plan.target(name).is_none()) {
         let known = unknown(name, "it has", plan.targets.iter().map(|target| &*target.name));
         return Err(format!(
@@ -245,8 +245,15 @@ fn jobs(setup: &Setup, args: &Args) -> Result<Vec<Job>, String> {
     ];
     for (option, _, kind) in of_one.into_iter().filter(|(_, is_there, _)| *is_there) {
         if !jobs.iter().any(|job| job.key.check == kind) {
+            let has = |job: &config::Job| job.key.check == kind && of_target(&job.key.target);
+            let is_there = args.is_of_url() || plan.jobs.iter().any(has);
+            let how = if is_there {
+                format!("add --check {kind}")
+            } else {
+                format!("write checks.{kind} to a target")
+            };
             return Err(format!(
-                "{option} is for the check {kind}, which is not among those that would run; add --check {kind}"
+                "{option} is for the check {kind}, which is not among those that would run; {how}"
             ));
         }
     }

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::files;
 use super::output::Output;
 use crate::config::{self, Loader, Origins, Plan, Problem, Problems, Warning};
 use crate::model::count;
@@ -108,14 +109,13 @@ fn execute(
         ConfigCommand::Check { layers, .. } | ConfigCommand::Show { layers, .. } => layers,
     };
     // As `gateprobe run`: what it would load is what is checked.
-    let default = [PathBuf::from(super::DEFAULT_CONFIG)];
-    let files = if files.is_empty() && default[0].exists() { &default[..] } else { &files[..] };
     let environment: Vec<(String, String)> = environment.collect();
-    if files.is_empty() && !environment.iter().any(|(name, _)| config::is_setting(name)) {
-        return missing(&args.command, out, err);
-    }
+    let files = match files::named_or_here(files, environment.iter().cloned()) {
+        Ok(files) => files,
+        Err(none) => return missing(&args.command, &none, out, err),
+    };
     let loader = Loader::new(environment, Timestamp::now()).below(below.as_deref());
-    let loaded = loader.files(files).load_traced();
+    let loaded = loader.files(&files).load_traced();
     let (plan, warnings, origins) = match loaded {
         Ok(loaded) => loaded,
         Err(problems) => return complain(&args.command, &problems, out, err),
@@ -142,8 +142,13 @@ fn execute(
 }
 
 /// Neither a file nor a variable has anything.
-fn missing(command: &ConfigCommand, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
-    let told = format!("there is no {} here; name a config", super::DEFAULT_CONFIG);
+fn missing(
+    command: &ConfigCommand,
+    none: &str,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<u8> {
+    let told = format!("{none}; name a config");
     match command {
         ConfigCommand::Check { output: Output::Json, .. } => {
             let problem = json!({ "place": "config", "field": "", "message": told });

@@ -9,6 +9,7 @@ mod demo;
 mod dialect;
 mod drill;
 mod fault;
+mod files;
 mod gateway;
 mod gateway_jwt;
 mod logging;
@@ -29,9 +30,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::unknown;
-
-/// The config where none is named.
-const DEFAULT_CONFIG: &str = "gateprobe.yaml";
 
 /// What the process says at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

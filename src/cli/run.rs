@@ -1,7 +1,7 @@
 //! `gateprobe run`: the agent and its HTTP server, until SIGTERM.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{DEFAULT_CONFIG, Exit, interrupted, logging};
+use super::{Exit, files, interrupted, logging};
 use crate::agent::{Agent, Handle};
 use crate::config::{self, Problems, Warning, settings};
 use crate::http::{self, Limits, Parts};
@@ -28,15 +28,8 @@ const SERVER_GRACE: Duration = Duration::from_secs(1);
     A changed config is loaded by itself, and by SIGHUP; SIGTERM drains and ends.\n\n\
     Exit codes: 0 ended by SIGTERM or Ctrl-C, 2 usage or config, 4 gateprobe's own error")]
 pub struct Args {
-    /// A config file; several are layered, the later one wins
-    #[arg(
-        long,
-        short,
-        value_name = "FILE",
-        env = "GATEPROBE_CONFIG",
-        value_delimiter = ',',
-        default_value = DEFAULT_CONFIG
-    )]
+    /// A config file; several are layered, the later one wins; gateprobe.yaml where none is named
+    #[arg(long, short, value_name = "FILE", env = "GATEPROBE_CONFIG", value_delimiter = ',')]
     config: Vec<PathBuf>,
 }
 
@@ -44,17 +37,17 @@ pub struct Args {
 pub async fn run(args: Args) -> Exit {
     // Before the agent says that it has started: who hears that may send a signal at once.
     let (ended, hangup) = (interrupted(), signal(SignalKind::hangup()));
-    if let [file] = args.config.as_slice()
-        && *file == Path::new(DEFAULT_CONFIG)
-        && !file.exists()
-    {
-        eprintln!(
-            "gateprobe run: there is no {DEFAULT_CONFIG} here; name a config by --config; to check a gateway without \
-             one: gateprobe check wss://chat.example.com/ws"
-        );
-        return Exit::Usage;
-    }
-    let service = match Service::start(args.config, None).await {
+    let files = match files::named_or_here(&args.config, config::process_environment()) {
+        Ok(files) => files,
+        Err(none) => {
+            eprintln!(
+                "gateprobe run: {none}; name a config by --config; to check a gateway without one: gateprobe check \
+                 wss://chat.example.com/ws"
+            );
+            return Exit::Usage;
+        }
+    };
+    let service = match Service::start(files, None).await {
         Ok(service) => service,
         Err(error) => {
             eprintln!("{error}");

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::output::Output;
 use super::render::Style;
-use super::{DEFAULT_CONFIG, Exit, unknown};
+use super::{Exit, files, unknown};
 use crate::checks::malformed::{Unasked, Vector};
 use crate::checks::{CheckSpec, Malformed};
 use crate::config::{self, Plan, Target};
@@ -92,12 +92,10 @@ fn lines(args: &Args) -> Result<Vec<Line>, String> {
         let check = Malformed { caution: true, ..Malformed::default() };
         return Ok(Vector::all().map(|vector| line(vector, &check, None)).collect());
     };
-    let files = match args.config.as_slice() {
-        [] => &[PathBuf::from(DEFAULT_CONFIG)],
-        files => files,
-    };
+    let files = files::named_or_here(&args.config, config::process_environment())
+        .map_err(|none| format!("gateprobe vectors: {none}; name a config by --config"))?;
     let (plan, _) =
-        config::load(files, config::process_environment()).map_err(|problems| problems.to_string())?;
+        config::load(&files, config::process_environment()).map_err(|problems| problems.to_string())?;
     let target = plan.target(name).ok_or_else(|| {
         let known = plan.targets.iter().map(|target| &*target.name);
         format!("gateprobe vectors: the config has no target {}", unknown(name, "it has", known))

@@ -3,7 +3,9 @@
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::support::binary::{Agent, finish, gateprobe};
+use crate::support::binary::{Agent, eventually, finish, gateprobe};
+use crate::support::neighbour::Closed;
+use crate::support::reference::Reference;
 use crate::support::{folder, write};
 
 /// Exit code, standard output and standard error of a command in a folder.
@@ -39,7 +41,8 @@ fn a_port_that_is_taken_can_be_another() {
 
 #[test]
 fn who_does_not_answer_is_named() {
-    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let closed = Closed::on("127.0.0.1");
+    let nobody = closed.address;
     let url = format!("http://{nobody}/?k=s3cr3t");
     for (args, told) in [
         (["pause", "good", "--agent", &url].as_slice(), "--agent"),
@@ -84,6 +87,25 @@ fn no_config_at_all_is_told_as_such() {
         let (exit, _, err) = said_in(folder().path(), args, &[variable]);
         assert_eq!(exit, 0, "{args:?}: {err}");
     }
+}
+
+#[test]
+fn the_environment_alone_is_a_config() {
+    let gateway = Reference::start(&[]);
+    let folder = folder();
+    let variables = [
+        ("GATEPROBE__TARGETS__CHAT__URL", format!("ws://{}/", gateway.address())),
+        ("GATEPROBE__HTTP__LISTEN", "127.0.0.1:0".to_owned()),
+        ("GATEPROBE__LOG__FORMAT", "json".to_owned()),
+    ];
+    let mut command = gateprobe(&["run"]);
+    command.current_dir(folder.path()).envs(variables.iter().map(|(name, value)| (name, value)));
+    let (agent, _log) = Agent::started_by(command);
+    let passed = "gateprobe_check_runs_total{check=\"handshake\",outcome=\"pass\",target=\"chat\"}";
+    eventually("a run that passed", || agent.metric(passed).filter(|runs| *runs >= 1.0));
+    let named: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let (exit, out, err) = said_in(folder.path(), &["check", "chat"], &named);
+    assert!(exit == 0 && out.contains("chat"), "{out}{err}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The two gateways of a verification, from names and URLs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -9,7 +9,7 @@ use tokio_util::sync::DropGuard;
 use super::Args;
 use crate::agent::Setup;
 use crate::checks::{CheckSpec, NetworkSwitch, TokenRefresh};
-use crate::cli::DEFAULT_CONFIG;
+use crate::cli::files;
 use crate::config::{self, Plan, Problems, Twin, Warning, mask_url};
 use crate::gate::{Address, Side};
 use crate::session::{Budget, Limits};
@@ -92,15 +92,8 @@ fn named(args: &Args) -> Result<Named, String> {
                 .into(),
         );
     }
-    let files = match args.config.as_slice() {
-        [] if !Path::new(DEFAULT_CONFIG).exists() => {
-            return Err(format!(
-                "there is no {DEFAULT_CONFIG} here; name a config by --config, or write URLs"
-            ));
-        }
-        [] => vec![PathBuf::from(DEFAULT_CONFIG)],
-        files => files.to_vec(),
-    };
+    let files = files::named_or_here(&args.config, config::process_environment())
+        .map_err(|none| format!("{none}; name a config by --config, or write URLs"))?;
     of_config(args, &files)
 }
 
