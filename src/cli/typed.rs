@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use crate::model::Span;
+use crate::model::{Span, SpanError};
 
 /// The schemes that people write, and those of a WebSocket that they stand for.
 const SCHEMES: [(&str, &str); 4] = [("wss", "wss"), ("ws", "ws"), ("https", "wss"), ("http", "ws")];
@@ -53,8 +53,11 @@ pub fn utf8<'a>(option: &str, file: &'a Path) -> Result<&'a str, String> {
 pub fn seconds(text: &str) -> Result<Span, String> {
     match text.parse::<u32>() {
         Ok(seconds) => Ok(Span::secs(seconds.into())),
-        Err(_) => text.parse().map_err(|_| {
-            "not a length of time; write a number of seconds, or one with a unit, such as 20, 20s or 1m30s".into()
+        Err(_) => text.parse().map_err(|error: SpanError| match error {
+            SpanError::NoSpan => {
+                "not a length of time; write a number of seconds, or one with a unit, such as 20, 20s or 1m30s".into()
+            }
+            too_long => too_long.to_string(),
         }),
     }
 }

@@ -11,7 +11,9 @@ use super::schema::{ConfigSchema, fields};
 pub fn of_file(name: &str) -> PathBuf {
     let file = FilePath::new(name);
     // Standard input may be a plain file, too; nothing lies beside its name.
-    let by_descriptor = ["/dev", "/proc"].iter().any(|of_kernel| file.starts_with(of_kernel));
+    let by_descriptor = file == FilePath::new("/dev/stdin")
+        || file.starts_with("/dev/fd")
+        || file.starts_with("/proc") && file.parent().is_some_and(|folder| folder.ends_with("fd"));
     if by_descriptor || std::fs::metadata(file).is_ok_and(|meta| !meta.is_file()) {
         return PathBuf::new();
     }
@@ -127,10 +129,11 @@ mod tests {
 
     #[test]
     fn nothing_lies_beside_a_pipe_or_standard_input() {
-        for name in ["/dev/null", "/dev/stdin", "/dev/fd/3", "/proc/self/fd/0"] {
+        for name in ["/dev/null", "/dev/stdin", "/dev/fd/3", "/proc/self/fd/0", "/proc/1/fd/63"] {
             assert_eq!(of_file(name), FilePath::new(""), "{name}");
         }
         assert_eq!(of_file("gateprobe.yaml"), FilePath::new(""));
+        assert_eq!(of_file("/dev/shm/conf/no-such.yaml"), FilePath::new("/dev/shm/conf"));
         assert_eq!(of_file("/etc/gateprobe/no-such.yaml"), FilePath::new("/etc/gateprobe"));
     }
 }

@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::folder;
 use super::locate::Origins;
 use super::place::Path;
 use super::plan::{Plan, Slo};
+use super::schema::schema;
 use super::settings::{TargetSettings, mask_url};
 
 /// The plan as JSON, in the shape of the file. What is not set is left out; values of headers, of a minted token's
@@ -35,6 +37,10 @@ pub fn in_force(plan: &Plan) -> Value {
     config["targets"] = targets.into();
     config["modules"] = modules.into();
     drop_unset(&mut config);
+    // They were told by what lies beside their file; whoever reads this may lie elsewhere.
+    if let Ok(here) = std::env::current_dir() {
+        folder::anchor(&mut config, &here, schema());
+    }
     config
 }
 

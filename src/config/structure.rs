@@ -71,7 +71,7 @@ fn words(kind: &Kind, node: &Value, value: &str, raw: &Value) -> String {
         return expects.to_owned();
     }
     if node.get("pattern").is_some_and(|pattern| pattern == SPAN_PATTERN) {
-        return format!("{value} is {SpanError}");
+        return format!("{value} is {}", SpanError::NoSpan);
     }
     let options = options(kind);
     if !options.is_empty() {

@@ -1,7 +1,7 @@
 //! Whether the baseline is still there: without it nothing can be compared.
 
 use super::dial::kept_out;
-use crate::model::{Cause, Failure, Outcome};
+use crate::model::{Cause, Failure, Outcome, Phase};
 
 /// Runs in a row that did not reach the baseline, after which it counts as lost; or that were kept out from the first
 /// one on, after which it counts as never reached: one that lets nobody in is too broken to be compared with.
@@ -31,13 +31,13 @@ pub(super) enum Gone {
 
 impl Presence {
     /// One more run has ended.
-    pub(super) fn see(&mut self, outcome: Outcome, detail: &str) {
-        match reaches(outcome) {
+    pub(super) fn see(&mut self, outcome: Outcome, failed_phase: Option<Phase>, detail: &str) {
+        match reaches(outcome, failed_phase) {
             Some(true) => self.missed = 0,
             Some(false) => self.missed += 1,
             None => {}
         }
-        match gets_in(outcome) {
+        match gets_in(outcome, failed_phase) {
             Some(true) => self.met = true,
             Some(false) if !self.met => {
                 self.kept_out += 1;
@@ -79,17 +79,17 @@ impl Presence {
 }
 
 /// Whether a run got in; none where it never tried, or was asked to come later.
-fn gets_in(outcome: Outcome) -> Option<bool> {
+fn gets_in(outcome: Outcome, failed_phase: Option<Phase>) -> Option<bool> {
     match outcome {
         Outcome::Pass => Some(true),
-        Outcome::Fail(failure) => Some(!kept_out(failure)),
-        Outcome::Inconclusive(_) => reaches(outcome).filter(|reaches| !reaches),
+        Outcome::Fail(_) => Some(!kept_out(failed_phase)),
+        Outcome::Inconclusive(_) => reaches(outcome, failed_phase).filter(|reaches| !reaches),
         Outcome::Unsupported(_) => None,
     }
 }
 
 /// Whether a run got as far as the gateway; none where it was our own doing.
-fn reaches(outcome: Outcome) -> Option<bool> {
+fn reaches(outcome: Outcome, failed_phase: Option<Phase>) -> Option<bool> {
     use Failure::{
         ConnectRefused, ConnectReset, ConnectTimeout, ConnectUnreachable, DnsNoAddress, DnsNotFound,
         DnsServerFailure, DnsTimeout, ProxyTargetFailed, ReconnectFailed, TlsClosed, TlsTimeout, Unavailable,
@@ -100,8 +100,10 @@ fn reaches(outcome: Outcome) -> Option<bool> {
         Outcome::Fail(
             DnsNotFound | DnsNoAddress | DnsServerFailure | DnsTimeout | ConnectRefused | ConnectUnreachable
             | ConnectReset | ConnectTimeout | ProxyTargetFailed | TlsTimeout | TlsClosed | UpgradeTimeout
-            | UpgradeClosed | UpgradeReset | Unavailable | ReconnectFailed,
+            | UpgradeClosed | UpgradeReset | ReconnectFailed,
         ) => Some(false),
+        // Who lets us in and then says that there is no capacity was reached.
+        Outcome::Fail(Unavailable) => Some(failed_phase.is_none()),
         Outcome::Fail(_) => Some(true),
         Outcome::Inconclusive(
             Cause::AgentLag
@@ -119,10 +121,13 @@ fn reaches(outcome: Outcome) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dial::failed_phase;
     use super::*;
+    use crate::model::Timeline;
 
     fn saw(presence: &mut Presence, times: u32, outcome: Outcome) {
-        (0..times).for_each(|_| presence.see(outcome, "what it said"));
+        let phase = failed_phase(outcome, &Timeline::default());
+        (0..times).for_each(|_| presence.see(outcome, phase, "what it said"));
     }
 
     #[test]
@@ -157,6 +162,13 @@ mod tests {
         saw(&mut presence, 1, Outcome::Fail(Failure::PongLost));
         saw(&mut presence, 20, Outcome::Fail(Failure::Unauthorized));
         assert_eq!(presence.gone(), None);
+        // By a close code; a balancer would have let nobody in.
+        for (phase, gone) in [(None, false), (Some(Phase::Upgrade), true)] {
+            let mut presence = Presence::default();
+            let unavailable = Outcome::Fail(Failure::Unavailable);
+            (0..LOST).for_each(|_| presence.see(unavailable, phase, "what it said"));
+            assert_eq!(presence.gone().is_some(), gone, "{phase:?}");
+        }
         // Where no check is about the connection, what they heard of it.
         let mut presence = Presence::default();
         saw(&mut presence, LOST, Outcome::Inconclusive(Cause::Precondition));

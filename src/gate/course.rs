@@ -107,16 +107,17 @@ impl Course {
             return Err(CourseError::Nothing(notes.join("; ")));
         }
         let enough = policy.enough(addresses.baseline.is_some());
+        let each = if addresses.baseline.is_some() { " in each arm" } else { "" };
         top_up(&mut trials, enough);
         abreast(&mut trials);
         allot(&mut trials, longest);
         if total(&trials) < enough {
             // It runs all the same: a finding of the kind of which one is enough would be found.
-            notes.push(too_few(&mut trials, enough, longest, profile));
+            notes.push(too_few(&mut trials, enough, each, longest, profile));
         }
         for Trial { check, runs, wanted, .. } in trials.iter().filter(|trial| trial.runs < trial.wanted) {
             notes.push(format!(
-                "{check} makes {runs} of {wanted} runs in each arm: more do not fit in {} and the budget",
+                "{check} makes {runs} of {wanted} runs{each}: more do not fit in {} and the budget",
                 Span::from(longest)
             ));
         }
@@ -251,7 +252,7 @@ fn promises_nothing(job: &Job) -> bool {
 }
 
 /// That no pass can come of it, and what to do.
-fn too_few(trials: &mut [Trial], needed: usize, longest: Duration, profile: Profile) -> String {
+fn too_few(trials: &mut [Trial], needed: usize, each: &str, longest: Duration, profile: Profile) -> String {
     let runs = crate::model::count(total(trials), "run");
     let time = least_time(trials, needed).map(|least| {
         let longer = profile != Profile::Full && least <= Profile::Full.longest();
@@ -259,7 +260,7 @@ fn too_few(trials: &mut [Trial], needed: usize, longest: Duration, profile: Prof
         format!("give it {} (on the command line --max-duration{longer}), or ", Span::from(least))
     });
     format!(
-        "a pass needs {needed} runs in each arm, and {runs} can be made in {} within the budget: {}give its targets a \
+        "a pass needs {needed} runs{each}, and {runs} can be made in {} within the budget: {}give its targets a \
          larger budget",
         Span::from(longest),
         time.unwrap_or_default()

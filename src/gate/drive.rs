@@ -14,11 +14,12 @@ use tokio_util::sync::CancellationToken;
 use super::baseline::{Gone, Presence};
 use super::course::Course;
 use super::critical::is_critical;
+use super::dial::failed_phase;
 use super::measures::measures;
 use super::queue::Queue;
 use super::trial::Trial;
 use crate::canary::{Arm, Decision, End, Judge, Run, RunOutcome, Verdict};
-use crate::model::{Cause, Outcome, RunReport};
+use crate::model::{Cause, Outcome, Phase, RunReport};
 use crate::runner::{Job, Runner};
 
 /// How long a check stays away from gateways one of which asked for patience.
@@ -132,6 +133,8 @@ struct State {
 struct Ran {
     run: Run,
     outcome: Outcome,
+    /// The phase of getting in that did not succeed.
+    failed_phase: Option<Phase>,
     patience: bool,
 }
 
@@ -249,17 +252,15 @@ impl<'a> Drive<'a> {
         let _seats = self.cut.run_until_cancelled(seated).await;
         let reports = Box::pin(self.runner.run(job, &self.cut)).await;
         job.shelf.let_go().await;
-        let patience = reports.iter().any(|report| report.outcome.asks_for_patience());
-        let (run, outcome) = told(arm, job.key.check, &reports, self.began.elapsed());
-        Ran { run, outcome, patience }
+        told(arm, job.key.check, &reports, self.began.elapsed())
     }
 
     /// Hands the runs of a pair to the judge, and asks whether it may stop.
     fn take(&self, runs: Vec<Ran>) {
         let mut state = self.state();
-        for Ran { run, outcome, .. } in runs {
+        for Ran { run, outcome, failed_phase, .. } in runs {
             if run.arm == Arm::Baseline {
-                state.baseline.see(outcome, &run.detail);
+                state.baseline.see(outcome, failed_phase, &run.detail);
             }
             state.progress.done += 1;
             (self.on_run)(&run, state.progress);
@@ -280,8 +281,8 @@ impl<'a> Drive<'a> {
         let Some(job) = job else { return };
         let doubtful = |presence: &Presence| presence.in_doubt() && presence.gone().is_none();
         while !self.cut.is_cancelled() && doubtful(&self.state().baseline) {
-            let Ran { run, outcome, .. } = self.run(Arm::Baseline, job, Duration::ZERO).await;
-            self.state().baseline.see(outcome, &run.detail);
+            let Ran { run, outcome, failed_phase, .. } = self.run(Arm::Baseline, job, Duration::ZERO).await;
+            self.state().baseline.see(outcome, failed_phase, &run.detail);
         }
     }
 
@@ -312,7 +313,7 @@ fn seats(course: &Course) -> (Arc<Semaphore>, Arc<Semaphore>) {
 }
 
 /// What a run tells the judge. Where each address was visited, the worst of them speaks for the run.
-fn told(arm: Arm, check: &'static str, reports: &[RunReport], at: Duration) -> (Run, Outcome) {
+fn told(arm: Arm, check: &'static str, reports: &[RunReport], at: Duration) -> Ran {
     let worst = reports.iter().max_by_key(|report| rank(report.outcome));
     // A run has a report at least.
     let outcome = worst.map_or(Outcome::Inconclusive(Cause::AgentPanic), |report| report.outcome);
@@ -331,7 +332,9 @@ fn told(arm: Arm, check: &'static str, reports: &[RunReport], at: Duration) -> (
         seconds_since_start: at.as_secs_f64(),
         measures: measures(reports),
     };
-    (run, outcome)
+    let failed_phase = worst.and_then(|report| failed_phase(report.outcome, &report.timeline));
+    let patience = reports.iter().any(|report| report.outcome.asks_for_patience());
+    Ran { run, outcome, failed_phase, patience }
 }
 
 fn rank(outcome: Outcome) -> u8 {

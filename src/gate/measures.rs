@@ -9,24 +9,26 @@ use crate::model::{Outcome, Phase, RunReport};
 /// The median of each metric and its labels over the samples of a run, in the base unit: of all that was observed in
 /// a histogram, and of the gauges that no histogram tells of. Keys are as in `name{label="value"}`.
 pub(super) fn measures(reports: &[RunReport]) -> BTreeMap<String, f64> {
-    medians(
-        reports
-            .iter()
-            .flat_map(|report| report.samples.iter().filter(|sample| counts(report.outcome, sample))),
-    )
+    medians(reports.iter().flat_map(measured))
+}
+
+/// The samples of a report that count.
+fn measured(report: &RunReport) -> impl Iterator<Item = &Sample> {
+    let failed_phase = failed_phase(report.outcome, &report.timeline);
+    report.samples.iter().filter(move |sample| counts(report.outcome, failed_phase, sample))
 }
 
 /// Whether a sample tells how long a gateway takes for what it does. The time to a refusal does not: a gateway that is
 /// down refuses at once. But the phases before that one were passed, and what a run measured that failed by something
 /// else is as true as of one that passed: if only those counted, slowness would hide behind its own failures. What a
 /// run measured that found nothing out may be our own doing.
-fn counts(outcome: Outcome, sample: &Sample) -> bool {
+fn counts(outcome: Outcome, failed_phase: Option<Phase>, sample: &Sample) -> bool {
     let of_phase = |phase: Phase| {
         sample.metric.labels == ["phase"] && sample.labels.iter().any(|label| **label == *phase.label())
     };
     match outcome {
         Outcome::Pass => true,
-        Outcome::Fail(failure) => !failed_phase(failure).is_some_and(of_phase),
+        Outcome::Fail(_) => !failed_phase.is_some_and(of_phase),
         Outcome::Inconclusive(_) | Outcome::Unsupported(_) => false,
     }
 }
@@ -108,10 +110,11 @@ mod tests {
             |name| Sample::labelled(metric("gateprobe_connect_phase_duration_seconds"), [name], 0.001);
         let samples = [phase("tcp"), phase("tls"), phase("upgrade")];
         let counted = |outcome| -> Vec<String> {
-            let counted = samples.iter().filter(|sample| counts(outcome, sample));
+            let failed = failed_phase(outcome, &Timeline::default());
+            let counted = samples.iter().filter(|sample| counts(outcome, failed, sample));
             counted.map(|sample| sample.labels[0].to_string()).collect()
         };
-        use crate::model::{Cause, Failure, Why};
+        use crate::model::{Cause, Failure, Timeline, Why};
         assert_eq!(counted(Outcome::Pass), ["tcp", "tls", "upgrade"]);
         assert_eq!(counted(Outcome::Fail(Failure::ConnectRefused)), ["tls", "upgrade"]);
         assert_eq!(counted(Outcome::Fail(Failure::TlsUntrusted)), ["tcp", "upgrade"]);

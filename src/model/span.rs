@@ -20,10 +20,16 @@ const UNITS: [(&str, f64); 6] =
 /// Ten years: longer than anybody waits, and short enough for every sum.
 const LONGEST: f64 = 3_650.0 * 86_400.0;
 
-/// The text is not a length of time.
+/// The text is not a length of time that can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a length of time; write a number with a unit, such as 250ms, 5s, 1m30s, 2h or 21d")]
-pub struct SpanError;
+pub enum SpanError {
+    /// No number with a unit.
+    #[error("not a length of time; write a number with a unit, such as 250ms, 5s, 1m30s, 2h or 21d")]
+    NoSpan,
+    /// Longer than ten years.
+    #[error("more than 3650d, which is the longest")]
+    TooLong,
+}
 
 impl Span {
     /// A span of whole seconds.
@@ -76,21 +82,22 @@ impl FromStr for Span {
         let mut total = 0.0_f64;
         let mut rest = text;
         while !rest.is_empty() {
-            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(SpanError)?;
-            let number: f64 = rest[..digits].parse().map_err(|_| SpanError)?;
+            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(SpanError::NoSpan)?;
+            let number: f64 = rest[..digits].parse().map_err(|_| SpanError::NoSpan)?;
             rest = &rest[digits..];
             let letters = rest.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(rest.len());
-            let (_, factor) = UNITS.iter().find(|(unit, _)| *unit == &rest[..letters]).ok_or(SpanError)?;
+            let (_, factor) =
+                UNITS.iter().find(|(unit, _)| *unit == &rest[..letters]).ok_or(SpanError::NoSpan)?;
             total += number * factor;
             rest = &rest[letters..];
         }
         if text.is_empty() {
-            return Err(SpanError);
+            return Err(SpanError::NoSpan);
         }
         if total > LONGEST {
-            return Err(SpanError);
+            return Err(SpanError::TooLong);
         }
-        Duration::try_from_secs_f64((total * 1e9).round() / 1e9).map(Self).map_err(|_| SpanError)
+        Duration::try_from_secs_f64((total * 1e9).round() / 1e9).map(Self).map_err(|_| SpanError::NoSpan)
     }
 }
 
@@ -172,8 +179,9 @@ mod tests {
     #[test]
     fn spans_need_a_unit() {
         for text in ["", "5", "5 s", "s", "5x", "1m30", "-5s", "1..5s", "5S"] {
-            assert_eq!(text.parse::<Span>(), Err(SpanError), "{text}");
+            assert_eq!(text.parse::<Span>(), Err(SpanError::NoSpan), "{text}");
         }
+        assert_eq!("3650d1s".parse::<Span>(), Err(SpanError::TooLong));
         assert_eq!("1m30s".parse(), Ok(Span::secs(90)));
         assert_eq!("1.5s".parse(), Ok(Span::millis(1_500)));
         assert_eq!("250ms".parse(), Ok(Span::millis(250)));

@@ -31,7 +31,7 @@ pub(super) fn on(failure: Failure) -> Option<&'static str> {
         }
         ProtocolViolation => {
             "look whether a proxy on the way changes what the gateway sends (check it without the proxy); else its \
-             WebSocket library is to be mended: --verbose shows the frames"
+             WebSocket library is to be mended: the frames are in the timeline that gateprobe check prints"
         }
         MessageTooLarge => {
             "look why the gateway sends so much to a new session; gateprobe reads no larger frames"
@@ -45,7 +45,7 @@ pub(super) fn on(failure: Failure) -> Option<&'static str> {
         }
         TcpNotEnded => "let the gateway, or the balancer before it, end TCP once both have said Close",
         TooSlow | TooJittery => {
-            "look which part takes long (--verbose); what is good enough stands in thresholds, in a config"
+            "look which part takes long (gateprobe check prints a timeline); what is good enough stands in thresholds, in a config"
         }
         TokenNotRequired => "let the gateway refuse whom it does not know by 401, before the 101",
         OriginNotChecked => {
@@ -109,7 +109,7 @@ pub(super) fn on(failure: Failure) -> Option<&'static str> {
         BadTokenAccepted => {
             "let the gateway verify signature, algorithm, times, subject and audience at a refresh as at the upgrade"
         }
-        Unclassified => "please report it, with what --verbose shows",
+        Unclassified => "please report it, with the timeline that gateprobe check --verbose prints",
         _ => return None,
     };
     Some(hint)

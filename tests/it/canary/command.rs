@@ -260,17 +260,20 @@ fn a_plan_of_too_few_runs_never_passes() {
     assert!(told.stderr.contains(why), "{}", told.stderr);
     // Nor where all is well: two runs show nothing. No more are made than were told.
     let (old, new) = pair(&[], Settings::default);
-    let urls = ["--baseline", &old.url(), "--canary", &new.url(), "--check", "handshake"];
-    let told = Verified::of(canary(&[&urls[..], &["--max-duration", "1s"]].concat()));
+    let folder = folder();
+    let target = |gateway: &Gateway| {
+        format!("{{ url: '{}', budget: {{ connections_per_second: 0.3 }} }}", gateway.url())
+    };
+    let text = format!("targets:\n  old: {}\n  new: {}\n", target(&old), target(&new));
+    let config = write(folder.path(), "gateprobe.yaml", text).display().to_string();
+    let named = ["--config", &config, "--baseline", "old", "--canary", "new", "--max-duration", "10s"];
+    let told = Verified::of(canary(&named));
     told.expect(3, "inconclusive", &["only 2 conclusive runs"]);
     assert_eq!(told.report["runs"][0]["planned"], 2, "{:#}", told.report);
-    // The time that it proposes is enough.
-    let told = Verified::of(canary(&[&urls[..], &["--max-duration", "2s"]].concat()));
-    told.expect(
-        0,
-        "pass",
-        &["5 runs of 1 check", "looked less closely than `quick` is meant to: handshake 5 of 30"],
-    );
+    // Of more runs it is a pass, which says that they were fewer than meant.
+    let urls = ["--baseline", &old.url(), "--canary", &new.url(), "--check", "handshake"];
+    let told = Verified::of(canary(&[&urls[..], &["--max-duration", "4s"]].concat()));
+    told.expect(0, "pass", &["looked less closely than `quick` is meant to: handshake"]);
 }
 
 #[test]
