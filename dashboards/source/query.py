@@ -70,8 +70,7 @@ def error_ratio(window, select=chosen, by=BY):
 
 def spent_ratio(window, select=chosen, by=BY):
     """The same without what spends no error budget: a certificate that expires soon. As the rules count it."""
-    soon = select("gateprobe_check_failures_total", 'reason="tls_expires_soon"')
-    failed = f"{increase(runs('fail', select), window)} or -{increase(soon, window)}"
+    failed = increase(select("gateprobe_check_acute_failures_total"), window)
     return share_of_judged(failed, window, select, by)
 
 

@@ -64,6 +64,16 @@ pub static SLO_PERIOD: Descriptor = Descriptor {
     labels: &[],
 };
 
+/// How long certificates must be valid.
+pub static CERTIFICATE_MIN_VALIDITY: Descriptor = Descriptor {
+    name: "gateprobe_tls_certificate_min_validity_seconds",
+    help: "For how long the certificate must be valid at least, by the config; absent where the check asks for nothing.",
+    scope: Scope::Job,
+    kind: Kind::Gauge,
+    unit: Unit::Seconds,
+    labels: &[],
+};
+
 /// How often a check runs.
 pub static INTERVAL: Descriptor = Descriptor {
     name: "gateprobe_check_interval_seconds",
@@ -182,6 +192,7 @@ static METRICS: &[&Descriptor] = &[
     &NEXT_RUN,
     &SLO_OBJECTIVE,
     &SLO_PERIOD,
+    &CERTIFICATE_MIN_VALIDITY,
     &PAUSED,
     &SKIPPED,
     &SCHEDULER_LAG,

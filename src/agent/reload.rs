@@ -114,7 +114,7 @@ impl Agent {
         let setup = self.setup.load_full();
         // Before new jobs create their series, or these would be removed again.
         self.sinks.keep_only(&setup.plan);
-        self.sinks.show_objectives(&setup.plan);
+        self.sinks.show_wishes(&setup.plan);
         self.canaries.keep_only(&setup.plan);
         let has = |target: &str, check: &str| {
             setup.plan.jobs.iter().any(|job| &*job.key.target == target && job.key.check == check)

@@ -11,11 +11,22 @@ use super::metrics;
 use super::tally::{self, Tally};
 use crate::config::{self, Plan, Shard};
 use crate::export::Exports;
-use crate::metrics::{Recorder, Sample};
+use crate::metrics::{Descriptor, Recorder, Sample};
 use crate::model::{Cause, Failure, JobKey, Outcome, RunReport};
 use crate::runner::{self, Job};
 use crate::schedule::Skip;
 use crate::store::History;
+
+/// What each run says anew.
+const OF_THE_LAST_RUN: [&Descriptor; 7] = [
+    &metrics::CONSECUTIVE_FAILURES,
+    &metrics::CONSECUTIVE_ACUTE_FAILURES,
+    &metrics::CONSECUTIVE_INCONCLUSIVE,
+    &runner::metrics::LAST_SUCCESS,
+    &runner::metrics::LAST_ACUTE_FAILURE,
+    &runner::metrics::LAST_DURATION,
+    &runner::metrics::LAST_RUN,
+];
 
 /// How long a late start is told of.
 const LATELY: Duration = Duration::from_secs(60);
@@ -140,6 +151,7 @@ impl Sinks {
             series.extend(Outcome::LABELS.iter().map(|outcome| (&runner::metrics::RUNS, label(outcome))));
             let failures = Failure::ALL.iter().filter(|failure| spec.can_fail_as(**failure));
             series.extend(failures.map(|failure| (&runner::metrics::FAILURES, label(failure.reason()))));
+            series.push((&runner::metrics::ACUTE_FAILURES, Vec::new()));
             let causes = Cause::ALL.iter();
             series.extend(causes.map(|cause| (&runner::metrics::INCONCLUSIVE, label(cause.reason()))));
             series.push((&runner::metrics::DURATION, Vec::new()));
@@ -172,13 +184,7 @@ impl Sinks {
             new.iter().for_each(|peer| self.precreate(job, Some(peer)));
             if nameless {
                 // The name resolves again: what failed for want of an address is over.
-                for streak in [
-                    &metrics::CONSECUTIVE_FAILURES,
-                    &metrics::CONSECUTIVE_ACUTE_FAILURES,
-                    &metrics::CONSECUTIVE_INCONCLUSIVE,
-                ] {
-                    self.recorder.record_job(&job.key.target, job.key.check, &Sample::new(streak, 0.0));
-                }
+                self.recorder.forget_nameless(&OF_THE_LAST_RUN, &job.key.target, job.key.check);
             }
             self.recorder.retain_peers(&job.key.target, |peer| peers.contains(&peer));
         }
@@ -195,23 +201,30 @@ impl Sinks {
         }
     }
 
-    /// Shows the objectives of the plan, and those only.
-    pub(super) fn show_objectives(&self, plan: &Plan) {
-        let of = |target: &str, check: &str| {
-            plan.jobs.iter().find(|job| &*job.key.target == target && job.key.check == check)?.slo
-        };
-        for metric in [&metrics::SLO_OBJECTIVE, &metrics::SLO_PERIOD] {
-            self.recorder.retain_jobs(metric, |target, check| of(target, check).is_some());
-        }
+    /// Shows what the jobs of the plan want of their gateways, where they say so, and of those only.
+    pub(super) fn show_wishes(&self, plan: &Plan) {
+        let objective = |job: &config::Job| Some(job.slo?.objective);
+        let period = |job: &config::Job| Some(job.slo?.period.as_secs_f64());
+        let validity = |job: &config::Job| Some(job.check.certificate_min_validity()?.as_secs_f64());
+        self.show_wish(plan, &metrics::SLO_OBJECTIVE, objective);
+        self.show_wish(plan, &metrics::SLO_PERIOD, period);
+        self.show_wish(plan, &metrics::CERTIFICATE_MIN_VALIDITY, validity);
+    }
+
+    fn show_wish(
+        &self,
+        plan: &Plan,
+        metric: &'static Descriptor,
+        wish: impl Fn(&config::Job) -> Option<f64>,
+    ) {
+        self.recorder.retain_jobs(metric, |target, check| {
+            let mut jobs = plan.jobs.iter();
+            jobs.find(|job| &*job.key.target == target && job.key.check == check).and_then(&wish).is_some()
+        });
         for job in &plan.jobs {
-            let Some(slo) = job.slo else { continue };
-            let samples = [
-                Sample::new(&metrics::SLO_OBJECTIVE, slo.objective),
-                Sample::new(&metrics::SLO_PERIOD, slo.period.as_secs_f64()),
-            ];
-            samples
-                .iter()
-                .for_each(|sample| self.recorder.record_job(&job.key.target, job.key.check, sample));
+            if let Some(value) = wish(job) {
+                self.recorder.record_job(&job.key.target, job.key.check, &Sample::new(metric, value));
+            }
         }
     }
 

@@ -374,6 +374,14 @@ impl CheckSpec {
         }
     }
 
+    /// For how long it wants the gateway's certificate to be valid, at least.
+    pub fn certificate_min_validity(&self) -> Option<Span> {
+        match self {
+            Self::Handshake(check) => check.certificate_min_validity,
+            _ => None,
+        }
+    }
+
     /// Whether its runs tell what was before them, so that they say nothing of the moment.
     pub fn looks_back(&self) -> bool {
         matches!(self, Self::Hold(_))

@@ -237,6 +237,14 @@ impl Recorder {
         }
     }
 
+    /// Removes what gauges say of a job as a whole, where each of its addresses says it for itself. A later sample brings
+    /// it back.
+    pub fn forget_nameless(&self, gauges: &[&Descriptor], target: &str, check: &str) {
+        for family in gauges.iter().filter_map(|gauge| self.families.get(gauge.name)) {
+            lock(family).retain(|labels| labels[..3] != [target, check, ""]);
+        }
+    }
+
     fn note_forgotten(&self, family: &Family, removed: usize) {
         if removed > 0 && matches!(family.descriptor.kind, Kind::Histogram { .. }) {
             self.forgot.store(true, Ordering::Release);

@@ -59,20 +59,16 @@ fn windows(window: &str) -> [Rule; 6] {
     ]
 }
 
-/// Failed runs, but for those that only found a certificate that expires soon: users have what they need. Every counter
-/// begins at 0, so that what one counts too much at the edge of a window, the other does, too.
+/// Failed runs, but for those that only found a certificate that expires soon: users have what they need. A counter of
+/// their own: the difference of two increases is that of two extrapolations.
 fn failed(window: &str) -> String {
-    format!(
-        "increase(gateprobe_check_runs_total{{outcome=\"fail\"}}[%{window}%]) \
-         or -increase(gateprobe_check_failures_total{{reason=\"tls_expires_soon\"}}[%{window}%])"
-    )
+    format!("increase(gateprobe_check_acute_failures_total[%{window}%])")
 }
 
 /// The failed runs of the one replica and address that saw the most.
 fn worst(window: &str) -> [Rule; 2] {
     let level = format!("target_check_location:{WORST}{window}");
-    let runs =
-        format!("max by (target, check, location) (sum without (outcome, reason) ({}))", failed(window));
+    let runs = format!("max by (target, check, location) ({})", failed(window));
     let over_all = format!("max by (target, check) ({level})");
     [record(level, runs), record(format!("target_check:{WORST}{window}"), over_all)]
 }
@@ -126,7 +122,7 @@ fn alert(severity: Severity, rate: f64, expr: String, long: &'static str, hold: 
         summary: "{{ $labels.check }} of {{ $labels.target }} burns its error budget",
         description: format!(
             "{{{{ $value | humanizePercentage }}}} of the runs of {{{{ $labels.check }}}} against \
-             {{{{ $labels.target }}}} within the last {long} failed, more than {rate} times what the objective \
+             {{{{ $labels.target }}}} within the last @{long}@ failed, more than {rate} times what the objective \
              allows{}.",
             why::reasons_within(long)
         ),

@@ -24,19 +24,9 @@ pub(super) fn group() -> Group {
         unstable(),
         inconclusive(),
         stale(),
-        certificate(Severity::Critical, "LEFT < 7 * 86400"),
-        certificate(
-            Severity::Warning,
-            "
-            (
-              LEFT < 21 * 86400 >= 7 * 86400
-              or on (target)
-              LEFT >= 21 * 86400
-              and on (target) (
-                gateprobe_check_consecutive_failures > 0 and gateprobe_check_consecutive_acute_failures == 0
-              )
-            )",
-        ),
+        record(WANTED, unindented(WANTED_OR_THREE_WEEKS)),
+        certificate(Severity::Critical, "LEFT < on (target) LITTLE"),
+        certificate(Severity::Warning, "(LEFT < on (target) WANTED) >= on (target) LITTLE"),
     ];
     Group { name: "gateprobe.checks", interval: None, rules }
 }
@@ -93,19 +83,23 @@ fn failing_in_one_location() -> Rule {
     })
 }
 
-/// A check that fails every other run never fails three times in a row.
+/// A check that fails every other run never fails three times in a row. The interval is a matter of the job, not of each
+/// of its addresses.
 fn unstable() -> Rule {
     let expr = "
         (
-          max by (target, check) (changes(gateprobe_last_check_success[%1h%])) >= 6
+          max by (target, check) (changes(gateprobe_last_check_acute_failure[%1h%])) >= 6
           or on (target, check)
-          max by (target, check) (changes(gateprobe_last_check_success[%12h%]) and gateprobe_check_interval_seconds >= 300) >= 6
+          max by (target, check) (
+            changes(gateprobe_last_check_acute_failure[%12h%])
+            and ignoring (peer) gateprobe_check_interval_seconds >= 300
+          ) >= 6
         )
         unless on (target) (max by (target) (gateprobe_target_paused) == 1)";
     Rule::Alert(Alert {
         name: "GateprobeCheckUnstable",
         severity: Severity::Warning,
-        expr: unindented(&expr.replace("changes(gateprobe_last_check_success[%12h%]) and ", SLOW)),
+        expr: unindented(expr),
         hold: Some("10m"),
         keep: None,
         label: None,
@@ -113,14 +107,11 @@ fn unstable() -> Rule {
         description: format!(
             "{{{{ $labels.check }}}} against {{{{ $labels.target }}}} turned from good to bad or back {{{{ $value }}}} times \
              within the hour (12 hours where it runs every 5 minutes or less often){}.",
-            why::all_reasons()
+            why::reasons()
         ),
         dashboard: OF_CHECK,
     })
 }
-
-/// The interval is a matter of the job, not of each of its addresses.
-const SLOW: &str = "changes(gateprobe_last_check_success[%12h%]) and ignoring (peer) ";
 
 fn inconclusive() -> Rule {
     let expr = "
@@ -171,12 +162,22 @@ fn stale() -> Rule {
     })
 }
 
-/// Told of three weeks ahead, and before that where a check wants more (`certificate_min_validity`): a check that fails for
-/// this alone is no outage, and pages nobody.
+/// For how long the certificate of a target must be valid: what its checks want (`certificate_min_validity`), which is right
+/// for certificates that are short-lived by design, too; else three weeks.
+const WANTED: &str = "target:gateprobe_tls_certificate_min_validity_seconds:max";
+const WANTED_OR_THREE_WEEKS: &str = "
+    max by (target) (gateprobe_tls_certificate_min_validity_seconds)
+    or
+    max by (target) (gateprobe_tls_certificate_not_after_timestamp_seconds) * 0 + 21 * 86400";
+
+/// By the date and not by what runs found: it stands whatever else is wrong with the gateway. A check that fails for this
+/// alone is no outage, and pages nobody; the last third of the time does, a week at most.
 fn certificate(severity: Severity, condition: &str) -> Rule {
     const LEFT: &str = "min by (target) (gateprobe_tls_certificate_not_after_timestamp_seconds) - time()";
+    let little = format!("clamp_max({WANTED} / 3, 7 * 86400)");
     let paused = "unless on (target) (max by (target) (gateprobe_target_paused) == 1)";
-    let expr = format!("{}\n{paused}", unindented(condition).replace("LEFT", LEFT));
+    let condition = condition.replace("LITTLE", &little).replace("WANTED", WANTED).replace("LEFT", LEFT);
+    let expr = format!("{condition}\n{paused}");
     Rule::Alert(Alert {
         name: "GateprobeCertificateExpires",
         severity,

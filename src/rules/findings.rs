@@ -65,7 +65,7 @@ fn finding(
         max by (target, check) (
           sum without (reason) (increase(gateprobe_check_failures_total{reason=~\"REASONS\"}[%6h%]))
         ) >= 2
-        and on (target, check) (min by (target, check) (gateprobe_last_check_success) == 0)
+        and on (target, check) (max by (target, check) (gateprobe_last_check_acute_failure) == 1)
         unless on (target) (max by (target) (gateprobe_target_paused) == 1)";
     let expr = unindented(&expr.replace("REASONS", reasons));
     let expr = if reasons.contains('|') { expr } else { expr.replace("=~", "=") };

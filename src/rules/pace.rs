@@ -1,12 +1,22 @@
-//! Lengths of time in expressions: `%1h%` becomes `1h`, or `1m` where all goes 60 times as fast. `%/speed%` divides a value in the same way.
+//! Lengths of time in rules: `%1h%` in an expression becomes `1h`, or `1m` where all goes 60 times as fast. `%/speed%`
+//! divides a value in the same way. In a description it is `@1h@`: there Prometheus has a meaning for the percent sign.
 
 use crate::model::Span;
 
 /// An expression with its lengths of time written out, divided by the speed.
 pub(super) fn expression(text: &str, speed: u32) -> String {
-    let parts = text.split('%').enumerate();
-    // What stands between two percent signs has an odd number.
-    let written_out = |(index, part): (usize, &str)| match part {
+    written_out(text, '%', speed)
+}
+
+/// The same of a description.
+pub(super) fn description(text: &str, speed: u32) -> String {
+    written_out(text, '@', speed)
+}
+
+fn written_out(text: &str, sign: char, speed: u32) -> String {
+    let parts = text.split(sign).enumerate();
+    // What stands between two signs has an odd number.
+    let length = |(index, part): (usize, &str)| match part {
         "/speed" if index % 2 == 1 => {
             if speed == 1 {
                 String::new()
@@ -17,7 +27,7 @@ pub(super) fn expression(text: &str, speed: u32) -> String {
         part if index % 2 == 1 => span(part, speed),
         part => part.to_owned(),
     };
-    parts.map(written_out).collect()
+    parts.map(length).collect()
 }
 
 /// A length of time divided by the speed, to the millisecond, which is as fine as PromQL goes.

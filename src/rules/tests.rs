@@ -11,6 +11,13 @@ fn texts() -> Vec<String> {
     texts
 }
 
+fn descriptions() -> impl Iterator<Item = String> {
+    groups().into_iter().flat_map(|group| group.rules).filter_map(|rule| match rule {
+        Rule::Alert(alert) => Some(alert.description),
+        Rule::Record { .. } => None,
+    })
+}
+
 #[test]
 fn every_length_of_time_is_one() {
     for text in texts() {
@@ -19,10 +26,16 @@ fn every_length_of_time_is_one() {
         for span in parts.iter().skip(1).step_by(2) {
             assert!(*span == "/speed" || span.parse::<crate::model::Span>().is_ok(), "{span} in {text}");
         }
-        // What is not between percent signs would not go faster.
+        // What is not between signs would not go faster.
         for (at, _) in text.match_indices('[') {
             assert!(text[at..].starts_with("[%"), "{text}");
         }
+    }
+    for text in descriptions() {
+        assert_eq!(text.matches('@').count() % 2, 0, "{text}");
+        // `%[1]q` is a value of a template.
+        let windows = text.matches('[').count() - text.matches("%[").count();
+        assert_eq!(windows, text.matches("[@").count(), "{text}");
     }
     for group in groups() {
         assert!(group.interval.is_none_or(|span| span.parse::<crate::model::Span>().is_ok()));
@@ -33,6 +46,10 @@ fn every_length_of_time_is_one() {
 fn speed_divides_each_window() {
     assert_eq!(pace::expression("x[%1h%] + z%/speed% + y[%30d%:%1h%]", 60), "x[1m] + z / 60 + y[12h:1m]");
     assert_eq!(pace::expression("x[%1h%] + z%/speed%", 1), "x[1h] + z");
+    assert_eq!(
+        pace::description("printf \"x[@15m@] %[1]q\" within @6h@", 60),
+        "printf \"x[15s] %[1]q\" within 6m"
+    );
     assert_eq!(pace::span("5m", 7), "42857ms");
 }
 
@@ -43,7 +60,7 @@ fn every_rule_has_a_name_of_its_own_kind() {
             Rule::Record { name, .. } => {
                 let parts: Vec<&str> = name.split(':').collect();
                 let [level, metric, operations] = parts[..] else { panic!("{name}") };
-                assert!(level.starts_with("target_check") && metric.starts_with("gateprobe_"), "{name}");
+                assert!(level.starts_with("target") && metric.starts_with("gateprobe_"), "{name}");
                 assert!(!operations.is_empty(), "{name}");
             }
             Rule::Alert(alert) => {

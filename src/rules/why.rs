@@ -9,11 +9,6 @@ pub(super) fn reasons() -> String {
     list("gateprobe_check_failures_total", "reason", SOON, &["15m", "6h"])
 }
 
-/// The same, with certificates that expire soon: several hosts behind one name may differ in theirs.
-pub(super) fn all_reasons() -> String {
-    list("gateprobe_check_failures_total", "reason", "", &["15m", "6h"])
-}
-
 /// What is wrong today, as one location sees it.
 pub(super) fn reasons_in_location() -> String {
     let matcher = format!("{SOON},location=%[3]q");
@@ -35,7 +30,7 @@ pub(super) fn causes() -> String {
 fn list(counter: &str, label: &str, matcher: &str, windows: &[&str]) -> String {
     let selector = format!("{counter}{{target=%[1]q,check=%[2]q,{}}}", matcher.replace('"', "\\\""));
     let selector = selector.replace(",}", "}");
-    let within = |window: &&str| format!("sum by ({label}) (increase({selector}[{window}])) > 0");
+    let within = |window: &&str| format!("sum by ({label}) (increase({selector}[@{window}@])) > 0");
     let windows: Vec<String> = windows.iter().map(within).collect();
     let query = windows.join(" or on () ");
     format!(

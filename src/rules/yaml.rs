@@ -49,7 +49,7 @@ fn alert(text: &mut String, alert: &Alert, options: &Options) {
     options.labels.iter().for_each(|(name, value)| field(text, name, value));
     text.push_str("        annotations:\n");
     field(text, "summary", alert.summary);
-    field(text, "description", &alert.description);
+    field(text, "description", &pace::description(&alert.description, options.speed));
     let runbooks = options.runbooks.trim_end_matches('/');
     field(text, "runbook_url", &format!("{runbooks}/{}.md", alert.name));
     let dashboards = options.dashboards.trim_end_matches('/');

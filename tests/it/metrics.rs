@@ -250,3 +250,38 @@ fn assert_in_catalogue(series: &Series) {
     assert_eq!(labels, expected, "{series:?}");
     assert_eq!(series.labels["location"], "lab", "{series:?}");
 }
+
+/// Rules count outages by series of their own, and tell of certificates by what the config wants.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_certificate_that_expires_soon_is_no_acute_failure() {
+    let folder = folder();
+    let settings = Settings { tls: Some(TlsSettings::loopback()), ..Settings::default() };
+    let gateway = gateway::start(settings).await.expect("starts");
+    write(folder.path(), "ca.pem", gateway.ca_pem().expect("TLS"));
+    let config = |wanted: &str| {
+        format!(
+            "http: {{ listen: '127.0.0.1:0' }}\nlog: {{ format: json }}\ntargets:\n\
+             \x20 chat: {{ url: '{}', tls: {{ ca_file: ca.pem }}, checks: {{ handshake: {{ interval: 1s, timeout: \
+             900ms, close_timeout: 100ms{wanted} }} }} }}\n",
+            gateway.url()
+        )
+    };
+    let file = write(folder.path(), "gateprobe.yaml", config(", certificate_min_validity: 3650d"));
+    let (agent, _log) = Agent::start(&file);
+    let of = |name: &str| agent.metric(&format!("{name}{{check=\"handshake\",target=\"chat\"}}"));
+    eventually("a failure", || of("gateprobe_check_consecutive_failures").filter(|failures| *failures > 0.0));
+    assert_eq!(of("gateprobe_last_check_success"), Some(0.0));
+    for acute in [
+        "gateprobe_last_check_acute_failure",
+        "gateprobe_check_consecutive_acute_failures",
+        "gateprobe_check_acute_failures_total",
+    ] {
+        assert_eq!(of(acute), Some(0.0), "{acute}");
+    }
+    assert_eq!(of("gateprobe_tls_certificate_min_validity_seconds"), Some(3_650.0 * 86_400.0));
+    write(folder.path(), "gateprobe.yaml", config(""));
+    let (status, answer) = agent.post("/-/reload");
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(of("gateprobe_tls_certificate_min_validity_seconds"), None);
+    eventually("a pass", || of("gateprobe_last_check_success").filter(|success| *success == 1.0));
+}

@@ -93,12 +93,12 @@ impl Prometheus {
         if let Some(check) = &subject.check {
             labels.push_str(&format!(",check={check:?}"));
         }
-        let query = format!("max by (check) (gateprobe_check_consecutive_failures{{{labels}}})");
+        let query = format!("max by (check) (gateprobe_check_consecutive_acute_failures{{{labels}}})");
         let answer: Answer<Vector> = self.0.json("api/v1/query", &[("query", &query)]).await?;
         let all = answer.data.result;
         if all.is_empty() {
             return Ok(Look::NotYet(format!(
-                "{} knows no gateprobe_check_consecutive_failures{{{labels}}}",
+                "{} knows no gateprobe_check_consecutive_acute_failures{{{labels}}}",
                 self.0.what()
             )));
         }

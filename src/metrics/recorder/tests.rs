@@ -252,6 +252,11 @@ fn removed_targets_checks_and_peers_vanish_and_late_reports_do_not_bring_them_ba
     assert!(!series.keys().any(|name| name.contains("192.0.2.1")));
     assert_eq!(series.keys().filter(|name| name.contains("192.0.2.2")).count(), 2);
     assert_eq!(series.keys().filter(|name| name.contains("target=")).count(), 5);
+    recorder.forget_nameless(&[&SUCCESS], "edge", "handshake");
+    let series = scrape(&recorder);
+    let left: Vec<&String> = series.keys().filter(|name| name.contains("success")).collect();
+    assert!(left.len() == 1 && left[0].contains("192.0.2.2"), "{left:?}");
+    assert!(series.keys().any(|name| name.contains("runs_total") && !name.contains("peer")), "not asked for");
 }
 
 #[test]

@@ -65,7 +65,8 @@ fn the_error_budget_is_spent_by_what_the_alerts_count() {
     });
     let mut count = 0;
     for (place, expr) in burns {
-        assert!(expr.contains("reason=\"tls_expires_soon\""), "{place}: {expr}");
+        assert!(expr.contains("gateprobe_check_acute_failures_total"), "{place}: {expr}");
+        assert!(!expr.contains("outcome=~\"fail\""), "{place}: {expr}");
         count += 1;
     }
     assert!(count >= 3, "{count}");

@@ -22,6 +22,8 @@ pub struct Story {
     pub may: Vec<&'static str>,
     /// Until then, nothing fires.
     pub quiet_until: u64,
+    /// Alerts that do not fire any more from a second on.
+    pub ended: Vec<Fire>,
     /// From then on, nothing fires any more.
     pub quiet_from: Option<u64>,
     /// Seconds between two evaluations: as seldom as Prometheus does by default.
@@ -50,6 +52,10 @@ impl Story {
             |seconds: u64| format!("count(count_over_time(ALERTS{{alertstate=\"firing\"}}[{seconds}s]))");
         if self.quiet_until > 0 {
             tests.expect(self.quiet_until, &any(self.quiet_until), None);
+        }
+        for (alert, labels, from) in &self.ended {
+            let firing = format!("ALERTS{{alertstate=\"firing\",alertname=\"{alert}\",{labels}}}");
+            tests.expect(end, &format!("count(count_over_time({firing}[{}s]))", end - from), None);
         }
         if let Some(from) = self.quiet_from {
             tests.expect(end, &any(end - from), None);

@@ -213,6 +213,7 @@ struct State {
     outcomes: BTreeMap<&'static str, u64>,
     failures: BTreeMap<&'static str, u64>,
     in_a_row: u64,
+    acute: u64,
     acute_in_a_row: u64,
     inconclusive_in_a_row: u64,
     success: Option<bool>,
@@ -257,6 +258,7 @@ impl State {
                     *self.failures.entry(reason).or_default() += 1;
                     (self.in_a_row, self.success) = (self.in_a_row + 1, Some(false));
                     let soon = reason == "tls_expires_soon";
+                    self.acute += u64::from(!soon);
                     self.acute_in_a_row = if soon { 0 } else { self.acute_in_a_row + 1 };
                 }
                 End::Inconclusive => {}
@@ -276,6 +278,7 @@ impl State {
             let count = self.failures.get(reason).copied().unwrap_or_default();
             add("gateprobe_check_failures_total", &format!("{of},reason=\"{reason}\""), count as f64);
         }
+        add("gateprobe_check_acute_failures_total", &of, self.acute as f64);
         let inconclusive = self.outcomes.get("inconclusive").copied().unwrap_or_default();
         add(
             "gateprobe_check_inconclusive_total",
@@ -298,6 +301,8 @@ impl State {
         }
         if let Some(success) = self.success {
             add("gateprobe_last_check_success", &of, f64::from(u8::from(success)));
+            let acute = f64::from(u8::from(self.acute_in_a_row > 0));
+            add("gateprobe_last_check_acute_failure", &of, acute);
         }
     }
 }

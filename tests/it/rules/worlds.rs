@@ -38,6 +38,7 @@ pub fn quiet(world: World) -> Story {
         fire: Vec::new(),
         may: Vec::new(),
         quiet_until: 0,
+        ended: Vec::new(),
         quiet_from: None,
         evaluation: MINUTE,
     }

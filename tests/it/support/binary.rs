@@ -47,8 +47,13 @@ impl Agent {
     /// The same, with variables in its environment.
     pub fn start_with(config: &std::path::Path, variables: &[(&str, &str)]) -> (Self, LogLines) {
         let mut command = gateprobe(&["run", "--config"]);
-        command.arg(config).envs(variables.iter().copied()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("runs");
+        command.arg(config).envs(variables.iter().copied());
+        Self::started_by(command)
+    }
+
+    /// The agent that a command starts.
+    pub fn started_by(mut command: Command) -> (Self, LogLines) {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("runs");
         let stderr = child.stderr.take().expect("piped");
         // Before anything can fail, or the process would outlive the test.
         let mut agent = Self { address: String::new(), child };
