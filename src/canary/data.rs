@@ -37,6 +37,8 @@ pub(super) struct ArmData {
     pub(super) unsupported: usize,
     /// What was measured, by metric with labels.
     pub(super) measures: BTreeMap<String, Vec<f64>>,
+    /// Inconclusive runs by their causes.
+    causes: BTreeMap<String, usize>,
     /// Failed runs by their reasons.
     pub(super) reasons: BTreeMap<String, usize>,
     /// Critical findings by their reasons.
@@ -70,6 +72,9 @@ impl Data {
         let reason = run.reason.unwrap_or(Cow::Borrowed("unknown"));
         if run.outcome == RunOutcome::Fail {
             *arm.reasons.entry(reason.clone().into_owned()).or_default() += 1;
+        }
+        if run.outcome == RunOutcome::Inconclusive {
+            *arm.causes.entry(reason.clone().into_owned()).or_default() += 1;
         }
         if run.critical && run.outcome == RunOutcome::Fail {
             let first = arm.conclusive();
@@ -157,6 +162,11 @@ impl ArmData {
 
     pub(super) fn runs(&self) -> usize {
         self.conclusive() + self.inconclusive + self.unsupported
+    }
+
+    /// Why runs found nothing out, for the most part.
+    pub(super) fn cause(&self) -> Option<&str> {
+        self.causes.iter().max_by_key(|(_, count)| **count).map(|(cause, _)| cause.as_str())
     }
 
     /// Whether all that could be found out is that the gateway lacks the feature.

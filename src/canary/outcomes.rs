@@ -41,12 +41,13 @@ pub(super) fn left_out(plan: &Plan, check: &CheckData) -> bool {
 pub(super) fn too_few(plan: &Plan, data: &Data) -> Option<String> {
     let needed = plan.policy.enough(plan.compare);
     let (arm, runs) = fewest(plan, data)?;
+    let here = data.checks().filter(|(_, check)| !left_out(plan, check)).map(|(_, check)| check.arm(arm));
+    let missed: usize = here.map(|arm| arm.inconclusive).sum();
     (runs < needed).then(|| {
-        let runs = count(runs, "conclusive run");
-        format!(
-            "only {runs} of the {} in all, and a pass needs {needed}: give it more time or a larger budget",
-            arm.label()
-        )
+        let found = count(runs, "conclusive run");
+        // More of what found nothing out would find nothing out.
+        let advice = if runs + missed < needed { ": give it more time or a larger budget" } else { "" };
+        format!("only {found} of the {} in all, and a pass needs {needed}{advice}", arm.label())
     })
 }
 
@@ -97,9 +98,8 @@ fn too_little(plan: &Plan, check: &CheckData, planned: usize, end: bool) -> Opti
             return Some(DECIDED.to_owned());
         }
         let (got, inconclusive) = (arm.conclusive(), arm.inconclusive);
-        let of_these =
-            if inconclusive > 0 { format!(", {inconclusive} inconclusive") } else { String::new() };
-        return Some(format!("{name}: {got} conclusive runs, {least} needed{of_these}"));
+        let cause = arm.cause().map(|cause| format!(", {inconclusive} inconclusive ({cause})"));
+        return Some(format!("{name}: {got} conclusive runs, {least} needed{}", cause.unwrap_or_default()));
     }
     let told: usize = check.shared().map(|(_, critical)| critical.count).sum();
     let broken = check.baseline.fail.saturating_sub(told) as f64 / check.baseline.conclusive() as f64;

@@ -83,7 +83,9 @@ fn passed(plan: &Plan, data: &Data) -> String {
     if plan.compare {
         format!("The canary is as good as the baseline: nothing that matters is worse in {runs} of {checks}.")
     } else {
-        format!("The canary is good: all thresholds are met in {runs} of {checks}.")
+        let times = plan.policy.metrics.values().any(|metric| metric.threshold.is_some());
+        let no_times = if times { "" } else { "; times are not judged, because they have none" };
+        format!("The canary is good: all thresholds are met in {runs} of {checks}{no_times}.")
     }
 }
 

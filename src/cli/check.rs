@@ -1,11 +1,13 @@
 //! `gateprobe check`: runs once, tells what happened, and exits accordingly.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -301,23 +303,33 @@ fn waits_for<'a>(jobs: impl Iterator<Item = (&'a Job, &'a Cell<bool>)> + Clone) 
     )
 }
 
+/// A run in JSON.
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    run: RunView,
+    /// What to try next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
 fn print(reports: &[RunReport], jobs: &[Job], args: &Args) {
+    let next = |report: &RunReport| {
+        let job = jobs.iter().find(|job| job.key == report.job)?;
+        advice::on(report.outcome, &report.detail, job).map(Cow::into_owned)
+    };
     let mut text = match args.output {
         Output::Text => {
             let style = Style::for_stdout();
             let reports = reports.iter().map(|report| {
-                let advice = jobs
-                    .iter()
-                    .find(|job| job.key == report.job)
-                    .and_then(|job| advice::on(report.outcome, &report.detail, job));
-                let advice = advice.map(|advice| format!("\n{}", style.paragraph("  next: ", &advice)));
-                render::report(report, style, args.verbose) + &advice.unwrap_or_default()
+                let next = next(report).map(|next| format!("\n{}", style.paragraph("  next: ", &next)));
+                render::report(report, style, args.verbose) + &next.unwrap_or_default()
             });
             reports.collect::<Vec<_>>().join("\n")
         }
         Output::Json => {
-            let views: Vec<RunView> = reports.iter().map(RunView::from).collect();
-            serde_json::to_string_pretty(&views).unwrap_or_default()
+            let told = reports.iter().map(|report| Told { run: RunView::from(report), next: next(report) });
+            serde_json::to_string_pretty(&told.collect::<Vec<_>>()).unwrap_or_default()
         }
     };
     if !text.ends_with('\n') {

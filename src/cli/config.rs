@@ -112,6 +112,8 @@ fn execute(
     let environment: Vec<(String, String)> = environment.collect();
     let files = match files::named_or_here(files, environment.iter().cloned()) {
         Ok(files) => files,
+        // A mistake in a variable is told though nothing else is there.
+        Err(_) if environment.iter().any(|(name, _)| config::is_setting(name)) => Vec::new(),
         Err(none) => return missing(&args.command, &none, out, err),
     };
     let loader = Loader::new(environment, Timestamp::now()).below(below.as_deref());

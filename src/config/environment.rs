@@ -41,6 +41,14 @@ pub fn is_setting(name: &str) -> bool {
     name.to_lowercase().starts_with(&format!("{PREFIX}{SEPARATOR}").to_lowercase())
 }
 
+/// Whether a variable of this name is about a target or a module.
+pub fn names_whom_to_watch(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["targets", "modules"]
+        .iter()
+        .any(|whom| name.starts_with(&format!("{PREFIX}{SEPARATOR}{whom}{SEPARATOR}").to_lowercase()))
+}
+
 /// A variable's name and value, by its key in lower case.
 type Variables = BTreeMap<String, (String, String)>;
 

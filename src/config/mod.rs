@@ -42,7 +42,7 @@ mod words;
 
 pub use cost::{CostRow, cost, cost_table, costs};
 pub use dialects::read_dialect;
-pub use environment::is_setting;
+pub use environment::{is_setting, names_whom_to_watch};
 pub use load::{
     Loaded, Loader, for_url, load, load_with, load_with_sources, load_with_twins, name_of,
     process_environment,

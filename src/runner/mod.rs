@@ -77,7 +77,11 @@ impl Runner {
     /// The same, with what another runner knows of our way out: a reload must not forget that it is broken.
     #[must_use]
     pub fn succeeding(self, before: &Self) -> Self {
-        Self { witness: Arc::clone(&before.witness), ..self }
+        let control = match (self.control, &before.control) {
+            (Some(new), Some(known)) if new.is(known) => Some(Arc::clone(known)),
+            (new, _) => new,
+        };
+        Self { witness: Arc::clone(&before.witness), control, ..self }
     }
 
     /// Runs a job once: one report, or one a peer where the target resolves `all`. Each ends by the check's
@@ -254,8 +258,8 @@ impl Runner {
         let egress = match (verdict.outcome, hindsight.and_then(|hindsight| hindsight.control)) {
             (Outcome::Fail(failure), _) if !failure.may_be_network() => Egress::NotAsked,
             (Outcome::Fail(_), Some(true)) => Egress::Works,
-            (Outcome::Fail(_), Some(false)) => Egress::ControlFails,
-            (Outcome::Fail(_), None) => self.egress(job, since, deadline, asked).await,
+            (Outcome::Fail(_), Some(false)) => self.control_fails(visit),
+            (Outcome::Fail(_), None) => self.egress(job, visit, since, (deadline, asked)).await,
             _ => Egress::NotAsked,
         };
         Condition {
@@ -267,7 +271,13 @@ impl Runner {
         }
     }
 
-    async fn egress(&self, job: &Job, since: Instant, deadline: Instant, asked: Asked) -> Egress {
+    async fn egress(
+        &self,
+        job: &Job,
+        visit: &Visit,
+        since: Instant,
+        (deadline, asked): (Instant, Asked),
+    ) -> Egress {
         let answers = match (&self.control, asked.control) {
             (None, _) => return self.egress_by_witness(job, since),
             (Some(_), Some(answers)) => Some(answers),
@@ -281,8 +291,19 @@ impl Runner {
         };
         match answers {
             Some(true) => Egress::Works,
-            Some(false) => Egress::ControlFails,
-            None => Egress::NotAsked,
+            Some(false) => self.control_fails(visit),
+            None => self.egress_by_witness(job, since),
+        }
+    }
+
+    /// What it means that the control endpoint does not answer.
+    fn control_fails(&self, visit: &Visit) -> Egress {
+        let never = self.control.as_ref().is_some_and(|control| !control.has_answered());
+        match never {
+            // The gateway was reached, and the control endpoint may be anything.
+            true if visit.evidence.phase() > Phase::Proxy => Egress::NotAsked,
+            true => Egress::ControlNeverAnswered,
+            false => Egress::ControlFails,
         }
     }
 
@@ -306,7 +327,12 @@ impl Runner {
                 self.witness.failed(host)
             }
             Outcome::Pass | Outcome::Fail(_) | Outcome::Inconclusive(Cause::Throttled) => {
-                self.witness.answered(host)
+                self.witness.answered(host);
+                if let Some(control) = self.control.clone().filter(|control| control.is_doubted()) {
+                    let dialer = self.dialer.clone();
+                    // Beside the run, whose report waits for nothing. It ends by the control's own time-out.
+                    tokio::spawn(async move { control.cross_examine(&dialer).await });
+                }
             }
             Outcome::Inconclusive(_) | Outcome::Unsupported(_) => {}
         }

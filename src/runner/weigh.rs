@@ -13,6 +13,8 @@ pub enum Egress {
     Works,
     /// The control endpoint failed too.
     ControlFails,
+    /// The same, and it has not answered since the agent began, which is not long ago.
+    ControlNeverAnswered,
     /// No control endpoint is configured; unrelated hosts failed at the same moment.
     OthersFail,
 }
@@ -73,6 +75,10 @@ fn excuse(failure: Failure, condition: &Condition) -> Option<(Cause, String)> {
     }
     match condition.egress {
         Egress::ControlFails => Some((Cause::EgressLost, "the control endpoint failed too".into())),
+        Egress::ControlNeverAnswered => Some((
+            Cause::EgressLost,
+            "the control endpoint failed too, and has never answered: is it the right one?".into(),
+        )),
         Egress::OthersFail => Some((Cause::EgressLost, "unrelated hosts failed at the same moment".into())),
         Egress::NotAsked | Egress::Works => None,
     }
@@ -127,7 +133,7 @@ mod tests {
         assert_eq!(outcome(Failure::DnsTimeout, dead), Outcome::Inconclusive(Cause::ResolverUnreachable));
         let alive = Condition { resolver_answers: Some(true), ..FINE };
         assert_eq!(outcome(Failure::DnsTimeout, alive), Outcome::Fail(Failure::DnsTimeout));
-        for egress in [Egress::ControlFails, Egress::OthersFail] {
+        for egress in [Egress::ControlFails, Egress::ControlNeverAnswered, Egress::OthersFail] {
             let lost = Condition { egress, ..FINE };
             assert_eq!(outcome(Failure::ConnectTimeout, lost), Outcome::Inconclusive(Cause::EgressLost));
         }

@@ -182,10 +182,41 @@ fn the_control_endpoint_tells_whose_fault_it_is() {
         format!("{PATIENT}control: {{address: '{control}'}}\ntargets: {{chat: {{url: {}}}}}\n", gateway.url())
     };
     let gone = Closed::on("127.0.0.1");
-    assert_eq!(verdict(&config(&gone.address.to_string())), inconclusive("egress_lost"));
+    let (code, reports) = check(&config(&gone.address.to_string()));
+    assert_eq!((code, words(&reports[0])), inconclusive("egress_lost"));
+    let next = reports[0]["next"].as_str().expect("what to try next");
+    assert!(next.contains("control"), "{next}");
     let alive = TcpListener::bind("127.0.0.1:0").expect("a port");
     let alive = alive.local_addr().map(|address| (alive, address)).expect("its address");
     assert_eq!(verdict(&config(&alive.1.to_string())), fail("connect_refused"));
+    // Who has never answered says nothing where the gateway itself was reached.
+    let silent = Gateway::with(&["upgrade_silent"]);
+    let handshake = "checks: {handshake: {timeout: 2s, close_timeout: 100ms}}";
+    let config = format!(
+        "{PATIENT}control: {{address: '{}'}}\ntargets: {{chat: {{url: {}, {handshake}}}}}\n",
+        gone.address,
+        silent.url()
+    );
+    assert_eq!(verdict(&config), fail("upgrade_timeout"));
+}
+
+#[test]
+fn a_control_endpoint_that_is_down_itself_hides_no_outage() {
+    let (folder, gone, dead) = (folder(), Closed::on("127.0.0.1"), Closed::on("127.0.0.1"));
+    let gateway = Gateway::with(&[]);
+    let config = format!(
+        "http: {{listen: '127.0.0.1:0'}}\nlog: {{format: json}}\n{PATIENT}control: {{address: '{}'}}\n\
+         defaults: {{checks: {{handshake: {{interval: 1s, timeout: 1s, close_timeout: 500ms}}}}}}\n\
+         targets: {{up: {{url: '{}'}}, down: {{url: '{}'}}}}\n",
+        gone.address,
+        gateway.url(),
+        dead.url()
+    );
+    let (agent, mut log) = Agent::start(&write(folder.path(), "gateprobe.yaml", config));
+    let told = log.until(|line| line.contains("the control endpoint does not answer"));
+    assert!(told.contains(&gone.address.to_string()), "{told}");
+    eventually("a failure", || last(&agent, "down").starts_with("fail connect_refused").then_some(()));
+    log.until(|line| line.contains("failing") && line.contains("connect_refused"));
 }
 
 #[test]

@@ -103,7 +103,11 @@ fn mostly_inconclusive_is_inconclusive() {
     judge.runs(12, Canary, "handshake", Pass);
     judge.runs(18, Canary, "handshake", Inconclusive);
     let decision = judge.done();
-    expect(&decision, Verdict::Inconclusive, "canary: 12 conclusive runs, 15 needed, 18 inconclusive");
+    expect(
+        &decision,
+        Verdict::Inconclusive,
+        "canary: 12 conclusive runs, 15 needed, 18 inconclusive (agent_late)",
+    );
     assert_eq!((decision.evidence[0].reason.as_str(), decision.evidence[0].count), ("agent_late", 18));
 }
 

@@ -31,7 +31,7 @@ fn without_a_threshold_a_metric_is_only_shown() {
     let mut judge = Judge::new(alone(&[("heartbeat", 20)]));
     judge.times(20, Canary, "heartbeat", RTT, 5.0);
     let decision = judge.done();
-    expect(&decision, Verdict::Pass, "");
+    expect(&decision, Verdict::Pass, "; times are not judged, because they have none");
     assert_eq!(row(&decision, "heartbeat", RTT).verdict, RowVerdict::NotJudged);
     assert!(decision.runs.iter().all(|counts| counts.arm == Canary));
 }

@@ -110,7 +110,10 @@ fn on_cause(cause: Cause) -> Option<&'static str> {
         Cause::AgentDescriptors => Some("raise the limit of open files: ulimit -n"),
         Cause::AgentPorts => Some("wait for connections to be over, or widen net.ipv4.ip_local_port_range"),
         Cause::AgentPath => Some("look whether network.interface and network.source are this machine's"),
-        Cause::EgressLost => Some("look at this machine's own network"),
+        Cause::EgressLost => Some(
+            "look at this machine's own network; control, in a config, must be something that answers: agent and \
+             gateways are told apart by it",
+        ),
         Cause::ProxyUnavailable => Some("look at the proxy's address, user and password"),
         Cause::Precondition => Some("look at the check handshake: it tells why there is no connection"),
         Cause::Throttled => Some("ask those who run the gateway to let this agent in, or look less often"),

@@ -25,7 +25,7 @@ pub struct AgentSettings {
     /// How much of the past is kept in memory.
     pub history: History,
     /// An endpoint outside the gateways by which the agent tells "the gateway is down" from "our own way
-    /// out is broken". Without it, the unrelated targets have to do.
+    /// out is broken". Without it, or where it is down itself, the unrelated targets have to do.
     pub control: Option<Control>,
     /// Name resolution.
     pub resolver: Resolver,
