@@ -148,6 +148,7 @@ mod tests {
             duration: Duration::ZERO,
             outcome,
             detail: String::new(),
+            next: None,
             timeline: Timeline::default(),
             first: Duration::ZERO,
             trace: Default::default(),

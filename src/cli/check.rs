@@ -1,25 +1,23 @@
 //! `gateprobe check`: runs once, tells what happened, and exits accordingly.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::access::Access;
 use super::output::Output;
 use super::render::{self, Style};
-use super::{Exit, advice, files, interrupted, logging, progress, typed, unknown};
+use super::{Exit, files, interrupted, logging, progress, typed, unknown};
 use crate::agent::Setup;
 use crate::checks::{CheckSpec, Profile};
 use crate::config::{self, Plan};
 use crate::model::{Outcome, RunReport, Span};
-use crate::runner::Job;
+use crate::runner::{Job, advice};
 use crate::session::{Budget, Limits};
 use crate::store::RunView;
 
@@ -93,7 +91,7 @@ pub async fn run(args: Args) -> Exit {
         Ok(jobs) => {
             jobs.iter().filter_map(advice::before).for_each(|advice| eprintln!("gateprobe check: {advice}"));
             let reports = run_all(&setup, &jobs).await;
-            print(&reports, &jobs, &args);
+            print(&reports, &args);
             exit(&reports)
         }
         Err(message) => {
@@ -303,33 +301,20 @@ fn waits_for<'a>(jobs: impl Iterator<Item = (&'a Job, &'a Cell<bool>)> + Clone) 
     )
 }
 
-/// A run in JSON.
-#[derive(Serialize)]
-struct Told {
-    #[serde(flatten)]
-    run: RunView,
-    /// What to try next.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
-
-fn print(reports: &[RunReport], jobs: &[Job], args: &Args) {
-    let next = |report: &RunReport| {
-        let job = jobs.iter().find(|job| job.key == report.job)?;
-        advice::on(report.outcome, &report.detail, job).map(Cow::into_owned)
-    };
+fn print(reports: &[RunReport], args: &Args) {
     let mut text = match args.output {
         Output::Text => {
             let style = Style::for_stdout();
             let reports = reports.iter().map(|report| {
-                let next = next(report).map(|next| format!("\n{}", style.paragraph("  next: ", &next)));
+                let next = report.next.as_ref();
+                let next = next.map(|next| format!("\n{}", style.paragraph("  next: ", next)));
                 render::report(report, style, args.verbose) + &next.unwrap_or_default()
             });
             reports.collect::<Vec<_>>().join("\n")
         }
         Output::Json => {
-            let told = reports.iter().map(|report| Told { run: RunView::from(report), next: next(report) });
-            serde_json::to_string_pretty(&told.collect::<Vec<_>>()).unwrap_or_default()
+            let views: Vec<RunView> = reports.iter().map(RunView::from).collect();
+            serde_json::to_string_pretty(&views).unwrap_or_default()
         }
     };
     if !text.ends_with('\n') {

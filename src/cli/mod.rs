@@ -1,7 +1,6 @@
 //! The command line: one file a subcommand.
 
 mod access;
-mod advice;
 mod canary;
 mod check;
 mod config;

@@ -185,6 +185,7 @@ mod tests {
             duration: Duration::from_millis(12),
             outcome: Outcome::Fail(Failure::Unavailable),
             detail: "status 503 instead of 101".into(),
+            next: None,
             timeline: evidence.timeline(),
             first: Duration::ZERO,
             trace: Default::default(),

@@ -130,6 +130,7 @@ mod tests {
             duration: Duration::from_secs(1),
             outcome: Outcome::Pass,
             detail: String::new(),
+            next: None,
             timeline: Timeline::default(),
             first: Duration::ZERO,
             trace: TraceContext { trace: number + 1, span: 1 },

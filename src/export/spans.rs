@@ -196,6 +196,7 @@ mod tests {
             duration: Duration::from_millis(100 + first_ms),
             outcome,
             detail: "s3cr3t".to_owned(),
+            next: None,
             timeline: Timeline { events, dropped: 0 },
             first: Duration::from_millis(first_ms),
             trace: TraceContext { trace: 7, span: 8 },

@@ -1,5 +1,6 @@
 //! What the runner hands to the sinks: metrics, history, and later the learner.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -48,6 +49,8 @@ pub struct RunReport {
     pub outcome: Outcome,
     /// The particulars in one sentence.
     pub detail: String,
+    /// What a person may try next, where more can be said than the outcome's own sentence.
+    pub next: Option<Cow<'static, str>>,
     /// What happened on the wire.
     pub timeline: Timeline,
     /// How much of `duration` was a first run, which this one was to confirm: the timeline begins after it.

@@ -1,5 +1,6 @@
 //! One run of one check: deadline, cancellation, the weighing of the agent's own condition, report.
 
+pub mod advice;
 mod lag;
 pub mod metrics;
 mod throttle;
@@ -141,6 +142,7 @@ impl Runner {
         second.started_at = first.started_at;
         if (first.outcome, second.outcome) == (BYSTANDER_SLOWED, BYSTANDER_SLOWED) {
             conclude(&mut second, Outcome::Fail(Failure::CollateralDamage));
+            second.next = advice::on(second.outcome, &second.detail, job);
         }
         self.remember(job, second.outcome);
         second
@@ -197,6 +199,7 @@ impl Runner {
         }
         let duration = began.elapsed();
         samples.extend(metrics::samples(verdict.outcome, duration, SystemTime::now()));
+        let next = advice::on(verdict.outcome, &verdict.detail, job);
         let report = RunReport {
             job: job.key.clone(),
             peer: peer.map(|peer| peer.to_string()),
@@ -204,6 +207,7 @@ impl Runner {
             duration,
             outcome: verdict.outcome,
             detail: verdict.detail,
+            next,
             timeline: visit.evidence.timeline(),
             first: Duration::ZERO,
             trace,

@@ -42,6 +42,9 @@ pub struct RunView {
     pub explanation: &'static str,
     /// The particulars in one sentence.
     pub detail: String,
+    /// What to try next, where more can be said than the explanation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Cow<'static, str>>,
     /// Wall-clock time at the start, in RFC 3339 with the offset `Z`.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Timestamp,
@@ -113,6 +116,7 @@ impl From<&RunReport> for RunView {
             reason: report.outcome.reason(),
             explanation: report.outcome.explain(),
             detail: report.detail.clone(),
+            next: report.next.clone(),
             // Fails only for years beyond 9999, which a broken clock may show.
             started_at: Timestamp::try_from(report.started_at).unwrap_or(Timestamp::MAX),
             duration_seconds: report.duration.as_secs_f64(),
@@ -234,6 +238,7 @@ mod tests {
             duration: Duration::from_millis(100),
             outcome: Outcome::Fail(Failure::UpgradeTimeout),
             detail: "no response after 0.1 s".to_owned(),
+            next: None,
             timeline: Timeline { events, dropped },
             first: Duration::ZERO,
             trace: Default::default(),

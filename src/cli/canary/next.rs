@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use crate::agent::Setup;
 use crate::canary::{Arm, Decision, Evidence, Verdict};
-use crate::cli::advice;
 use crate::gate::Report;
 use crate::model::{Cause, Failure, Outcome};
-use crate::runner::Job;
+use crate::runner::{Job, advice};
 use crate::session::{Budget, Limits};
 
 /// A hint.

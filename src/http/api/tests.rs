@@ -40,6 +40,7 @@ async fn serving() -> Running {
         duration: Duration::from_millis(20),
         outcome: Outcome::Fail(Failure::Unavailable),
         detail: "by the test".to_owned(),
+        next: None,
         timeline: evidence.timeline(),
         first: Duration::ZERO,
         trace: TraceContext { trace: 7, span: 1 },

@@ -214,6 +214,7 @@ fn in_full(run: &RunView, why: &str, (promises, timeout): (&[Promise], f64), now
                         " after " (duration(run.duration_seconds)) }
                     p { (prose(run.explanation, LINE)) }
                     @if !run.detail.is_empty() { p class="detail" { (prose(&run.detail, LINE)) } }
+                    @if let Some(next) = &run.next { p class="hint" { b { "What to try" } " " (prose(next, LINE)) "." } }
                     @let endings = endings(run);
                     @if !endings.is_empty() { ul class="endings" { @for ending in &endings { li { (ending) } } } }
                     (measured(&run.measured))

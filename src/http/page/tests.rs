@@ -42,6 +42,7 @@ fn report(target: &str, outcome: Outcome, number: u128) -> RunReport {
         duration: Duration::from_millis(20),
         outcome,
         detail: "by the test".to_owned(),
+        next: None,
         timeline: evidence.timeline(),
         first: Duration::ZERO,
         trace: TraceContext { trace: number, span: 1 },

@@ -21,6 +21,7 @@ fn report(target: &str, outcome: Outcome) -> RunReport {
         duration: Duration::from_millis(20),
         outcome,
         detail: "by the test".to_owned(),
+        next: None,
         timeline: Timeline::default(),
         first: Duration::ZERO,
         trace: Default::default(),

@@ -78,6 +78,7 @@ fn report(target: &str, check: &'static str, samples: Vec<Sample>) -> RunReport 
         duration: Duration::from_millis(20),
         outcome: Outcome::Pass,
         detail: String::new(),
+        next: None,
         timeline: Timeline::default(),
         first: Duration::ZERO,
         trace: Default::default(),

@@ -12,6 +12,7 @@ fn run(target: &str, check: &'static str, outcome: Outcome, number: u64) -> RunR
         duration: Duration::from_millis(5),
         outcome,
         detail: number.to_string(),
+        next: None,
         timeline: Timeline::default(),
         first: Duration::ZERO,
         trace: Default::default(),
@@ -24,6 +25,7 @@ fn large(target: &str, number: u64) -> RunReport {
     let note = || Event { at_ns: 0, connection: 0, kind: EventKind::Note { text: "x".repeat(1000) } };
     let events = (0..10).map(|_| note()).collect();
     RunReport {
+        next: None,
         timeline: Timeline { events, dropped: 0 },
         first: Duration::ZERO,
         trace: Default::default(),

@@ -5,10 +5,10 @@ mod session;
 
 use std::borrow::Cow;
 
+use super::Job;
 use crate::auth::{Credential, Place};
 use crate::checks::CheckSpec;
 use crate::model::{Cause, Failure, Outcome, Why};
-use crate::runner::Job;
 
 /// What a check waits for most of its time.
 pub fn waits_for(check: &CheckSpec) -> &'static str {
