@@ -1,0 +1,55 @@
+//! Gateways written by hand, down to the bytes: what no library answers, and what many do.
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use gateprobe::model::RunReport;
+
+use crate::support::raw_server::{accepted, close, head, serve, until_close, value};
+use crate::support::session::{AMPLE, run};
+use crate::support::words;
+
+const APP: &str = "https://app.example.com";
+
+/// A run of one check by a client that says that it is the app, in a header of its own.
+fn run_as_app(url: &str, check: &str) -> RunReport {
+    run(&format!(
+        "targets: {{ chat: {{ url: '{url}', headers: {{ ORIGIN: '{APP}' }}, {AMPLE}, checks: {{ {check} }} }} }}"
+    ))
+}
+
+/// Upgrades, and answers a Close by the same code.
+fn welcome(mut stream: TcpStream, head: &str) -> std::io::Result<()> {
+    stream.write_all(accepted(head)?.as_bytes())?;
+    until_close(&mut stream)?;
+    stream.write_all(&close(1000))
+}
+
+/// Lets in who comes from the app, and nobody else, not even who does not say where from.
+fn checks_origin(mut stream: TcpStream) -> std::io::Result<()> {
+    let head = head(&mut stream)?;
+    match value(&head, "origin") {
+        Some(APP) if head.to_lowercase().matches("\norigin:").count() == 1 => welcome(stream, &head),
+        _ => stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"),
+    }
+}
+
+fn ignores_origin(mut stream: TcpStream) -> std::io::Result<()> {
+    let head = head(&mut stream)?;
+    welcome(stream, &head)
+}
+
+const EXPECTED: &str = "handshake: { expect: { foreign_origin: refused, refusal_timeout: 300ms } }";
+const VECTOR: &str =
+    "malformed: { vectors: [origin_foreign], foreign_origin: true, every: 10ms, within: 300ms }";
+
+#[test]
+fn a_foreign_origin_takes_the_place_of_the_targets_own() {
+    let (checks, ignores) = (serve(checks_origin), serve(ignores_origin));
+    for (check, accused) in [(EXPECTED, "fail origin_not_checked"), (VECTOR, "fail malformed_accepted")] {
+        let report = run_as_app(&checks, check);
+        assert_eq!(words(&report), "pass", "{}", report.detail);
+        let report = run_as_app(&ignores, check);
+        assert_eq!(words(&report), accused, "{}", report.detail);
+    }
+}
