@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::net::TcpStream;
 
-use gateprobe::model::RunReport;
+use gateprobe::model::{EventKind, RunReport};
 
 use crate::support::raw_server::{accepted, close, head, serve, until_close, value};
-use crate::support::session::{AMPLE, run};
+use crate::support::session::{AMPLE, config, run};
 use crate::support::words;
 
 const APP: &str = "https://app.example.com";
@@ -51,5 +51,32 @@ fn a_foreign_origin_takes_the_place_of_the_targets_own() {
         assert_eq!(words(&report), "pass", "{}", report.detail);
         let report = run_as_app(&ignores, check);
         assert_eq!(words(&report), accused, "{}", report.detail);
+    }
+}
+
+#[test]
+fn a_close_of_any_code_that_may_be_sent_answers_ours() {
+    let closed_by = |code: u16| {
+        let url = serve(move |mut stream| {
+            let head = head(&mut stream)?;
+            stream.write_all(accepted(&head)?.as_bytes())?;
+            until_close(&mut stream)?;
+            stream.write_all(&close(code))
+        });
+        run(&config(&url, "handshake", ""))
+    };
+    for code in [1001, 1002, 1003, 1008, 1011, 1012, 1013, 3000, 4000, 4999] {
+        let report = closed_by(code);
+        assert_eq!(words(&report), "pass", "{code}: {}", report.detail);
+        let told = format!(", our Close was answered by code {code}");
+        assert!(report.detail.ends_with(&told), "{}", report.detail);
+        let remark = EventKind::Note { text: format!("our Close 1000 was answered by code {code}") };
+        assert!(report.timeline.events.iter().any(|event| event.kind == remark), "{:?}", report.timeline);
+    }
+    let echo = closed_by(1000);
+    assert!(words(&echo) == "pass" && !echo.detail.contains("answered by"), "{}", echo.detail);
+    for code in [0, 999, 1005, 1006, 1015, 5000] {
+        let report = closed_by(code);
+        assert_eq!(words(&report), "fail protocol_violation", "{code}: {}", report.detail);
     }
 }
