@@ -187,21 +187,39 @@ pub enum Offence {
     /// `Sec-WebSocket-Accept` is wrong.
     #[error("Sec-WebSocket-Accept is wrong")]
     WrongAccept,
+    /// `Sec-WebSocket-Accept` in more than one line (section 11.3.3).
+    #[error("Sec-WebSocket-Accept stands there more than once")]
+    AcceptTwice,
     /// No `Upgrade: websocket`.
     #[error("Upgrade: websocket is missing")]
     NoUpgrade,
+    /// `Upgrade` in more than one line.
+    #[error("Upgrade stands there more than once")]
+    UpgradeTwice,
+    /// A list that holds `websocket` (section 4.1: the value is that word alone).
+    #[error("Upgrade names more than websocket")]
+    UpgradeToMore,
     /// No `Connection: Upgrade`.
     #[error("Connection: Upgrade is missing")]
     NoConnection,
     /// A subprotocol that was not offered, or more than one.
     #[error("a subprotocol that was not offered")]
     Subprotocol,
+    /// `Sec-WebSocket-Protocol` in more than one line (section 11.3.4).
+    #[error("Sec-WebSocket-Protocol stands there more than once")]
+    SubprotocolTwice,
+    /// `Sec-WebSocket-Protocol` without a value.
+    #[error("Sec-WebSocket-Protocol is empty")]
+    EmptySubprotocol,
     /// None was selected while the endpoint requires one.
     #[error("no subprotocol was selected, one is required")]
     NoSubprotocol,
-    /// Any extension, as none is ever offered.
+    /// An extension that was not offered.
     #[error("an extension that was not offered")]
     Extension,
+    /// `Sec-WebSocket-Extensions` without a value: it names one extension at least (section 9.1).
+    #[error("Sec-WebSocket-Extensions is empty")]
+    NoExtension,
 }
 
 impl DialError {
@@ -247,14 +265,22 @@ impl DialError {
             E::RedirectLoop => Outcome::Fail(Failure::RedirectLoop),
             E::RedirectScheme => Outcome::Fail(Failure::RedirectScheme),
             E::RedirectAddress => Outcome::Fail(Failure::RedirectAddress),
-            E::Upgrade(Offence::NoAccept | Offence::WrongAccept) => Outcome::Fail(Failure::BadAccept),
-            E::Upgrade(Offence::NoUpgrade | Offence::NoConnection) => {
-                Outcome::Fail(Failure::BadUpgradeHeaders)
+            E::Upgrade(offence) => Outcome::Fail(offence.failure()),
+        }
+    }
+}
+
+impl Offence {
+    fn failure(self) -> Failure {
+        match self {
+            Self::NoAccept | Self::WrongAccept | Self::AcceptTwice => Failure::BadAccept,
+            Self::NoUpgrade | Self::UpgradeTwice | Self::UpgradeToMore | Self::NoConnection => {
+                Failure::BadUpgradeHeaders
             }
-            E::Upgrade(Offence::Subprotocol | Offence::NoSubprotocol) => {
-                Outcome::Fail(Failure::SubprotocolMismatch)
+            Self::Subprotocol | Self::SubprotocolTwice | Self::EmptySubprotocol | Self::NoSubprotocol => {
+                Failure::SubprotocolMismatch
             }
-            E::Upgrade(Offence::Extension) => Outcome::Fail(Failure::UnsolicitedExtension),
+            Self::Extension | Self::NoExtension => Failure::UnsolicitedExtension,
         }
     }
 }

@@ -80,3 +80,74 @@ fn a_close_of_any_code_that_may_be_sent_answers_ours() {
         assert_eq!(words(&report), "fail protocol_violation", "{code}: {}", report.detail);
     }
 }
+
+/// What a 101 says, and what is found.
+type Answer = (fn(String) -> String, &'static str, &'static str);
+
+/// None of them is taken by Chromium, Python's websockets and npm's ws alike.
+const REFUSED: [Answer; 8] = [
+    (doubled_accept, "bad_accept", "Sec-WebSocket-Accept stands there more than once"),
+    (|said| with(&said, "Upgrade: websocket"), "bad_upgrade_headers", "Upgrade stands there more than once"),
+    (
+        |said| said.replace(": websocket", ": h2c, websocket"),
+        "bad_upgrade_headers",
+        "Upgrade names more than websocket",
+    ),
+    (
+        |said| with(&said, "Sec-WebSocket-Protocol:"),
+        "subprotocol_mismatch",
+        "Sec-WebSocket-Protocol is empty",
+    ),
+    (
+        |said| with(&said, "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: chat"),
+        "subprotocol_mismatch",
+        "Sec-WebSocket-Protocol stands there more than once",
+    ),
+    (
+        |said| with(&said, "Sec-WebSocket-Protocol: x"),
+        "subprotocol_mismatch",
+        "a subprotocol that was not offered",
+    ),
+    (
+        |said| with(&said, "Sec-WebSocket-Extensions:"),
+        "unsolicited_extension",
+        "Sec-WebSocket-Extensions is empty",
+    ),
+    (
+        |said| with(&said, "Sec-WebSocket-Extensions: x-own"),
+        "unsolicited_extension",
+        "an extension that was not offered",
+    ),
+];
+
+/// The answer with one more line.
+fn with(said: &str, line: &str) -> String {
+    said.replacen("\r\n", &format!("\r\n{line}\r\n"), 1)
+}
+
+fn doubled_accept(said: String) -> String {
+    let accept = said.lines().find(|line| line.starts_with("Sec-WebSocket-Accept")).unwrap_or_default();
+    with(&said, accept)
+}
+
+fn run_answered_by(change: fn(String) -> String) -> RunReport {
+    let url = serve(move |mut stream| {
+        let head = head(&mut stream)?;
+        stream.write_all(change(accepted(&head)?).as_bytes())?;
+        until_close(&mut stream)?;
+        stream.write_all(&close(1000))
+    });
+    run(&config(&url, "handshake", ""))
+}
+
+#[test]
+fn a_101_that_clients_refuse_is_no_pass() {
+    for (change, reason, named) in REFUSED {
+        let report = run_answered_by(change);
+        assert_eq!(words(&report), format!("fail {reason}"), "{named}: {}", report.detail);
+        assert_eq!(report.detail, format!("the 101 breaks RFC 6455: {named}"));
+    }
+    // RFC 9112, section 2.2: a recipient may take a line feed alone for the end of a line.
+    let report = run_answered_by(|said| said.replace("\r\n", "\n"));
+    assert_eq!(words(&report), "pass", "{}", report.detail);
+}
