@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::TcpStream;
 
-use gateprobe::model::{EventKind, RunReport};
+use gateprobe::model::{EventKind, RunReport, Side};
 
 use crate::support::raw_server::{accepted, close, head, serve, until_close, value};
 use crate::support::session::{AMPLE, config, run};
@@ -78,6 +78,27 @@ fn a_close_of_any_code_that_may_be_sent_answers_ours() {
     for code in [0, 999, 1005, 1006, 1015, 5000] {
         let report = closed_by(code);
         assert_eq!(words(&report), "fail protocol_violation", "{code}: {}", report.detail);
+    }
+}
+
+#[test]
+fn a_close_that_came_before_ours_answers_nothing() {
+    for (code, accused) in [(1000, "closed_early"), (4000, "closed_early"), (1013, "unavailable")] {
+        let url = serve(move |mut stream| {
+            let head = head(&mut stream)?;
+            // In one write, so that it is one read.
+            stream.write_all(&[accepted(&head)?.as_bytes(), &close(code)].concat())?;
+            until_close(&mut stream)
+        });
+        let report = run(&config(&url, "handshake", ""));
+        assert_eq!(words(&report), format!("fail {accused}"), "{}", report.detail);
+        let place = |wanted: fn(&EventKind) -> bool| {
+            let place = report.timeline.events.iter().position(|event| wanted(&event.kind));
+            place.unwrap_or_else(|| panic!("{:?}", report.timeline))
+        };
+        let status = place(|kind| matches!(kind, EventKind::Http { status: 101 }));
+        let frame = place(|kind| matches!(kind, EventKind::Frame { from: Side::Gateway, .. }));
+        assert!(status < frame, "the frame came with the 101, not before it: {:?}", report.timeline);
     }
 }
 
