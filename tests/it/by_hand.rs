@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use gateprobe::model::{EventKind, RunReport, Side};
 
-use crate::support::raw_server::{accepted, close, head, serve, until_close, value};
+use crate::support::raw_server::{accepted, close, frame, head, serve, small, until_close, value};
 use crate::support::session::{AMPLE, config, run};
 use crate::support::words;
 
@@ -171,4 +171,32 @@ fn a_101_that_clients_refuse_is_no_pass() {
     // RFC 9112, section 2.2: a recipient may take a line feed alone for the end of a line.
     let report = run_answered_by(|said| said.replace("\r\n", "\n"));
     assert_eq!(words(&report), "pass", "{}", report.detail);
+}
+
+#[test]
+fn only_who_was_answered_is_said_to_have_been() {
+    let run_against = |last: Vec<u8>, pings: bool| {
+        let url = serve(move |mut stream| {
+            let head = head(&mut stream)?;
+            stream.write_all(accepted(&head)?.as_bytes())?;
+            if pings {
+                stream.write_all(&small(0x89, b"?"))?;
+                while frame(&mut stream)?.0 != 10 {}
+            }
+            stream.write_all(&last)?;
+            until_close(&mut stream)
+        });
+        run(&config(&url, "heartbeat", ""))
+    };
+    let (illegal, goodbye) = (small(0x81, &[0xFF]), close(1011));
+    for (last, pings, outcome, told) in [
+        (&illegal, false, "fail protocol_violation", "(text that is not UTF-8) in an open session"),
+        (&illegal, true, "fail protocol_violation", "(text that is not UTF-8) in an open session"),
+        (&goodbye, false, "fail session_closed", "closed with code 1011 in an open session"),
+        (&goodbye, true, "fail session_closed", "closed with code 1011 although it had been answered"),
+    ] {
+        let report = run_against(last.clone(), pings);
+        assert_eq!(words(&report), outcome, "{}", report.detail);
+        assert!(report.detail.ends_with(told), "{}", report.detail);
+    }
 }

@@ -136,14 +136,20 @@ pub struct End {
 
 impl End {
     /// What the gateway said last on a connection that was open since `opened`.
-    pub(super) fn of(slot: usize, opened: Instant, word: Word, credential_ended: bool) -> Self {
+    pub(super) fn of(
+        slot: usize,
+        opened: Instant,
+        word: Word,
+        answered: bool,
+        credential_ended: bool,
+    ) -> Self {
         let (class, code, at) = read(&word, credential_ended);
         let verdict = match class {
             EndClass::CredentialEnded => {
                 let detail = "the gateway closed a connection whose credential may have ended".to_owned();
                 Verdict::new(Outcome::Inconclusive(Cause::Credential), detail)
             }
-            _ => word.unexpected("although it had been answered"),
+            _ => word.in_session(answered),
         };
         Self::new(slot, opened, (class, code), verdict, at)
     }
@@ -155,7 +161,7 @@ impl End {
         Self { class, invitation, ..self }
     }
 
-    /// The same, with when the gateway's last ping had come, which was answered at once: one that is thrown out for a
+    /// The same, with when the gateway's last ping had come that was answered, at once: one that is thrown out for a
     /// silence can be looked for in the gateway's own log.
     pub(super) fn with_last_answer(mut self, asked: Option<Instant>) -> Self {
         if let (EndClass::Closed, Some(asked)) = (self.class, asked) {
@@ -231,7 +237,7 @@ mod tests {
     fn close(code: u16, class: Option<CloseClass>, credential_ended: bool) -> End {
         let at = Instant::now();
         let word = Word::Over(Heard::Close { code: Some(code), at }, class);
-        End::of(0, at - Duration::from_secs(5), word, credential_ended)
+        End::of(0, at - Duration::from_secs(5), word, true, credential_ended)
     }
 
     #[test]

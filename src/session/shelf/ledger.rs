@@ -238,7 +238,7 @@ mod tests {
     use crate::session::word::Word;
 
     fn end(slot: usize, opened: Instant, at: Instant) -> End {
-        End::of(slot, opened, Word::Over(Heard::Close { code: Some(1001), at }, None), false)
+        End::of(slot, opened, Word::Over(Heard::Close { code: Some(1001), at }, None), true, false)
     }
 
     const SECOND: Duration = Duration::from_secs(1);
