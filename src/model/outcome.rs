@@ -135,7 +135,7 @@ reasons! {
         UpgradeMalformed = "upgrade_malformed": "what the gateway answered to the upgrade request is not HTTP/1.1",
         UpgradeHeaderTooLarge = "upgrade_header_too_large": "the gateway's answer to the upgrade request has more headers than any client accepts",
         NotUpgraded = "not_upgraded": "the gateway answered the upgrade request with success, but not with 101",
-        Unauthorized = "unauthorized": "the gateway refused our credential (401 or 403)",
+        Unauthorized = "unauthorized": "the gateway did not let us in (401 or 403): it refuses our credential, wants one, or refuses something else, such as the Origin",
         NotFound = "not_found": "the gateway knows no such path (404 or 410)",
         Rejected = "rejected": "the gateway refused the upgrade request with another 4xx status",
         ServerError = "server_error": "the gateway failed on the upgrade request with a 5xx status",

@@ -142,10 +142,12 @@ pub enum DialError {
     #[error("the response's header is too large")]
     UpgradeHeaderTooLarge,
     /// A status that refuses the upgrade.
-    #[error("status {status} instead of 101")]
+    #[error("status {status} instead of 101{}", without_credential(*status, *credential))]
     Status {
         /// The status.
         status: u16,
+        /// Whether the request had shown a credential.
+        credential: bool,
     },
     /// 429, or 503 with `Retry-After`.
     #[error("status {status}: come back later")]
@@ -258,7 +260,7 @@ impl DialError {
             E::Lost { phase, .. } => phase.timed_out(),
             E::UpgradeMalformed(_) => Outcome::Fail(Failure::UpgradeMalformed),
             E::UpgradeHeaderTooLarge => Outcome::Fail(Failure::UpgradeHeaderTooLarge),
-            E::Status { status } => Outcome::Fail(refusal(*status)),
+            E::Status { status, .. } => Outcome::Fail(refusal(*status)),
             E::Throttled { .. } => Outcome::Inconclusive(Cause::Throttled),
             E::Http2Only | E::TlsNoHttp1 => Outcome::Unsupported(Why::Http2Only),
             E::Redirected { .. } => Outcome::Fail(Failure::Redirected),
@@ -282,6 +284,14 @@ impl Offence {
             }
             Self::Extension | Self::NoExtension => Failure::UnsolicitedExtension,
         }
+    }
+}
+
+/// Who was not let in shall not look for what is wrong with a credential that was never sent.
+fn without_credential(status: u16, credential: bool) -> &'static str {
+    match refusal(status) {
+        Failure::Unauthorized if !credential => ", to a request without a credential",
+        _ => "",
     }
 }
 
@@ -319,6 +329,14 @@ mod tests {
         let lost = |phase| DialError::Lost { phase, kind: io::ErrorKind::TimedOut }.outcome();
         assert_eq!(lost(Phase::Tls), Outcome::Fail(Failure::TlsTimeout));
         assert_eq!(lost(Phase::Upgrade), Outcome::Fail(Failure::UpgradeTimeout));
+    }
+
+    #[test]
+    fn who_showed_no_credential_was_not_refused_for_it() {
+        let told = |status, credential| DialError::Status { status, credential }.to_string();
+        assert_eq!(told(403, false), "status 403 instead of 101, to a request without a credential");
+        assert_eq!(told(403, true), "status 403 instead of 101");
+        assert_eq!(told(404, false), "status 404 instead of 101");
     }
 
     #[test]

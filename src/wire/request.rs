@@ -24,6 +24,7 @@ pub struct Request {
     headers: Vec<(String, SecretString)>,
     body: Vec<u8>,
     key: String,
+    credential: bool,
 }
 
 impl fmt::Debug for Request {
@@ -62,6 +63,7 @@ impl Request {
             headers: Vec::with_capacity(16),
             body: Vec::new(),
             key,
+            credential: credentials && shows_credential(endpoint, offer),
         };
         request.set("Host", authority(url));
         request.set("User-Agent", endpoint.user_agent.as_str());
@@ -145,6 +147,11 @@ impl Request {
         &self.key
     }
 
+    /// Whether it shows a credential, of whatever kind.
+    pub(super) fn shows_credential(&self) -> bool {
+        self.credential
+    }
+
     /// The request in bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut text = format!("{} {} {}\r\n", self.method, self.target.expose_secret(), self.version);
@@ -216,6 +223,11 @@ fn cookies(old: &str, new: &str) -> SecretString {
     let names: Vec<String> = new.split(';').map(name).collect();
     let kept = old.split(';').filter(|cookie| !names.contains(&name(cookie)));
     kept.chain(new.split(';')).map(str::trim).collect::<Vec<_>>().join("; ").into()
+}
+
+fn shows_credential(endpoint: &Endpoint, offer: &Offer) -> bool {
+    endpoint.headers.iter().chain(&offer.headers).any(|header| header.credential)
+        || !(offer.query.is_empty() && offer.credential_subprotocols.is_empty())
 }
 
 fn subprotocols(endpoint: &Endpoint, offer: &Offer, credentials: bool) -> Option<SecretString> {
@@ -300,6 +312,8 @@ mod tests {
             assert!(!shown.contains(secret), "{secret}");
             assert!(!bare.contains(secret), "{secret}");
         }
+        assert!(request.shows_credential());
+        assert!(!Request::upgrade(&endpoint, &offer).unwrap().shows_credential());
         assert!(bare.contains("X-A: 1") && !shown.contains("room"));
     }
 

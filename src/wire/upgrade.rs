@@ -3,7 +3,7 @@
 use super::deflate;
 use super::endpoint::{Endpoint, Offer};
 use super::error::{DialError, Offence};
-use super::request::accept_for;
+use super::request::{Request, accept_for};
 use super::response::{Response, ResponseError};
 
 impl From<ResponseError> for DialError {
@@ -19,7 +19,7 @@ impl From<ResponseError> for DialError {
 /// Accepts a correct 101 and names what is wrong with anything else.
 pub(super) fn judge(
     response: &Response,
-    key: &str,
+    request: &Request,
     endpoint: &Endpoint,
     offer: &Offer,
 ) -> Result<(), DialError> {
@@ -33,12 +33,12 @@ pub(super) fn judge(
             return Err(DialError::Http2Only);
         }
         300..=399 => return Err(DialError::Redirected { status, to: None }),
-        _ => return Err(DialError::Status { status }),
+        _ => return Err(DialError::Status { status, credential: request.shows_credential() }),
     }
     if response.minor_version == 0 {
         return Err(DialError::UpgradeMalformed("a 101 in HTTP/1.0"));
     }
-    match offence(response, key, endpoint, offer) {
+    match offence(response, request.key(), endpoint, offer) {
         Some(offence) => Err(DialError::Upgrade(offence)),
         None => Ok(()),
     }
@@ -90,9 +90,8 @@ mod tests {
     use super::*;
     use crate::model::{Cause, Failure, Outcome, Why};
 
-    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-    const GOOD: &str =
-        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+    /// The right value stands for ACCEPT.
+    const GOOD: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n";
 
     fn outcome(start: &str, fields: &str) -> Outcome {
         judged(start, fields).map_or_else(|e| e.outcome(), |()| Outcome::Pass)
@@ -100,11 +99,13 @@ mod tests {
 
     fn judged(start: &str, fields: &str) -> Result<(), DialError> {
         let text = format!("HTTP/1.1 {start}\r\n{fields}\r\n");
-        let response = super::super::response::parse(text.as_bytes()).unwrap().unwrap().0;
         let tls = TlsClient::new(TlsSettings::default()).unwrap();
         let mut endpoint = Endpoint::new("ws://gw.example/".parse().unwrap(), tls.into()).unwrap();
         endpoint.subprotocols = vec!["mqtt".into(), "chat".into()];
-        judge(&response, KEY, &endpoint, &Offer::default())
+        let request = Request::upgrade(&endpoint, &Offer::default()).unwrap();
+        let text = text.replace("ACCEPT", &accept_for(request.key()));
+        let response = super::super::response::parse(text.as_bytes()).unwrap().unwrap().0;
+        judge(&response, &request, &endpoint, &Offer::default())
     }
 
     #[test]
@@ -147,7 +148,7 @@ mod tests {
         assert_eq!(without("Upgrade"), Outcome::Fail(Failure::BadUpgradeHeaders));
         assert_eq!(without("Connection"), Outcome::Fail(Failure::BadUpgradeHeaders));
         assert_eq!(without("Sec"), Outcome::Fail(Failure::BadAccept));
-        let wrong = GOOD.replace("s3pP", "S3pP");
+        let wrong = GOOD.replace("ACCEPT", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert_eq!(outcome("101 x", &wrong), Outcome::Fail(Failure::BadAccept));
         for protocol in ["MQTT", "other", "mqtt, chat", "", "mqtt\r\nSec-WebSocket-Protocol: mqtt"] {
             let field = format!("Sec-WebSocket-Protocol: {protocol}\r\n");

@@ -200,3 +200,11 @@ fn only_who_was_answered_is_said_to_have_been() {
         assert!(report.detail.ends_with(told), "{}", report.detail);
     }
 }
+
+#[test]
+fn who_showed_no_credential_was_not_refused_for_it() {
+    let url = serve(checks_origin);
+    let report = run(&config(&url, "handshake", ""));
+    assert_eq!(words(&report), "fail unauthorized", "{}", report.detail);
+    assert_eq!(report.detail, "status 403 instead of 101, to a request without a credential");
+}
