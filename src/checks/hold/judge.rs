@@ -186,7 +186,12 @@ pub fn describe(check: &Hold, glance: &Glance, event: &[End]) -> String {
     let mut kinds: Vec<String> = event.iter().map(how).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    let what = if many > 1 { "a restart: " } else { "" };
+    // What comes together has one cause; only the gateway itself says which.
+    let what = match event {
+        [_] | [] => "",
+        many if many.iter().any(|end| end.class == EndClass::Drained) => "a restart: ",
+        _ => "lost together: ",
+    };
     let ages = event.iter().map(|end| end.age);
     let age = ages.max().map(whole).unwrap_or_default();
     let lived = if event.iter().all(|end| is_right(check, end) && end.class != EndClass::Drained) {

@@ -52,8 +52,7 @@ fn a_drained_deploy_passes_and_a_cut_one_does_not() {
     let cut = glance(now, both(EndClass::Rst));
     assert_eq!(outcomes(&check, &cut, now), [Outcome::Fail(Failure::ConnectionReset)], "one event");
     let found = findings(&check, &cut, now);
-    let told =
-        "a restart: 2 of 2 cut (RST) at 1970-01-01T00:00:00.000Z within 20ms, up to 2h old, back after 1s: x";
+    let told = "lost together: 2 of 2 cut (RST) at 1970-01-01T00:00:00.000Z within 20ms, up to 2h old, back after 1s: x";
     assert_eq!(found[0].verdict.detail, told);
 }
 
