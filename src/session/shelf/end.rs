@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use super::backoff::STABLE;
 use crate::dialect::CloseClass;
 use crate::model::{self, Cause, Failure, Outcome, Span, Verdict};
 use crate::session::opened::Heard;
@@ -105,6 +106,15 @@ pub struct Invitation {
     pub delay: Duration,
 }
 
+/// How often a connection was drained in a row, without having lived for a minute in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drains {
+    /// How often, this time included.
+    pub times: u32,
+    /// When the first time was.
+    pub since: Instant,
+}
+
 /// How a held connection ended.
 #[derive(Debug, Clone)]
 pub struct End {
@@ -132,6 +142,8 @@ pub struct End {
     pub back: Option<Duration>,
     /// Why the last try to come back failed, if one did.
     pub refusal: Option<Verdict>,
+    /// How often it was drained soon, this time included; none where this end is no such one.
+    pub drains: Option<Drains>,
 }
 
 impl End {
@@ -204,7 +216,19 @@ impl End {
             control: None,
             back: None,
             refusal: None,
+            drains: None,
         }
+    }
+
+    /// The same, with how often the connection was drained in a row; `before` is that of the end before.
+    pub(super) fn behind(self, before: Option<Drains>) -> Self {
+        let soon = self.class == EndClass::Drained && self.age < STABLE;
+        let drains = soon.then(|| {
+            let first = Drains { times: 0, since: self.at };
+            let Drains { times, since } = before.unwrap_or(first);
+            Drains { times: times.saturating_add(1), since }
+        });
+        Self { drains, ..self }
     }
 }
 
