@@ -7,7 +7,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::bystander::Bystander;
-use super::sign_of_life::WHILE_TALKING;
 use super::talk::Talk;
 use super::visit::Visit;
 use super::word::Word;
@@ -69,7 +68,7 @@ impl Companion {
                 match talk.next(next).await {
                     Word::Nothing { mid_frame: false } => break,
                     over @ (Word::Over(..) | Word::Nothing { .. }) => {
-                        return Err(over.unexpected(WHILE_TALKING));
+                        return Err(over.in_session(talk.has_answered()));
                     }
                     _ => {}
                 }
@@ -128,7 +127,7 @@ impl Companion {
             while let Some(word) = self.talk.next_unless(over, next.min(visit.until(None))).await {
                 match word {
                     Word::Nothing { .. } => break,
-                    end @ Word::Over(..) => return Err(end.unexpected(WHILE_TALKING)),
+                    end @ Word::Over(..) => return Err(end.in_session(self.talk.has_answered())),
                     _ => {}
                 }
             }

@@ -48,7 +48,7 @@ pub use opened::{Heard, Opened};
 pub use pings::{Pings, Tally};
 pub use recall::Recall;
 pub use refusal::Refusal;
-pub use shelf::{By, End, EndClass, Glance, Invitation, Shelf, Standing, Terms};
+pub use shelf::{By, Drains, End, EndClass, Glance, Invitation, Shelf, Standing, Terms};
 pub use stream::Stream;
 pub use talk::Talk;
 pub use target::{Propagate, Target};

@@ -61,7 +61,7 @@ impl Refusal {
     /// The HTTP status by which the gateway refused, where it did.
     pub fn status(&self) -> Option<u16> {
         match self {
-            Self::Dial(DialError::Status { status }) => Some(*status),
+            Self::Dial(DialError::Status { status, .. }) => Some(*status),
             Self::Before(fault) => fault.status(),
             _ => None,
         }

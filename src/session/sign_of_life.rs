@@ -8,9 +8,6 @@ use super::word::Word;
 use crate::dialect::{Part, Variables};
 use crate::model::{Failure, Outcome, Span, Verdict};
 
-/// An end where none should have come; it completes the sentence.
-pub(super) const WHILE_TALKING: &str = "although it had been answered";
-
 impl Talk {
     /// Says the first of these parts that the dialect has, or else pings, and waits for the answer for as long as
     /// `within`, counted from when the budget had allowed it. Gives the time right before the write, and the round
@@ -28,13 +25,16 @@ impl Talk {
         for part in parts {
             if asked.is_none() {
                 let answer = self.ask(*part, &Variables::default()).await;
-                asked = answer.map_err(|word| word.unexpected(WHILE_TALKING))?;
+                asked = answer.map_err(|word| word.in_session(self.has_answered()))?;
             }
         }
         let id: [u8; 8] = rand::random();
         let (exchange, at) = match asked {
             Some((exchange, at)) => (Some(exchange), at),
-            None => (None, self.ping(id.to_vec()).await.map_err(|word| word.unexpected(WHILE_TALKING))?),
+            None => {
+                let sent = self.ping(id.to_vec()).await;
+                (None, sent.map_err(|word| word.in_session(self.has_answered()))?)
+            }
         };
         // Counted from now: that we had to wait for the budget is not the gateway's fault.
         let until = visit.until(Some(within));
@@ -50,7 +50,9 @@ impl Talk {
                     let detail = format!("a ping was not answered within {}", Span::from(within));
                     return Err(Verdict::new(Outcome::Fail(Failure::PongLost), detail));
                 }
-                over @ (Word::Over(..) | Word::Nothing { .. }) => return Err(over.unexpected(WHILE_TALKING)),
+                over @ (Word::Over(..) | Word::Nothing { .. }) => {
+                    return Err(over.in_session(self.has_answered()));
+                }
                 _ => {}
             }
         }

@@ -38,6 +38,8 @@ pub struct Talk {
     pub(super) last: Instant,
     /// What we owe for the latest ping and the latest beat that we did not answer.
     owed: (Option<Bytes>, Option<Message>),
+    /// A ping or a beat of the gateway's was answered.
+    answered: bool,
     /// What was said, word by word, for whoever wants to read along; a check never does.
     transcript: Option<Vec<Line>>,
     goodbye: Option<Goodbye>,
@@ -67,6 +69,7 @@ impl Talk {
             deaf: false,
             dialogue,
             owed: (None, None),
+            answered: false,
             backlog: VecDeque::new(),
             last: visit.until(None),
             transcript: None,
@@ -210,6 +213,11 @@ impl Talk {
         self.goodbye
     }
 
+    /// Whether the gateway has asked for a sign of life, and got it.
+    pub fn has_answered(&self) -> bool {
+        self.answered
+    }
+
     /// Answers the latest ping and the latest heartbeat that were left unanswered. One pong answers all
     /// earlier pings as well (RFC 6455, section 5.5.3).
     pub async fn make_up(&mut self) {
@@ -219,10 +227,10 @@ impl Talk {
     /// Where an answer can't be sent any more, what is read next tells why.
     async fn answer(&mut self, pong: bool, beat: bool) {
         if let Some(payload) = self.owed.0.take_if(|_| pong) {
-            let _ = self.deliver(&OutFrame::pong(payload)).await;
+            self.answered |= self.deliver(&OutFrame::pong(payload)).await.is_ok();
         }
         if let Some(reply) = self.owed.1.take_if(|_| beat) {
-            let _ = self.deliver(&frame(reply)).await;
+            self.answered |= self.deliver(&frame(reply)).await.is_ok();
         }
     }
 

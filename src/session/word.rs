@@ -8,6 +8,7 @@ use super::manners::Level;
 use super::opened::Heard;
 use crate::dialect::{Answer, CloseClass, Message, Part};
 use crate::model::{Cause, Failure, Outcome, Verdict};
+use crate::wire::Broken;
 
 /// What was said, and what it means.
 #[derive(Debug)]
@@ -88,6 +89,19 @@ pub enum Word {
 }
 
 impl Word {
+    /// The verdict on an end in the middle of a session; `answered` says whether the gateway had asked for a sign of
+    /// life, and got it: then no silence of ours is the cause.
+    pub fn in_session(self, answered: bool) -> Verdict {
+        let is_end = matches!(
+            self,
+            Self::Over(Heard::Close { .. } | Heard::Ended { .. } | Heard::Broken(Broken::Lost(_)), _)
+        );
+        self.unexpected(match is_end && answered {
+            true => "although it had been answered",
+            false => "in an open session",
+        })
+    }
+
     /// The verdict on an end that should not have come; `when` completes the sentence. A gateway that
     /// announces that it is going away is judged by `hold`, not here.
     pub fn unexpected(self, when: &str) -> Verdict {

@@ -119,7 +119,8 @@ impl Connected {
         loop {
             if fresh && let Some((response, length)) = response::parse(&self.buffer)? {
                 self.buffer.advance(length);
-                self.evidence.note(EventKind::Http { status: response.status });
+                // With the time of its read, as the frames have it that may have come with it.
+                self.evidence.note_at(self.read_at, EventKind::Http { status: response.status });
                 if response.status == 101 || response.status >= 200 {
                     self.record.update(|facts| facts.response = Some(response.clone()));
                     return Ok(response);

@@ -222,7 +222,7 @@ impl Dialer {
             };
             let mut response = connected.ask(&request.encode()).await?;
             let Some(next) = trail.next(&response)? else {
-                let verdict = upgrade::judge(&response, request.key(), endpoint, offer);
+                let verdict = upgrade::judge(&response, &request, endpoint, offer);
                 // A gateway may hand our own credential back to us.
                 if response.subprotocol().is_some_and(|selected| offer.is_credential(selected)) {
                     response.mask("sec-websocket-protocol", "(credential)");

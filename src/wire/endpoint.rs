@@ -164,7 +164,7 @@ impl fmt::Debug for Endpoint {
 /// What one dial adds to its endpoint, mostly the credential of this run.
 #[derive(Clone, Default)]
 pub struct Offer {
-    /// More headers; one of the same name replaces the endpoint's.
+    /// More headers; one of the same name replaces the endpoint's, but cookies are joined.
     pub headers: Vec<Header>,
     /// Credentials to append to the query, by name; percent-encoded here.
     pub query: Vec<(String, SecretString)>,
@@ -172,7 +172,7 @@ pub struct Offer {
     pub subprotocols: Vec<String>,
     /// Subprotocols that carry a credential, offered last and never shown.
     pub credential_subprotocols: Vec<SecretString>,
-    /// `Origin`.
+    /// `Origin`; replaces whatever other header of that name.
     pub origin: Option<String>,
     /// Leaves out every credential of endpoint and offer.
     pub without_credentials: bool,

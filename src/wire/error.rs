@@ -142,10 +142,12 @@ pub enum DialError {
     #[error("the response's header is too large")]
     UpgradeHeaderTooLarge,
     /// A status that refuses the upgrade.
-    #[error("status {status} instead of 101")]
+    #[error("status {status} instead of 101{}", without_credential(*status, *credential))]
     Status {
         /// The status.
         status: u16,
+        /// Whether the request had shown a credential.
+        credential: bool,
     },
     /// 429, or 503 with `Retry-After`.
     #[error("status {status}: come back later")]
@@ -187,21 +189,39 @@ pub enum Offence {
     /// `Sec-WebSocket-Accept` is wrong.
     #[error("Sec-WebSocket-Accept is wrong")]
     WrongAccept,
+    /// `Sec-WebSocket-Accept` in more than one line (section 11.3.3).
+    #[error("Sec-WebSocket-Accept stands there more than once")]
+    AcceptTwice,
     /// No `Upgrade: websocket`.
     #[error("Upgrade: websocket is missing")]
     NoUpgrade,
+    /// `Upgrade` in more than one line.
+    #[error("Upgrade stands there more than once")]
+    UpgradeTwice,
+    /// A list that holds `websocket` (section 4.1: the value is that word alone).
+    #[error("Upgrade names more than websocket")]
+    UpgradeToMore,
     /// No `Connection: Upgrade`.
     #[error("Connection: Upgrade is missing")]
     NoConnection,
     /// A subprotocol that was not offered, or more than one.
     #[error("a subprotocol that was not offered")]
     Subprotocol,
+    /// `Sec-WebSocket-Protocol` in more than one line (section 11.3.4).
+    #[error("Sec-WebSocket-Protocol stands there more than once")]
+    SubprotocolTwice,
+    /// `Sec-WebSocket-Protocol` without a value.
+    #[error("Sec-WebSocket-Protocol is empty")]
+    EmptySubprotocol,
     /// None was selected while the endpoint requires one.
     #[error("no subprotocol was selected, one is required")]
     NoSubprotocol,
-    /// Any extension, as none is ever offered.
+    /// An extension that was not offered.
     #[error("an extension that was not offered")]
     Extension,
+    /// `Sec-WebSocket-Extensions` without a value: it names one extension at least (section 9.1).
+    #[error("Sec-WebSocket-Extensions is empty")]
+    NoExtension,
 }
 
 impl DialError {
@@ -240,22 +260,38 @@ impl DialError {
             E::Lost { phase, .. } => phase.timed_out(),
             E::UpgradeMalformed(_) => Outcome::Fail(Failure::UpgradeMalformed),
             E::UpgradeHeaderTooLarge => Outcome::Fail(Failure::UpgradeHeaderTooLarge),
-            E::Status { status } => Outcome::Fail(refusal(*status)),
+            E::Status { status, .. } => Outcome::Fail(refusal(*status)),
             E::Throttled { .. } => Outcome::Inconclusive(Cause::Throttled),
             E::Http2Only | E::TlsNoHttp1 => Outcome::Unsupported(Why::Http2Only),
             E::Redirected { .. } => Outcome::Fail(Failure::Redirected),
             E::RedirectLoop => Outcome::Fail(Failure::RedirectLoop),
             E::RedirectScheme => Outcome::Fail(Failure::RedirectScheme),
             E::RedirectAddress => Outcome::Fail(Failure::RedirectAddress),
-            E::Upgrade(Offence::NoAccept | Offence::WrongAccept) => Outcome::Fail(Failure::BadAccept),
-            E::Upgrade(Offence::NoUpgrade | Offence::NoConnection) => {
-                Outcome::Fail(Failure::BadUpgradeHeaders)
-            }
-            E::Upgrade(Offence::Subprotocol | Offence::NoSubprotocol) => {
-                Outcome::Fail(Failure::SubprotocolMismatch)
-            }
-            E::Upgrade(Offence::Extension) => Outcome::Fail(Failure::UnsolicitedExtension),
+            E::Upgrade(offence) => Outcome::Fail(offence.failure()),
         }
+    }
+}
+
+impl Offence {
+    fn failure(self) -> Failure {
+        match self {
+            Self::NoAccept | Self::WrongAccept | Self::AcceptTwice => Failure::BadAccept,
+            Self::NoUpgrade | Self::UpgradeTwice | Self::UpgradeToMore | Self::NoConnection => {
+                Failure::BadUpgradeHeaders
+            }
+            Self::Subprotocol | Self::SubprotocolTwice | Self::EmptySubprotocol | Self::NoSubprotocol => {
+                Failure::SubprotocolMismatch
+            }
+            Self::Extension | Self::NoExtension => Failure::UnsolicitedExtension,
+        }
+    }
+}
+
+/// Who was not let in shall not look for what is wrong with a credential that was never sent.
+fn without_credential(status: u16, credential: bool) -> &'static str {
+    match refusal(status) {
+        Failure::Unauthorized if !credential => ", to a request without a credential",
+        _ => "",
     }
 }
 
@@ -293,6 +329,14 @@ mod tests {
         let lost = |phase| DialError::Lost { phase, kind: io::ErrorKind::TimedOut }.outcome();
         assert_eq!(lost(Phase::Tls), Outcome::Fail(Failure::TlsTimeout));
         assert_eq!(lost(Phase::Upgrade), Outcome::Fail(Failure::UpgradeTimeout));
+    }
+
+    #[test]
+    fn who_showed_no_credential_was_not_refused_for_it() {
+        let told = |status, credential| DialError::Status { status, credential }.to_string();
+        assert_eq!(told(403, false), "status 403 instead of 101, to a request without a credential");
+        assert_eq!(told(403, true), "status 403 instead of 101");
+        assert_eq!(told(404, false), "status 404 instead of 101");
     }
 
     #[test]

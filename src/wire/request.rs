@@ -24,6 +24,7 @@ pub struct Request {
     headers: Vec<(String, SecretString)>,
     body: Vec<u8>,
     key: String,
+    credential: bool,
 }
 
 impl fmt::Debug for Request {
@@ -62,6 +63,7 @@ impl Request {
             headers: Vec::with_capacity(16),
             body: Vec::new(),
             key,
+            credential: credentials && shows_credential(endpoint, offer),
         };
         request.set("Host", authority(url));
         request.set("User-Agent", endpoint.user_agent.as_str());
@@ -75,14 +77,12 @@ impl Request {
         if offer.deflate {
             request.set("Sec-WebSocket-Extensions", deflate::OFFER);
         }
-        if let Some(origin) = &offer.origin {
-            request.set("Origin", origin.as_str());
-        }
         for Header { name, value, credential } in endpoint.headers.iter().chain(&offer.headers) {
             if credentials || !credential {
-                request.set_secret(name, clean(value));
+                request.add(name, clean(value));
             }
         }
+        request.come_from(offer);
         request.check()?;
         Ok(request)
     }
@@ -93,9 +93,8 @@ impl Request {
     /// As [`Request::upgrade`].
     pub fn plain_get(endpoint: &Endpoint, offer: &Offer) -> Result<Self, DialError> {
         let mut request = Self::upgrade(endpoint, offer)?;
-        for name in ["Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Protocol"] {
-            request.remove(name);
-        }
+        request.remove("Upgrade");
+        request.headers.retain(|(name, _)| !name.to_ascii_lowercase().starts_with("sec-websocket-"));
         request.set("Connection", "close");
         Ok(request)
     }
@@ -121,6 +120,7 @@ impl Request {
         for (name, value) in headers {
             request.set_secret(&name, clean(&value));
         }
+        request.come_from(offer);
         if let Some((kind, content)) = body {
             request.set("Content-Type", kind);
             request.set("Content-Length", content.len().to_string());
@@ -147,6 +147,11 @@ impl Request {
         &self.key
     }
 
+    /// Whether it shows a credential, of whatever kind.
+    pub(super) fn shows_credential(&self) -> bool {
+        self.credential
+    }
+
     /// The request in bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut text = format!("{} {} {}\r\n", self.method, self.target.expose_secret(), self.version);
@@ -160,6 +165,23 @@ impl Request {
         let mut bytes = text.into_bytes();
         bytes.extend_from_slice(&self.body);
         bytes
+    }
+
+    /// The `Origin` that this dial is about, in place of the one that the target always sends.
+    fn come_from(&mut self, offer: &Offer) {
+        if let Some(origin) = &offer.origin {
+            self.set("Origin", origin.as_str());
+        }
+    }
+
+    /// As [`Request::set_secret`], but one cookie does not take another's place: they share a header (RFC 6265,
+    /// section 5.4).
+    fn add(&mut self, name: &str, value: SecretString) {
+        let old = self.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+        match old.filter(|_| name.eq_ignore_ascii_case("cookie")) {
+            Some((_, old)) => self.set_secret(name, cookies(old.expose_secret(), value.expose_secret())),
+            None => self.set_secret(name, value),
+        }
     }
 
     fn set_secret(&mut self, name: &str, value: SecretString) {
@@ -193,6 +215,19 @@ pub(super) fn accept_for(key: &str) -> String {
 /// A token that was read from a file often ends in a line break.
 fn clean(value: &SecretString) -> SecretString {
     value.expose_secret().trim().to_owned().into()
+}
+
+/// The new cookies, behind those of the old ones that have other names.
+fn cookies(old: &str, new: &str) -> SecretString {
+    let name = |cookie: &str| cookie.split('=').next().unwrap_or_default().trim().to_owned();
+    let names: Vec<String> = new.split(';').map(name).collect();
+    let kept = old.split(';').filter(|cookie| !names.contains(&name(cookie)));
+    kept.chain(new.split(';')).map(str::trim).collect::<Vec<_>>().join("; ").into()
+}
+
+fn shows_credential(endpoint: &Endpoint, offer: &Offer) -> bool {
+    endpoint.headers.iter().chain(&offer.headers).any(|header| header.credential)
+        || !(offer.query.is_empty() && offer.credential_subprotocols.is_empty())
 }
 
 fn subprotocols(endpoint: &Endpoint, offer: &Offer, credentials: bool) -> Option<SecretString> {
@@ -277,6 +312,8 @@ mod tests {
             assert!(!shown.contains(secret), "{secret}");
             assert!(!bare.contains(secret), "{secret}");
         }
+        assert!(request.shows_credential());
+        assert!(!Request::upgrade(&endpoint, &offer).unwrap().shows_credential());
         assert!(bare.contains("X-A: 1") && !shown.contains("room"));
     }
 
@@ -290,8 +327,56 @@ mod tests {
         let request = Request::upgrade(&endpoint, &bad("host", "other.example")).unwrap();
         assert_eq!(text(&request).matches("other.example").count(), 1);
         assert!(!text(&request).contains("gw.example"));
-        let get = text(&Request::plain_get(&endpoint, &Offer::default()).unwrap());
+        let offer = Offer { subprotocols: vec!["mqtt".into()], deflate: true, ..Offer::default() };
+        let get = text(&Request::plain_get(&endpoint, &offer).unwrap());
         assert!(!get.to_lowercase().contains("upgrade") && !get.contains("Sec-WebSocket"));
+    }
+
+    #[test]
+    fn what_one_dial_asks_for_replaces_what_the_target_always_sends() {
+        let mut endpoint = endpoint("ws://gw.example/");
+        let own = |name: &str, value: &str| Header::credential(name, value.to_owned().into());
+        endpoint.headers = vec![
+            Header::plain("ORIGIN", "https://app.example"),
+            own("authorization", "Bearer own"),
+            own("X-Api-Key", "k3y"),
+        ];
+        let offer = Offer {
+            origin: Some("https://foreign.invalid".into()),
+            headers: vec![own("Authorization", "Bearer forged")],
+            ..Offer::default()
+        };
+        let ends = |request: &Request| {
+            let lines = text(request);
+            let value = |name: &str| {
+                let named = lines.lines().filter(|line| line.to_lowercase().starts_with(name));
+                named.filter_map(|line| line.rsplit_once([' ', '/'])).map(|(_, end)| end.to_owned()).collect()
+            };
+            [value("origin:"), value("authorization:")].map(|found: Vec<String>| found.join(" and "))
+        };
+        let foreign = ["foreign.invalid", "forged"];
+        assert_eq!(ends(&Request::upgrade(&endpoint, &offer).unwrap()), foreign);
+        assert_eq!(ends(&Request::plain_get(&endpoint, &offer).unwrap()), foreign);
+        // The dialect's own request before the upgrade is that of the same page.
+        let headers = vec![("origin".to_owned(), "https://other.example".to_owned().into())];
+        let before = Request::plain(&endpoint, &offer, ("POST", "/".to_owned().into()), headers, None);
+        assert_eq!(ends(&before.unwrap()), foreign);
+        assert_eq!(ends(&Request::upgrade(&endpoint, &Offer::default()).unwrap()), ["app.example", "own"]);
+        let bare = Offer { without_credentials: true, ..offer };
+        let bare = Request::upgrade(&endpoint, &bare).unwrap();
+        assert_eq!(ends(&bare), ["foreign.invalid", ""]);
+        assert!(!text(&bare).contains("k3y"));
+    }
+
+    #[test]
+    fn cookies_of_one_dial_join_those_of_the_target() {
+        let mut endpoint = endpoint("ws://gw.example/");
+        let own = |value: &str| Header::credential("cookie", value.to_owned().into());
+        endpoint.headers = vec![own("plan=a; session=old")];
+        let headers = vec![Header::credential("Cookie", "session=new; node=7".to_owned().into())];
+        let request = Request::upgrade(&endpoint, &Offer { headers, ..Offer::default() }).unwrap();
+        assert!(text(&request).contains("\r\ncookie: plan=a; session=new; node=7\r\n"));
+        assert_eq!(text(&request).matches("session").count(), 1);
     }
 
     #[test]

@@ -94,7 +94,12 @@ impl Response {
 
     /// Whether a header is there at all.
     pub fn has(&self, name: &str) -> bool {
-        self.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
+        self.lines(name) > 0
+    }
+
+    /// In how many lines a header stands, whatever they say.
+    pub(super) fn lines(&self, name: &str) -> usize {
+        self.headers.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name)).count()
     }
 
     /// Whether a comma-separated header holds a token, in any case.
@@ -107,11 +112,6 @@ impl Response {
     /// The subprotocol that was selected; `(credential)` where it is one of ours that holds a secret.
     pub fn subprotocol(&self) -> Option<&str> {
         self.header("sec-websocket-protocol").filter(|value| !value.is_empty())
-    }
-
-    /// The extensions that were negotiated, as received.
-    pub fn extensions(&self) -> Option<&str> {
-        self.values("sec-websocket-extensions").find(|value| !value.is_empty())
     }
 
     /// The gateway's clock, from `Date`.

@@ -3,7 +3,7 @@
 use super::deflate;
 use super::endpoint::{Endpoint, Offer};
 use super::error::{DialError, Offence};
-use super::request::accept_for;
+use super::request::{Request, accept_for};
 use super::response::{Response, ResponseError};
 
 impl From<ResponseError> for DialError {
@@ -19,7 +19,7 @@ impl From<ResponseError> for DialError {
 /// Accepts a correct 101 and names what is wrong with anything else.
 pub(super) fn judge(
     response: &Response,
-    key: &str,
+    request: &Request,
     endpoint: &Endpoint,
     offer: &Offer,
 ) -> Result<(), DialError> {
@@ -33,37 +33,49 @@ pub(super) fn judge(
             return Err(DialError::Http2Only);
         }
         300..=399 => return Err(DialError::Redirected { status, to: None }),
-        _ => return Err(DialError::Status { status }),
+        _ => return Err(DialError::Status { status, credential: request.shows_credential() }),
     }
     if response.minor_version == 0 {
         return Err(DialError::UpgradeMalformed("a 101 in HTTP/1.0"));
     }
-    match offence(response, key, endpoint, offer) {
+    match offence(response, request.key(), endpoint, offer) {
         Some(offence) => Err(DialError::Upgrade(offence)),
         None => Ok(()),
     }
 }
 
+/// What browsers and libraries refuse as well. A list of lines is one value to HTTP, but these headers are no lists
+/// but `Connection` and `Sec-WebSocket-Extensions`.
 fn offence(response: &Response, key: &str, endpoint: &Endpoint, offer: &Offer) -> Option<Offence> {
-    if !response.has_token("upgrade", "websocket") {
-        return Some(Offence::NoUpgrade);
+    match (response.lines("upgrade"), response.header("upgrade")) {
+        (2.., _) => return Some(Offence::UpgradeTwice),
+        (_, Some(upgrade)) if upgrade.eq_ignore_ascii_case("websocket") => {}
+        _ if response.has_token("upgrade", "websocket") => return Some(Offence::UpgradeToMore),
+        _ => return Some(Offence::NoUpgrade),
     }
     if !response.has_token("connection", "upgrade") {
         return Some(Offence::NoConnection);
     }
-    match response.header("sec-websocket-accept") {
-        None => return Some(Offence::NoAccept),
-        Some(accept) if accept != accept_for(key) => return Some(Offence::WrongAccept),
-        Some(_) => {}
+    match (response.lines("sec-websocket-accept"), response.header("sec-websocket-accept")) {
+        (0, _) => return Some(Offence::NoAccept),
+        (2.., _) => return Some(Offence::AcceptTwice),
+        (_, Some(accept)) if accept == accept_for(key) => {}
+        _ => return Some(Offence::WrongAccept),
     }
-    if response.extensions().is_some() && !(offer.deflate && deflate::is_agreed(response)) {
+    if response.values("sec-websocket-extensions").any(str::is_empty) {
+        return Some(Offence::NoExtension);
+    }
+    if response.has("sec-websocket-extensions") && !(offer.deflate && deflate::is_agreed(response)) {
         return Some(Offence::Extension);
     }
-    match response.subprotocol() {
+    match (response.lines("sec-websocket-protocol"), response.header("sec-websocket-protocol")) {
+        (0, _) if endpoint.subprotocol_required => Some(Offence::NoSubprotocol),
+        (0, _) => None,
+        (2.., _) => Some(Offence::SubprotocolTwice),
+        (_, Some("")) => Some(Offence::EmptySubprotocol),
         // The server that selects one of ours in another case selects another one (RFC 6455, section 4.1).
-        Some(selected) if !is_offered(selected, endpoint, offer) => Some(Offence::Subprotocol),
-        None if endpoint.subprotocol_required => Some(Offence::NoSubprotocol),
-        _ => None,
+        (_, Some(selected)) if is_offered(selected, endpoint, offer) => None,
+        _ => Some(Offence::Subprotocol),
     }
 }
 
@@ -78,17 +90,22 @@ mod tests {
     use super::*;
     use crate::model::{Cause, Failure, Outcome, Why};
 
-    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-    const GOOD: &str =
-        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+    /// The right value stands for ACCEPT.
+    const GOOD: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n";
 
     fn outcome(start: &str, fields: &str) -> Outcome {
+        judged(start, fields).map_or_else(|e| e.outcome(), |()| Outcome::Pass)
+    }
+
+    fn judged(start: &str, fields: &str) -> Result<(), DialError> {
         let text = format!("HTTP/1.1 {start}\r\n{fields}\r\n");
-        let response = super::super::response::parse(text.as_bytes()).unwrap().unwrap().0;
         let tls = TlsClient::new(TlsSettings::default()).unwrap();
         let mut endpoint = Endpoint::new("ws://gw.example/".parse().unwrap(), tls.into()).unwrap();
         endpoint.subprotocols = vec!["mqtt".into(), "chat".into()];
-        judge(&response, KEY, &endpoint, &Offer::default()).map_or_else(|e| e.outcome(), |()| Outcome::Pass)
+        let request = Request::upgrade(&endpoint, &Offer::default()).unwrap();
+        let text = text.replace("ACCEPT", &accept_for(request.key()));
+        let response = super::super::response::parse(text.as_bytes()).unwrap().unwrap().0;
+        judge(&response, &request, &endpoint, &Offer::default())
     }
 
     #[test]
@@ -126,17 +143,41 @@ mod tests {
             outcome("101 x", &fields.concat())
         };
         assert_eq!(with(""), Outcome::Pass);
-        assert_eq!(with("Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions:\r\n"), Outcome::Pass);
+        assert_eq!(with("Sec-WebSocket-Protocol: chat\r\n"), Outcome::Pass);
+        assert_eq!(outcome("101 x", &GOOD.replace("\r\n", "\n")), Outcome::Pass, "RFC 9112, section 2.2");
         assert_eq!(without("Upgrade"), Outcome::Fail(Failure::BadUpgradeHeaders));
         assert_eq!(without("Connection"), Outcome::Fail(Failure::BadUpgradeHeaders));
         assert_eq!(without("Sec"), Outcome::Fail(Failure::BadAccept));
-        let wrong = GOOD.replace("s3pP", "S3pP");
+        let wrong = GOOD.replace("ACCEPT", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert_eq!(outcome("101 x", &wrong), Outcome::Fail(Failure::BadAccept));
-        for protocol in ["MQTT", "other", "mqtt, chat"] {
+        for protocol in ["MQTT", "other", "mqtt, chat", "", "mqtt\r\nSec-WebSocket-Protocol: mqtt"] {
             let field = format!("Sec-WebSocket-Protocol: {protocol}\r\n");
             assert_eq!(with(&field), Outcome::Fail(Failure::SubprotocolMismatch), "{protocol}");
         }
-        let extension = with("Sec-WebSocket-Extensions: permessage-deflate\r\n");
-        assert_eq!(extension, Outcome::Fail(Failure::UnsolicitedExtension));
+        for extension in ["permessage-deflate", ""] {
+            let field = format!("Sec-WebSocket-Extensions: {extension}\r\n");
+            assert_eq!(with(&field), Outcome::Fail(Failure::UnsolicitedExtension), "{extension}");
+        }
+    }
+
+    #[test]
+    fn what_browsers_refuse_is_named() {
+        let told = |fields: &str| judged("101 x", fields).expect_err("an offence").to_string();
+        let with = |extra: &str| told(&format!("{GOOD}{extra}\r\n"));
+        let accept = GOOD.lines().last().unwrap_or_default();
+        let said = [
+            (with("UPGRADE: websocket"), "Upgrade stands there more than once"),
+            (told(&GOOD.replace(": websocket", ": h2c, websocket")), "Upgrade names more than websocket"),
+            (told(&GOOD.replace(": websocket", ": websocket, h2c")), "Upgrade names more than websocket"),
+            (told(&GOOD.replace(": websocket", ": h2c")), "Upgrade: websocket is missing"),
+            (with(accept), "Sec-WebSocket-Accept stands there more than once"),
+            (with("Sec-WebSocket-Accept: \u{e9}"), "Sec-WebSocket-Accept stands there more than once"),
+            (with("Sec-WebSocket-Protocol:"), "Sec-WebSocket-Protocol is empty"),
+            (with("Sec-WebSocket-Protocol: x"), "a subprotocol that was not offered"),
+            (with("Sec-WebSocket-Extensions: "), "Sec-WebSocket-Extensions is empty"),
+        ];
+        for (told, expected) in said {
+            assert_eq!(told, format!("the 101 breaks RFC 6455: {expected}"));
+        }
     }
 }

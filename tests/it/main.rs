@@ -4,6 +4,7 @@ mod accuracy;
 mod agent_log;
 mod before;
 mod budget_proof;
+mod by_hand;
 mod canary;
 mod canary_deploy;
 mod causes;

@@ -11,11 +11,16 @@ use crate::session::{Heard, Opened, Visit};
 const SETTLE: Duration = Duration::from_millis(50);
 
 const NORMAL: u16 = 1000;
-const GOING_AWAY: u16 = 1001;
-const SERVICE_RESTART: u16 = 1012;
 
-/// Closes the connection and holds the gateway to RFC 6455, sections 5.5.1 and 7.1.1.
-pub(super) async fn part(visit: &Visit, mut opened: Opened, patience: Duration) -> Result<(), Verdict> {
+/// Closes the connection and holds the gateway to RFC 6455, sections 5.5.1 and 7.1.1. Gives the code by which our
+/// Close was answered, where it is another one.
+pub(super) async fn part(
+    visit: &Visit,
+    mut opened: Opened,
+    patience: Duration,
+) -> Result<Option<u16>, Verdict> {
+    // First, so that nothing lies between what was heard last and our Close.
+    opened.afford_control().await;
     let settled = visit.until(Some(SETTLE));
     loop {
         match opened.hear(settled).await {
@@ -25,7 +30,6 @@ pub(super) async fn part(visit: &Visit, mut opened: Opened, patience: Duration) 
             other => return Err(other.unexpected("right after the upgrade")),
         }
     }
-    opened.afford_control().await;
     opened.evidence.enter(Phase::Close);
     let until = visit.until(Some(patience));
     if let Err(heard) = opened.say_close(NORMAL, until).await {
@@ -33,10 +37,14 @@ pub(super) async fn part(visit: &Visit, mut opened: Opened, patience: Duration) 
     }
     // A gateway that goes on talking is not one whose frame got stuck.
     let mut talks = false;
-    loop {
+    let answer = loop {
         match opened.hear(until).await {
             Heard::Message { .. } | Heard::Ping { .. } | Heard::Pong { .. } => talks = true,
-            Heard::Close { code: None | Some(NORMAL | GOING_AWAY | SERVICE_RESTART), .. } => break,
+            // An answer typically echoes our code, but need not (RFC 6455, section 5.5.1). A Close that was sent
+            // before ours came can't be told from one.
+            Heard::Close { code, .. } if code.is_none_or(Heard::may_be_sent) => {
+                break code.filter(|code| *code != NORMAL);
+            }
             Heard::Nothing { mid_frame: true } if !talks => {
                 let detail = "a frame began, and neither ended nor gave way to a Close";
                 return Err(Verdict::new(Outcome::Fail(Failure::FrameStalled), detail));
@@ -47,6 +55,9 @@ pub(super) async fn part(visit: &Visit, mut opened: Opened, patience: Duration) 
             }
             other => return Err(other.unexpected("instead of answering our Close")),
         }
+    };
+    if let Some(code) = answer {
+        opened.evidence.remark(format!("our Close {NORMAL} was answered by code {code}"));
     }
     let ended = match opened.hear(until).await {
         Heard::Ended { .. } => true,
@@ -59,5 +70,5 @@ pub(super) async fn part(visit: &Visit, mut opened: Opened, patience: Duration) 
     if !ended {
         opened.evidence.remark("the gateway answered our Close, but left it to us to end the TCP connection");
     }
-    Ok(())
+    Ok(answer)
 }

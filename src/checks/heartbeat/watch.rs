@@ -99,7 +99,7 @@ impl Heartbeat {
                 talk.leave(visit).await;
                 None
             }
-            Some(word) => Some(word.unexpected("although it had been answered")),
+            Some(word) => Some(word.in_session(talk.has_answered())),
         };
         Seen { pings, beats, ended, until, cut }
     }

@@ -9,6 +9,13 @@ use crate::session::{End, EndClass, Glance, Standing};
 /// Ends within this time of each other are one event.
 const ONE_EVENT: Duration = Duration::from_secs(1);
 
+/// A rolling restart drains a connection anew each time when it lands on an instance that is yet to go. But that it
+/// does so within a minute each time, so often and for so long, is no restart any more.
+const DRAINS: u32 = 5;
+const DRAINED_FOR: Duration = Duration::from_secs(5 * 60);
+/// Whoever lived so long could stay.
+const STAYED: Span = Span::secs(60);
+
 /// What the check asserts; each turns a run red on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the failures' own sentences say it")]
@@ -51,6 +58,7 @@ pub fn findings<'a>(check: &Hold, glance: &'a Glance, now: Instant) -> Vec<Findi
     let mut found = Vec::new();
     for event in events(&glance.ends) {
         ended(check, glance, event, &mut found);
+        drained_again(check, event, &mut found);
         away(check, event, now, &mut found);
     }
     found.extend(glance.standings.iter().filter_map(|standing| stands(check, standing, now)));
@@ -88,6 +96,31 @@ fn ended<'a>(check: &Hold, glance: &Glance, event: &'a [End], found: &mut Vec<Fi
     let detail = format!("{}: {}", describe(check, glance, event), end.verdict.detail);
     let assertion = matches!(end.verdict.outcome, Outcome::Fail(_)).then(|| Assertion::of(end.class));
     found.push(Finding { assertion, verdict: Verdict::new(end.verdict.outcome, detail), end: Some(end) });
+}
+
+/// Connections that are let in, and never let stay.
+fn drained_again<'a>(check: &Hold, event: &'a [End], found: &mut Vec<Finding<'a>>) {
+    if check.lifetime.is_some_and(|lifetime| lifetime <= STAYED) {
+        return;
+    }
+    let again = |end: &&End| {
+        let soon = end.drains.as_ref();
+        soon.is_some_and(|soon| {
+            soon.times >= DRAINS && end.at.saturating_duration_since(soon.since) >= DRAINED_FOR
+        })
+    };
+    let Some((end, drains)) = event.iter().find(again).and_then(|end| Some((end, end.drains?))) else {
+        return;
+    };
+    let detail = format!(
+        "connection {} was drained {} times in a row within {}, and lived for less than {STAYED} each time: no \
+         client can stay",
+        end.slot + 1,
+        drains.times,
+        whole(end.at.saturating_duration_since(drains.since)),
+    );
+    let verdict = Verdict::new(Outcome::Fail(Failure::SessionClosed), detail);
+    found.push(Finding { assertion: Some(Assertion::NotClosed), verdict, end: Some(end) });
 }
 
 /// Connections that were not let in again in time.
@@ -186,7 +219,12 @@ pub fn describe(check: &Hold, glance: &Glance, event: &[End]) -> String {
     let mut kinds: Vec<String> = event.iter().map(how).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    let what = if many > 1 { "a restart: " } else { "" };
+    // What comes together has one cause; only the gateway itself says which.
+    let what = match event {
+        [_] | [] => "",
+        many if many.iter().any(|end| end.class == EndClass::Drained) => "a restart: ",
+        _ => "lost together: ",
+    };
     let ages = event.iter().map(|end| end.age);
     let age = ages.max().map(whole).unwrap_or_default();
     let lived = if event.iter().all(|end| is_right(check, end) && end.class != EndClass::Drained) {

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant as StdInstant, SystemTime};
 use super::judge::findings;
 use super::*;
 use crate::model::{Cause, Failure, Span};
-use crate::session::{EndClass, Invitation};
+use crate::session::{Drains, EndClass, Invitation};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -29,6 +29,7 @@ fn end(now: StdInstant, slot: usize, class: EndClass, before: Duration) -> End {
         control: None,
         back: Some(Duration::from_secs(1)),
         refusal: None,
+        drains: None,
     }
 }
 
@@ -52,9 +53,29 @@ fn a_drained_deploy_passes_and_a_cut_one_does_not() {
     let cut = glance(now, both(EndClass::Rst));
     assert_eq!(outcomes(&check, &cut, now), [Outcome::Fail(Failure::ConnectionReset)], "one event");
     let found = findings(&check, &cut, now);
-    let told =
-        "a restart: 2 of 2 cut (RST) at 1970-01-01T00:00:00.000Z within 20ms, up to 2h old, back after 1s: x";
+    let told = "lost together: 2 of 2 cut (RST) at 1970-01-01T00:00:00.000Z within 20ms, up to 2h old, back after 1s: x";
     assert_eq!(found[0].verdict.detail, told);
+}
+
+#[test]
+fn who_is_drained_again_and_again_can_not_stay() {
+    let now = StdInstant::now();
+    let drained = |times, minutes| {
+        let last = end(now, 0, EndClass::Drained, MINUTE);
+        let since = last.at - minutes * MINUTE;
+        glance(now, vec![End { drains: Some(Drains { times, since }), ..last }])
+    };
+    let check = Hold::default();
+    assert_eq!(outcomes(&check, &drained(4, 20), now), [], "a rolling restart");
+    assert_eq!(outcomes(&check, &drained(20, 4), now), [], "it drains, and was not left out yet");
+    let found = drained(5, 5);
+    let found = findings(&check, &found, now);
+    assert_eq!(found[0].verdict.outcome, Outcome::Fail(Failure::SessionClosed));
+    let told = "connection 1 was drained 5 times in a row within 5m, and lived for less than 1m each time: no \
+                client can stay";
+    assert_eq!(found[0].verdict.detail, told);
+    let short = Hold { lifetime: Some(Span::secs(30)), ..Hold::default() };
+    assert_eq!(outcomes(&short, &drained(50, 50), now), [], "it lets nobody become older");
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) async fn attend(scene: &Scene<'_>, mut talk: Talk) -> Result<Proof, V
         match talk.next_unless(&scene.settled, next.min(scene.visit.until(None))).await {
             None if scene.tripped() => return Ok(Proof::Missing),
             None => return talk.prove(scene.visit, scene.words(), scene.check.pong_timeout.get()).await,
-            Some(word @ Word::Over(..)) => return Err(word.unexpected("although it had been answered")),
+            Some(word @ Word::Over(..)) => return Err(word.in_session(talk.has_answered())),
             Some(_) if !scene.time_left() => return Ok(Proof::Missing),
             Some(_) => {}
         }

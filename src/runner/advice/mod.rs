@@ -67,7 +67,7 @@ fn on_failure(
     credential: Option<&Credential>,
 ) -> Option<Cow<'static, str>> {
     match failure {
-        Failure::Unauthorized => Some(on_unauthorized(credential)),
+        Failure::Unauthorized => Some(on_unauthorized(detail, credential)),
         Failure::ClosedEarly | Failure::SessionClosed
             if credential.is_none() && session::wants_token(detail) =>
         {
@@ -78,9 +78,16 @@ fn on_failure(
     }
 }
 
-fn on_unauthorized(credential: Option<&Credential>) -> Cow<'static, str> {
+/// A 401 asks for a credential (RFC 9110, section 15.5.2). A bare 403 to whoever has none mostly comes from a check of
+/// Origin: many servers refuse who does not name one that they know.
+fn on_unauthorized(detail: &str, credential: Option<&Credential>) -> Cow<'static, str> {
     let Some(Credential { place, .. }) = credential else {
-        return "if a token is wanted, name its file: --token-file for a URL, auth.token in a config".into();
+        return match detail.contains("status 403") {
+            true => ORIGIN_OR_TOKEN.into(),
+            false => {
+                "if a token is wanted, name its file: --token-file for a URL, auth.token in a config".into()
+            }
+        };
     };
     let sent = match place {
         Place::Header { name, prefix } => format!("as `{name}: {prefix}...`"),
@@ -96,10 +103,16 @@ fn on_unauthorized(credential: Option<&Credential>) -> Cow<'static, str> {
     };
     format!(
         "a token was sent {sent}: look whether it is the right one and still good; if the gateway wants it \
-         elsewhere, say where: --token-place for a URL, auth.place in a config"
+         elsewhere, say where: --token-place for a URL, auth.place in a config{}",
+        if detail.contains("status 403") { WHERE_FROM } else { "" }
     )
     .into()
 }
+
+const ORIGIN_OR_TOKEN: &str = "mostly the gateway checks Origin: name your app's in a config, as in headers: {Origin: \
+    https://app.example.com}; if a token is wanted, name its file: --token-file for a URL, auth.token in a config";
+const WHERE_FROM: &str =
+    "; if it checks Origin, name your app's in a config: headers: {Origin: https://app.example.com}";
 
 fn on_cause(cause: Cause) -> Option<&'static str> {
     match cause {
@@ -144,6 +157,7 @@ fn on_unsupported(why: Why, check: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::DialError;
 
     #[test]
     fn every_failure_has_a_hint() {
@@ -166,6 +180,25 @@ mod tests {
     }
 
     #[test]
+    fn who_was_not_let_in_is_told_of_what_may_be_missing() {
+        let credential = Credential {
+            source: crate::auth::Source::Env("TOKEN".into()),
+            place: Place::Header { name: "Authorization".into(), prefix: "Bearer ".into() },
+        };
+        let said = |status: u16, credential: Option<&Credential>| {
+            let detail = DialError::Status { status, credential: credential.is_some() }.to_string();
+            on_failure(Failure::Unauthorized, &detail, true, credential).unwrap_or_default()
+        };
+        assert!(said(403, None).starts_with("mostly the gateway checks Origin"), "{}", said(403, None));
+        assert!(said(403, None).contains("headers: {Origin: ") && said(403, None).contains("--token-file"));
+        assert!(said(401, None).contains("--token-file") && !said(401, None).contains("Origin"));
+        let with = said(403, Some(&credential));
+        assert!(with.starts_with("a token was sent as `Authorization: Bearer ...`"), "{with}");
+        assert!(with.contains("headers: {Origin: "), "{with}");
+        assert!(!said(401, Some(&credential)).contains("Origin"));
+    }
+
+    #[test]
     fn a_check_that_had_no_connection_tells_why() {
         let detail =
             "could not connect (upgrade_timeout): connected, but the upgrade request was not answered";
@@ -183,13 +216,13 @@ mod tests {
 
     #[test]
     fn a_token_that_was_sent_is_not_asked_for() {
-        assert!(on_unauthorized(None).contains("--token-file"));
+        assert!(on_unauthorized("", None).contains("--token-file"));
         let source = crate::auth::Source::File("token".into());
         let place = Place::Header { name: "Authorization".into(), prefix: "Bearer ".into() };
-        let said = on_unauthorized(Some(&Credential { source: source.clone(), place }));
+        let said = on_unauthorized("", Some(&Credential { source: source.clone(), place }));
         assert!(said.starts_with("a token was sent as `Authorization: Bearer ...`: "), "{said}");
         assert!(said.contains("auth.place") && !said.contains("--token-file"), "{said}");
         let cookie = Credential { source, place: Place::Cookie { name: "sid".into() } };
-        assert!(on_unauthorized(Some(&cookie)).contains("as the cookie `sid`"));
+        assert!(on_unauthorized("", Some(&cookie)).contains("as the cookie `sid`"));
     }
 }

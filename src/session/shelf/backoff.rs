@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// One that lived so long is no sign of a gateway that throws us out again and again.
-const STABLE: Duration = Duration::from_secs(60);
+pub(super) const STABLE: Duration = Duration::from_secs(60);
 /// The wait after the first failure; it doubles with each further one.
 const FIRST: Duration = Duration::from_millis(500);
 /// The longest wait after refusals: a gateway that is back must be seen to be so in good time.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use super::backoff::STABLE;
 use crate::dialect::CloseClass;
 use crate::model::{self, Cause, Failure, Outcome, Span, Verdict};
 use crate::session::opened::Heard;
@@ -105,6 +106,15 @@ pub struct Invitation {
     pub delay: Duration,
 }
 
+/// How often a connection was drained in a row, without having lived for a minute in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drains {
+    /// How often, this time included.
+    pub times: u32,
+    /// When the first time was.
+    pub since: Instant,
+}
+
 /// How a held connection ended.
 #[derive(Debug, Clone)]
 pub struct End {
@@ -132,18 +142,26 @@ pub struct End {
     pub back: Option<Duration>,
     /// Why the last try to come back failed, if one did.
     pub refusal: Option<Verdict>,
+    /// How often it was drained soon, this time included; none where this end is no such one.
+    pub drains: Option<Drains>,
 }
 
 impl End {
     /// What the gateway said last on a connection that was open since `opened`.
-    pub(super) fn of(slot: usize, opened: Instant, word: Word, credential_ended: bool) -> Self {
+    pub(super) fn of(
+        slot: usize,
+        opened: Instant,
+        word: Word,
+        answered: bool,
+        credential_ended: bool,
+    ) -> Self {
         let (class, code, at) = read(&word, credential_ended);
         let verdict = match class {
             EndClass::CredentialEnded => {
                 let detail = "the gateway closed a connection whose credential may have ended".to_owned();
                 Verdict::new(Outcome::Inconclusive(Cause::Credential), detail)
             }
-            _ => word.unexpected("although it had been answered"),
+            _ => word.in_session(answered),
         };
         Self::new(slot, opened, (class, code), verdict, at)
     }
@@ -155,7 +173,7 @@ impl End {
         Self { class, invitation, ..self }
     }
 
-    /// The same, with when the gateway's last ping had come, which was answered at once: one that is thrown out for a
+    /// The same, with when the gateway's last ping had come that was answered, at once: one that is thrown out for a
     /// silence can be looked for in the gateway's own log.
     pub(super) fn with_last_answer(mut self, asked: Option<Instant>) -> Self {
         if let (EndClass::Closed, Some(asked)) = (self.class, asked) {
@@ -198,7 +216,19 @@ impl End {
             control: None,
             back: None,
             refusal: None,
+            drains: None,
         }
+    }
+
+    /// The same, with how often the connection was drained in a row; `before` is that of the end before.
+    pub(super) fn behind(self, before: Option<Drains>) -> Self {
+        let soon = self.class == EndClass::Drained && self.age < STABLE;
+        let drains = soon.then(|| {
+            let first = Drains { times: 0, since: self.at };
+            let Drains { times, since } = before.unwrap_or(first);
+            Drains { times: times.saturating_add(1), since }
+        });
+        Self { drains, ..self }
     }
 }
 
@@ -231,7 +261,7 @@ mod tests {
     fn close(code: u16, class: Option<CloseClass>, credential_ended: bool) -> End {
         let at = Instant::now();
         let word = Word::Over(Heard::Close { code: Some(code), at }, class);
-        End::of(0, at - Duration::from_secs(5), word, credential_ended)
+        End::of(0, at - Duration::from_secs(5), word, true, credential_ended)
     }
 
     #[test]

@@ -123,7 +123,8 @@ impl Keeper {
         let mut end = loop {
             talk.grant(Instant::now() + self.terms.pong_timeout);
             if let Err(word) = self.ping(&mut talk, &mut pulses).await {
-                break End::of(self.slot, opened, word, talk.opened.credential_may_have_ended());
+                let ended = talk.opened.credential_may_have_ended();
+                break End::of(self.slot, opened, word, talk.has_answered(), ended);
             }
             let until = self.next_look(&pulses);
             let word = talk.next_unless(&self.stop, until).await;
@@ -143,7 +144,7 @@ impl Keeper {
                 Some(Word::Answer { exchange, part: Part::Heartbeat, at, .. }) => {
                     self.answered(&mut pulses, Level::Application, Some(exchange), at);
                 }
-                Some(Word::Beat { at, .. }) => asked = Some(at),
+                Some(Word::Beat { at, .. }) if talk.has_answered() => asked = Some(at),
                 Some(Word::Reconnect { delay, at }) => {
                     let delay = delay.unwrap_or_default().min(LONGEST_AWAY);
                     invitation = Some(Invitation { at, delay });
@@ -154,7 +155,7 @@ impl Keeper {
                         Word::Over(Heard::Close { code, .. }, _) => Some(*code),
                         _ => None,
                     };
-                    let end = End::of(self.slot, opened, word, ended);
+                    let end = End::of(self.slot, opened, word, talk.has_answered(), ended);
                     if let Some(code) = code {
                         answer_close(&mut talk, code).await;
                     }

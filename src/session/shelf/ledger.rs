@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::end::End;
+use super::end::{Drains, End};
 use crate::model::Verdict;
 use crate::session::control::Control;
 
@@ -77,6 +77,8 @@ struct Slot {
     end: Option<End>,
     /// When it ended, where it was open before.
     ended: Option<Instant>,
+    /// How often it was drained in a row.
+    drains: Option<Drains>,
 }
 
 impl Ledger {
@@ -90,6 +92,7 @@ impl Ledger {
             },
             end: None,
             ended: None,
+            drains: None,
         };
         let inner = Inner {
             slots: (0..slots).map(|_| slot()).collect(),
@@ -179,6 +182,8 @@ impl Ledger {
         let mut inner = self.lock();
         let slot = end.slot;
         let of = &mut inner.slots[slot];
+        let end = end.behind(of.drains);
+        of.drains = end.drains;
         of.standing =
             Standing::Down { since: end.at, asked_away: end.asked_away(), refusal: None, unread: true };
         of.ended = Some(end.at);
@@ -238,7 +243,7 @@ mod tests {
     use crate::session::word::Word;
 
     fn end(slot: usize, opened: Instant, at: Instant) -> End {
-        End::of(slot, opened, Word::Over(Heard::Close { code: Some(1001), at }, None), false)
+        End::of(slot, opened, Word::Over(Heard::Close { code: Some(1001), at }, None), true, false)
     }
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -255,6 +260,24 @@ mod tests {
         assert!(matches!(glance.standings[1], Standing::Down { refusal: None, unread: false, .. }));
         let glance = ledger.read();
         assert!(glance.ends.is_empty() && glance.backs.is_empty());
+    }
+
+    #[test]
+    fn who_is_drained_again_and_again_is_counted_until_it_could_stay() {
+        let (ledger, began) = (Ledger::new(2), Instant::now());
+        let mut at = began;
+        let mut drained = |slot, age| {
+            ledger.opened(slot, at);
+            at += age;
+            ledger.ended(end(slot, at - age, at));
+            let ends = ledger.read().ends;
+            ends[0].drains.map(|drains| (drains.times, drains.since.duration_since(began)))
+        };
+        assert_eq!(drained(0, 3 * SECOND), Some((1, 3 * SECOND)));
+        assert_eq!(drained(1, SECOND), Some((1, 4 * SECOND)), "each for itself");
+        assert_eq!(drained(0, 59 * SECOND), Some((2, 3 * SECOND)));
+        assert_eq!(drained(0, 60 * SECOND), None, "long enough");
+        assert_eq!(drained(0, SECOND), Some((1, 124 * SECOND)));
     }
 
     #[test]

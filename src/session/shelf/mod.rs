@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-pub use end::{By, End, EndClass, Invitation};
+pub use end::{By, Drains, End, EndClass, Invitation};
 pub use ledger::{Glance, Ledger, Standing};
 
 use super::visit::Visit;

@@ -94,7 +94,7 @@ async fn a_rolling_restart_that_drains_is_told_from_one_that_cuts() {
     let report = run(&bench).await;
     // A relay passes a reset on as an end.
     assert_eq!(words(&report), "fail connection_cut", "{}", report.detail);
-    assert!(report.detail.contains("a restart: 2 of 4 cut (FIN) at "), "{}", report.detail);
+    assert!(report.detail.contains("lost together: 2 of 4 cut (FIN) at "), "{}", report.detail);
     let at = told_times(&report)[0];
     assert!(at >= before - NEAR && at <= after + NEAR, "{}", report.detail);
     assert_eq!(count(&report, "gateprobe_hold_ends_total", &["unknown", "fin"]), 2.0);

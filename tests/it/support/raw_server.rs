@@ -115,7 +115,7 @@ impl<S: Read + Write> Client<S> {
         upgrade(&mut self.stream)?;
         let mut heard_at = Instant::now();
         loop {
-            match self.frame() {
+            match frame(&mut self.stream) {
                 Ok((9, payload)) => {
                     heard_at = Instant::now();
                     if payload.len() == LARGE {
@@ -150,26 +150,15 @@ impl<S: Read + Write> Client<S> {
         }
         // Until the client goes.
         loop {
-            let (opcode, payload) = self.frame()?;
+            let (opcode, payload) = frame(&mut self.stream)?;
             if treatment == Treatment::Keep && opcode == 9 {
                 self.send(0x8A, &payload)?;
             }
         }
     }
 
-    /// The opcode and the payload of a masked frame of less than 126 bytes.
-    fn frame(&mut self) -> std::io::Result<(u8, Vec<u8>)> {
-        let mut head = [0; 6];
-        self.stream.read_exact(&mut head)?;
-        let mut payload = vec![0; usize::from(head[1] & 0x7F)];
-        self.stream.read_exact(&mut payload)?;
-        payload.iter_mut().zip(head[2..].iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
-        Ok((head[0] & 0x0F, payload))
-    }
-
     fn send(&mut self, first: u8, payload: &[u8]) -> std::io::Result<()> {
-        let length = u8::try_from(payload.len()).map_err(std::io::Error::other)?;
-        self.stream.write_all(&[&[first, length], payload].concat())?;
+        self.stream.write_all(&small(first, payload))?;
         self.stream.flush()
     }
 }
@@ -193,25 +182,83 @@ pub fn serve(meet: impl Fn(TcpStream) -> std::io::Result<()> + Clone + Send + 's
 /// # Errors
 /// Those of the stream, and `InvalidData` where the request asks for no upgrade.
 pub fn upgrade(stream: &mut (impl Read + Write)) -> std::io::Result<String> {
+    let head = head(stream)?;
+    stream.write_all(accepted(&head)?.as_bytes())?;
+    stream.flush()?;
+    Ok(head)
+}
+
+/// Reads the head of a request.
+///
+/// # Errors
+/// Those of the stream.
+pub fn head(stream: &mut impl Read) -> std::io::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
         stream.read_exact(&mut byte)?;
         head.push(byte[0]);
     }
-    let head = String::from_utf8_lossy(&head).into_owned();
-    let key = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim().to_owned())
-    });
-    let key = key.ok_or(ErrorKind::InvalidData)?;
+    Ok(String::from_utf8_lossy(&head).into_owned())
+}
+
+/// The 101 that answers an upgrade request.
+///
+/// # Errors
+/// `InvalidData` where the request asks for no upgrade.
+pub fn accepted(head: &str) -> std::io::Result<String> {
+    let key = value(head, "sec-websocket-key").ok_or(ErrorKind::InvalidData)?;
     let hash = Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
-    let answer = format!(
+    Ok(format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {}\r\n\r\n",
         STANDARD.encode(hash)
-    );
-    stream.write_all(answer.as_bytes())?;
-    stream.flush()?;
-    Ok(head)
+    ))
+}
+
+/// A header's value in the head of a request.
+pub fn value<'a>(head: &'a str, wanted: &str) -> Option<&'a str> {
+    head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case(wanted).then(|| value.trim())
+    })
+}
+
+/// Reads a masked frame of less than 126 bytes; gives its opcode and its payload.
+///
+/// # Errors
+/// Those of the stream.
+pub fn frame(stream: &mut impl Read) -> std::io::Result<(u8, Vec<u8>)> {
+    let mut head = [0; 6];
+    stream.read_exact(&mut head)?;
+    let mut payload = vec![0; usize::from(head[1] & 0x7F)];
+    stream.read_exact(&mut payload)?;
+    payload.iter_mut().zip(head[2..].iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
+    Ok((head[0] & 0x0F, payload))
+}
+
+/// Answers pings, up to the client's Close.
+///
+/// # Errors
+/// Those of the stream.
+pub fn until_close(stream: &mut (impl Read + Write)) -> std::io::Result<()> {
+    loop {
+        let (opcode, payload) = frame(stream)?;
+        match opcode {
+            8 => return Ok(()),
+            9 => stream.write_all(&small(0x8A, &payload))?,
+            _ => {}
+        }
+    }
+}
+
+/// A frame of less than 126 bytes, by its first byte.
+pub fn small(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).expect("a small frame");
+    [&[first, length], payload].concat()
+}
+
+/// A Close frame with this code.
+pub fn close(code: u16) -> Vec<u8> {
+    small(0x88, &code.to_be_bytes())
 }
