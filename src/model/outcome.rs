@@ -345,7 +345,7 @@ reasons! {
         ProxyUnavailable = "proxy_unavailable": "the proxy between us and the gateway failed or refused us",
         AddressNotAllowed = "address_not_allowed": "the target's name resolves only to addresses that this module may not dial",
         Credential = "credential": "our own credential is missing, unreadable or expired",
-        Precondition = "precondition": "the check could not begin, because the gateway could not be reached, or did not answer a ping; `handshake` or `heartbeat` counts that",
+        Precondition = "precondition": "the check could not begin, because the gateway could not be reached (`handshake` counts that), or did not answer a ping (`heartbeat` does)",
         Throttled = "throttled": "the gateway asked us to come back later (429, or 503 with Retry-After)",
         Restarting = "restarting": "the gateway announced that it is going away (1001 or 1012) during the run",
         BystanderSlowed = "bystander_slowed": "a well-behaved connection beside the check grew slow, so that the check stopped",

@@ -4,6 +4,7 @@ mod damage;
 mod dialects;
 mod routes;
 mod slo;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

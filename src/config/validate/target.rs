@@ -41,6 +41,10 @@ pub fn target(
             &path.key("checks"),
             "all checks are off, so that nothing is watched; remove the target",
         );
+    } else if !checks.iter().any(CheckSpec::counts_who_is_kept_out) && !report.is_typed(path) {
+        let message =
+            "no check here fails while nobody gets in: each of them is inconclusive then; add handshake";
+        report.warning(&path.key("checks"), message);
     }
     Parsed { pauses: pauses(report, path, settings, now), url, checks }
 }
