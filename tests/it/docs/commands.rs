@@ -128,7 +128,7 @@ fn load(stage: &mut Stage, text: &str) -> Result<(), String> {
         (text.to_owned(), format!("promtool check config --syntax-only {name}"))
     } else if has(&["receivers"]) {
         (text.to_owned(), format!("amtool check-config {name}"))
-    } else if has(&["config", "replicas"]) {
+    } else if has(&["config", "replicas", "networkPolicy"]) {
         let watched = "config: { targets: { chat: { url: wss://chat.example.com/ } } }\n";
         let text = if has(&["config"]) { text.to_owned() } else { format!("{text}{watched}") };
         (text, format!("helm template gateprobe deploy/helm/gateprobe --values {name} > rendered.yaml"))
