@@ -353,6 +353,11 @@ fn without_a_baseline_the_thresholds_decide() {
         Verified::of(canary(&["--config", config.to_str().expect("UTF-8"), "--canary", "chat"]))
     };
     verify("5s").expect(0, "pass", &["all thresholds are met"]);
+    // Whose report is lost in the end has not passed.
+    let config = config(folder.path(), &gateway.url(), "    checks: { handshake: }\n");
+    let config = config.to_str().expect("UTF-8");
+    let lost = Verified::of(canary(&["--config", config, "--canary", "chat", "--report", "junit=/dev/full"]));
+    assert!(lost.exit == 4 && lost.stderr.contains("--report /dev/full: "), "{}", lost.stderr);
     let told = verify("50ms");
     told.expect(1, "fail", &["handshake failed in"]);
     assert_eq!(told.report["gateways"]["baseline"], Value::Null);
