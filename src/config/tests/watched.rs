@@ -69,3 +69,36 @@ fn what_is_typed_is_not_watched() {
     let (_, told) = load_with(&[], serde_json::json!({ "targets": { "a": target } }), []).unwrap();
     assert_eq!(lines(told.iter()), [""; 0]);
 }
+
+/// Nobody reads what stays on this machine.
+#[test]
+fn a_token_in_clear_text_is_told_where_it_leaves_this_machine() {
+    let told = |host: &str| {
+        let text = format!(
+            "targets:\n  a:\n    url: 'ws://{host}/'\n    auth: {{token: {{env: T}}}}\n    \
+             observe: {{url: 'http://{host}/metrics', sessions: s, token: {{env: T}}}}\n\
+             otlp: {{endpoint: 'http://{host}:4318', headers: {{X: {{env: T}}}}, protocol: http/protobuf}}\n"
+        );
+        warnings_with(&text, &[("T", "s3cr3t")]).iter().filter(|told| told.contains("clear text")).count()
+    };
+    for (host, count) in [
+        ("127.0.0.1", 0),
+        ("127.8.9.1", 0),
+        ("[::1]", 0),
+        ("[::ffff:127.0.0.1]", 0),
+        ("localhost", 0),
+        ("10.0.0.1", 3),
+        ("gw.example.com", 3),
+        ("localhost.example.com", 3),
+    ] {
+        assert_eq!(told(host), count, "{host}");
+    }
+}
+
+/// What goes by a proxy leaves it first.
+#[test]
+fn a_token_to_this_machine_by_a_proxy_is_told() {
+    let text = "targets: {a: {url: 'ws://127.0.0.1/', auth: {token: {env: T}}, proxy: {url: 'http://proxy:3128'}}}\n";
+    let told = warnings_with(text, &[("T", "s3cr3t")]);
+    assert!(told.iter().any(|told| told.contains("clear text")), "{told:?}");
+}
