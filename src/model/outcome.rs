@@ -12,7 +12,7 @@ pub enum Outcome {
     Pass,
     /// The gateway's fault; counts against its SLO.
     Fail(Failure),
-    /// Positive evidence of a cause outside the gateway; never counted against it.
+    /// Positive evidence of why nothing could be found out, most often outside the gateway; never counted against it.
     Inconclusive(Cause),
     /// The target can't do what the check asks for; shown, never a pass.
     Unsupported(Why),
@@ -331,7 +331,8 @@ impl Failure {
 }
 
 reasons! {
-    /// What outside the gateway kept us from finding out.
+    /// What kept us from finding out: most often outside the gateway; or it asked for patience, or let nobody in, which
+    /// `handshake` counts.
     Cause {
         AgentLag = "agent_lag": "the agent itself was too late or frozen during the run",
         AgentThrottled = "agent_throttled": "the agent's container was CPU-throttled during the run",
