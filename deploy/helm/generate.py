@@ -98,7 +98,7 @@ def in_draft7(node, name, fields=False):
         return in_draft7(alternatives[0], name)
     if all("const" in option for option in node.get("oneOf", [{}])):
         return {"enum": [*(option["const"] for option in node["oneOf"]), None]} | keep(node, "description")
-    dropped = {"$schema", "title", "default", "examples", "x-expects"}
+    dropped = {"$schema", "title", "default", "examples", "x-expects", "x-host"}
     made = {key: in_draft7(value, name, key == "properties") for key, value in node.items() if key not in dropped}
     if "type" in made:
         kinds = made["type"] if isinstance(made["type"], list) else [made["type"]]

@@ -252,6 +252,11 @@ impl CheckSpec {
         }
     }
 
+    /// Whether each run fails that can't get in. `hold` fails but once, for who was in before; all others could not begin.
+    pub fn counts_who_is_kept_out(&self) -> bool {
+        matches!(self, Self::Handshake(_))
+    }
+
     /// The outcome of a run whose deadline came in a phase. What keeps us from getting in is counted by
     /// `handshake` alone.
     pub fn timed_out(&self, phase: Phase) -> Outcome {

@@ -89,7 +89,9 @@ pub async fn run(args: Args) -> Exit {
     };
     match jobs(&setup, &args) {
         Ok(jobs) => {
-            jobs.iter().filter_map(advice::before).for_each(|advice| eprintln!("gateprobe check: {advice}"));
+            // Of a config it is a warning already.
+            let typed = jobs.iter().filter(|_| args.is_of_url());
+            typed.filter_map(advice::before).for_each(|advice| eprintln!("gateprobe check: {advice}"));
             let reports = run_all(&setup, &jobs).await;
             print(&reports, &args);
             exit(&reports)

@@ -7,6 +7,7 @@ use config::{Environment, Source};
 use serde_json::{Map, Value};
 
 use super::layers::Layer;
+use super::locate::{At, Locator};
 use super::place::{Mark, Path, Place};
 use super::problem::Problem;
 use super::schema::{ConfigSchema, admits, fields};
@@ -47,6 +48,21 @@ pub fn names_whom_to_watch(name: &str) -> bool {
     ["targets", "modules"]
         .iter()
         .any(|whom| name.starts_with(&format!("{PREFIX}{SEPARATOR}{whom}{SEPARATOR}").to_lowercase()))
+}
+
+/// Of what an entry lacks that only variables name: the entry of a file that is most likely meant, as variables spell it.
+/// Who names a new one gives all of it.
+pub fn meant(lacking: &Path, config: &Value, locator: Locator<'_>) -> Option<String> {
+    let of_variables = |entry: &Path| matches!(locator.find_at(entry, At::Key).0, Place::Variable(_));
+    let entry = lacking.parent().filter(of_variables)?;
+    let (map, name) = (entry.parent()?, entry.last()?);
+    if config.pointer(lacking.as_pointer()).is_some() || !matches!(map.as_pointer(), "/targets" | "/modules")
+    {
+        return None;
+    }
+    let names = config.pointer(map.as_pointer())?.as_object()?.keys().map(String::as_str);
+    let meant = nearest(&name, names.filter(|other| !of_variables(&map.key(other))))?;
+    Some(format!("did you mean {}?", normal(meant).to_uppercase()))
 }
 
 /// A variable's name and value, by its key in lower case.

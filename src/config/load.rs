@@ -217,7 +217,9 @@ impl Loader {
         let found = violations(schema(), &value);
         for violation in found {
             let (place, path) = locator.find_at(&violation.path, violation.at);
-            self.problems.push(Problem::new(place, path, violation.message));
+            let meant = environment::meant(&violation.path, &value, locator);
+            let message = meant.map(|meant| format!("{}; {meant}", violation.message));
+            self.problems.push(Problem::new(place, path, message.unwrap_or(violation.message)));
             refused.add(violation.path, violation.prune);
         }
         refused.prune(&mut value);

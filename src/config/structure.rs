@@ -113,7 +113,15 @@ fn options(kind: &Kind) -> Vec<String> {
 
 fn wrong_type(node: &Value, value: &str, raw: &Value) -> String {
     if admits(node, "string") {
+        // A port alone; the host is what it most likely belongs to.
+        let host = node.get("x-host").and_then(Value::as_str);
         return match raw {
+            Value::Number(_) if host.is_some() => {
+                format!(
+                    "{value} is not an address with a port; write \"{}:{value}\"",
+                    host.unwrap_or_default()
+                )
+            }
             Value::Bool(_) | Value::Number(_) if value != "***" => {
                 format!("{value} is not a text; write \"{value}\", with the quotes")
             }
@@ -194,5 +202,7 @@ mod tests {
             "targets.b.checks.handshke: no such field; did you mean \"handshake\"?",
         ];
         assert_eq!(messages(config), expected);
+        let told = "http.listen: 9464 is not an address with a port; write \"127.0.0.1:9464\"";
+        assert_eq!(messages(json!({"http": {"listen": 9464}})), [told]);
     }
 }

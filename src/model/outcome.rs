@@ -12,7 +12,7 @@ pub enum Outcome {
     Pass,
     /// The gateway's fault; counts against its SLO.
     Fail(Failure),
-    /// Positive evidence of a cause outside the gateway; never counted against it.
+    /// Positive evidence of why nothing could be found out, most often outside the gateway; never counted against it.
     Inconclusive(Cause),
     /// The target can't do what the check asks for; shown, never a pass.
     Unsupported(Why),
@@ -331,7 +331,8 @@ impl Failure {
 }
 
 reasons! {
-    /// What outside the gateway kept us from finding out.
+    /// What kept us from finding out: most often outside the gateway; or it asked for patience, or let nobody in, which
+    /// `handshake` counts.
     Cause {
         AgentLag = "agent_lag": "the agent itself was too late or frozen during the run",
         AgentThrottled = "agent_throttled": "the agent's container was CPU-throttled during the run",
@@ -345,7 +346,7 @@ reasons! {
         ProxyUnavailable = "proxy_unavailable": "the proxy between us and the gateway failed or refused us",
         AddressNotAllowed = "address_not_allowed": "the target's name resolves only to addresses that this module may not dial",
         Credential = "credential": "our own credential is missing, unreadable or expired",
-        Precondition = "precondition": "the check could not begin, because the gateway could not be reached, or did not answer a ping; `handshake` or `heartbeat` counts that",
+        Precondition = "precondition": "the check could not begin, because the gateway could not be reached (`handshake` counts that), or did not answer a ping (`heartbeat` does)",
         Throttled = "throttled": "the gateway asked us to come back later (429, or 503 with Retry-After)",
         Restarting = "restarting": "the gateway announced that it is going away (1001 or 1012) during the run",
         BystanderSlowed = "bystander_slowed": "a well-behaved connection beside the check grew slow, so that the check stopped",

@@ -69,14 +69,16 @@ fn down() -> Rule {
     })
 }
 
+/// For as long as the replica is a target of Prometheus: where it was taken away, `up` ends. What tells an agent from other
+/// targets must be remembered for longer than anybody leaves one down.
 fn replica_down() -> Rule {
-    let expr = "up == 0 and on (job, instance) last_over_time(gateprobe_build_info[%1h%])";
+    let expr = "up == 0 and on (job, instance) last_over_time(gateprobe_build_info[%7d%])";
     own(
         "GateprobeReplicaDown",
         expr,
         Some("5m"),
         "{{ $labels.instance }} can't be scraped",
-        "The agent {{ $labels.instance }} was there within the last hour and does not answer now. Where it was the only one \
+        "The agent {{ $labels.instance }} was there within the last week and does not answer now. Where it was the only one \
          of its location, nobody watches from there.",
     )
 }

@@ -5,7 +5,7 @@
 //! those of one replica and address: an accident that three replicas saw is one accident.
 
 use super::pace::unindented;
-use super::{Alert, Group, OF_SLO, PAUSED, Rule, Severity, record, why};
+use super::{Alert, Group, HYGIENE, OF_SLO, PAUSED, Rule, Severity, record, why};
 
 /// What of an hour, a day and so on is kept. A ratio is never an average of ratios.
 const SHORT_WINDOWS: [&str; 5] = ["5m", "30m", "1h", "2h", "6h"];
@@ -73,21 +73,24 @@ fn worst(window: &str) -> [Rule; 2] {
     [record(level, runs), record(format!("target_check:{WORST}{window}"), over_all)]
 }
 
-/// The ratio of each location that burns so fast, and an alert where two do, or the only one.
-fn page(rate: f64, long: &'static str, short: &'static str, hold: &'static str) -> [Rule; 2] {
+/// The ratio of each location that burns so fast, and an alert where two do, or the only one: a page, or a ticket for checks
+/// of which nobody is woken.
+fn page(rate: f64, long: &'static str, short: &'static str, hold: &'static str) -> [Rule; 3] {
     let burning = format!("target_check_location:gateprobe_failed_per_judged_runs:burning{long}");
     let level = "target_check_location";
     let expr = "
-        max by (target, check) (BURNING)
+        max by (target, check) (BURNING{check MATCHES \"HYGIENE\"})
         and on (target, check) (
           count by (target, check) (BURNING)
           >= on (target, check)
           clamp_max(count by (target, check) (BUDGET), 2)
         )";
-    let expr = unindented(&expr.replace("BURNING", &burning).replace("BUDGET", BUDGET));
+    let expr = expr.replace("BURNING", &burning).replace("BUDGET", BUDGET).replace("HYGIENE", HYGIENE);
+    let where_check = |matches: &str| unindented(&expr.replace("check MATCHES ", &format!("check{matches}")));
     [
         record(burning, condition(level, rate, BUDGET, "target, check, location", long, short)),
-        alert(Severity::Critical, rate, expr, long, hold),
+        alert(Severity::Critical, rate, where_check("!~"), long, hold),
+        alert(Severity::Warning, rate, where_check("=~"), long, hold),
     ]
 }
 

@@ -1,10 +1,7 @@
 //! Checks that fail, waver, or can't tell.
 
 use super::pace::unindented;
-use super::{Alert, Group, OF_CHECK, OF_TARGET, PAUSED, Rule, Severity, record, why};
-
-/// Those that mistreat the gateway: what they find waits for office hours. Any other failing check is an outage.
-const HYGIENE: &str = "zombie|flapping|malformed";
+use super::{Alert, Group, HYGIENE, OF_CHECK, OF_TARGET, PAUSED, Rule, Severity, record, why};
 
 /// Failed runs in a row by what is wrong today, as seen from each location: of its replicas and addresses, the worst.
 const IN_A_ROW: &str = "target_check_location:gateprobe_check_consecutive_acute_failures:max";
@@ -113,16 +110,30 @@ fn unstable() -> Rule {
     })
 }
 
+/// Silent where the last run of the handshake failed: the others can't get in, and what is wrong is counted there. Not where
+/// it can't tell either: a failed run from before stays the last conclusive one for good, and would hide that nobody knows.
+/// Nothing hides the handshake's own.
 fn inconclusive() -> Rule {
+    let thrice = |matcher: &str| {
+        let each = "gateprobe_check_consecutive_inconclusive";
+        format!(
+            "min by (target, check, location) (max without (peer) ({each}{{check{matcher}\"handshake\"}})) >= 3"
+        )
+    };
     let expr = "
         max by (target, check) (
-          min by (target, check, location) (
-            max without (peer) (gateprobe_check_consecutive_inconclusive)
-          ) >= 3
+          (
+            OWN
+            or
+            OTHERS
+            unless on (target, location) (
+              gateprobe_check_consecutive_acute_failures{check=\"handshake\"} >= 1
+              and gateprobe_check_consecutive_inconclusive == 0
+            )
+          )
           unless on (target, location) PAUSED
-          unless on (target, location)
-          (max by (target, location) (gateprobe_check_consecutive_acute_failures{check=\"handshake\"}) >= 1)
         )";
+    let expr = expr.replace("OWN", &thrice("=")).replace("OTHERS", &thrice("!="));
     Rule::Alert(Alert {
         name: "GateprobeCheckInconclusive",
         severity: Severity::Warning,
@@ -132,8 +143,8 @@ fn inconclusive() -> Rule {
         label: None,
         summary: "{{ $labels.check }} of {{ $labels.target }} can't tell",
         description: format!(
-            "The last {{{{ $value }}}} runs of {{{{ $labels.check }}}} against {{{{ $labels.target }}}} found out nothing, for \
-             a cause outside the gateway{}. Neither good nor bad is known since.",
+            "The last {{{{ $value }}}} runs of {{{{ $labels.check }}}} against {{{{ $labels.target }}}} found out \
+             nothing{}. Neither good nor bad is known since.",
             why::causes()
         ),
         dashboard: OF_CHECK,

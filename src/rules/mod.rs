@@ -95,6 +95,9 @@ const OF_AGENT: &str = "gateprobe-agent?var-instance={{ $labels.instance }}";
 /// The dashboard of all agents.
 const OF_AGENTS: &str = "gateprobe-agent";
 
+/// Checks that mistreat the gateway on purpose: what they find waits for office hours. Any other failing check is an outage.
+const HYGIENE: &str = "zombie|flapping|malformed";
+
 /// Nobody is to be disturbed for a target that the config pauses.
 const PAUSED: &str = "(max by (target, location) (gateprobe_target_paused) == 1)";
 

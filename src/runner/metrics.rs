@@ -38,7 +38,7 @@ pub static ACUTE_FAILURES: Descriptor = Descriptor {
 /// Inconclusive runs by cause.
 pub static INCONCLUSIVE: Descriptor = Descriptor {
     name: "gateprobe_check_inconclusive_total",
-    help: "Inconclusive runs by the cause outside the gateway.",
+    help: "Inconclusive runs by their cause.",
     scope: Scope::Job,
     kind: Kind::Counter,
     unit: Unit::None,

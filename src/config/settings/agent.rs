@@ -50,6 +50,7 @@ pub struct AgentSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
     /// Address and port. Port 0 takes any free one.
+    #[schemars(extend("x-host" = "127.0.0.1"))]
     pub listen: String,
     /// A file with the token that whoever changes something has to show: reloads, runs out of turn, pauses, canaries.
     /// Without it, only programs on this machine may.

@@ -4,6 +4,7 @@ mod damage;
 mod dialects;
 mod routes;
 mod slo;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -213,6 +214,33 @@ fn variables_override_files_and_are_named_in_mistakes() {
              unit, such as 250ms, 5s, 1m30s, 2h or 21d",
         ]
     );
+}
+
+#[test]
+fn a_slip_in_a_targets_name_is_no_new_target() {
+    let text = "targets:\n  chat: {url: wss://a}\n  my-gw: {url: wss://b}\n";
+    let told = |variable: &str| problems(text, &[(variable, "1m")]);
+    let missing = |target: &str, more: &str| {
+        format!(
+            "GATEPROBE__TARGETS__{}__CHECKS__HANDSHAKE__INTERVAL: targets.{target}.url: is missing{more}",
+            target.to_uppercase()
+        )
+    };
+    assert_eq!(
+        told("GATEPROBE__TARGETS__CHATT__CHECKS__HANDSHAKE__INTERVAL"),
+        [missing("chatt", "; did you mean CHAT?")]
+    );
+    assert_eq!(
+        told("GATEPROBE__TARGETS__MYGW__CHECKS__HANDSHAKE__INTERVAL"),
+        [missing("mygw", "; did you mean MY_GW?")]
+    );
+    assert_eq!(told("GATEPROBE__TARGETS__ORDERS__CHECKS__HANDSHAKE__INTERVAL"), [missing("orders", "")]);
+    // A new one, near to another by chance: it is whole.
+    let url = [("GATEPROBE__TARGETS__CHAT2__URL", "wss://c")];
+    assert_eq!(load("f.yaml", text.as_bytes(), &url).unwrap().0.targets.len(), 3);
+    // What a file itself says is missing there.
+    let of_file = problems("targets:\n  chat: {url: wss://a}\n  chad: {labels: {}}\n", &[]);
+    assert_eq!(of_file, ["f.yaml:3:3: targets.chad.url: is missing"]);
 }
 
 #[test]

@@ -96,6 +96,12 @@ impl<'a> Report<'a> {
         self.locator.layer(path).is_some()
     }
 
+    /// Whether a target is there for one command: its URL was typed, and nobody watches it afterwards.
+    pub fn is_typed(&self, target: &Path) -> bool {
+        let url = self.refused.original(&target.key("url"));
+        matches!(self.locator.find_at(&url, At::Value).0, Place::Argument)
+    }
+
     /// The folder of the file that a value stands in; empty where it stands in no plain file.
     pub fn folder(&self, path: &Path) -> PathBuf {
         match self.locator.find_at(&self.refused.original(path), At::Value).0 {

@@ -1,10 +1,9 @@
 //! Rules for tokens that an authorization server issues.
 
-use std::net::IpAddr;
-
-use url::{Host, Url};
+use url::Url;
 
 use super::auth::{Missing, secret_source};
+use super::text::is_this_machine;
 use super::{Path, Report};
 use crate::config::settings::OAuth2;
 use crate::config::words::looks_secret;
@@ -52,15 +51,6 @@ fn complaint_about_url(text: &str) -> Option<&'static str> {
         "http" | "https" => return None,
         _ => "is not the URL of a token endpoint; write https://HOST/PATH",
     })
-}
-
-fn is_this_machine(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 /// VSCHAR (RFC 6749, appendix A).

@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::auth::{Missing, secret_source};
+use super::text::is_this_machine;
 use super::{Path, Report};
 use crate::config::settings::Observe;
 use crate::config::words::quoted;
@@ -48,7 +49,7 @@ fn url(report: &mut Report<'_>, path: &Path, text: &str, has_token: bool) {
         Ok(url) if url.port() == Some(0) => format!("{shown} has port 0; write 1 to 65535"),
         Ok(url) if url.fragment().is_some() => format!("{shown} has a fragment, which no request carries"),
         Ok(url) => {
-            if has_token && url.scheme() == "http" {
+            if has_token && url.scheme() == "http" && !is_this_machine(&url) {
                 report.warning(path, "the token goes over the network in clear text (http://)");
             }
             return;

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::connection;
 use super::headers;
-use super::text::is_token;
+use super::text::{is_this_machine, is_token};
 use super::{Path, Report};
 use crate::config::otlp::endpoint;
 use crate::config::settings::{HeaderValue, Otlp, OtlpProtocol, Tls};
@@ -55,7 +55,8 @@ fn url(report: &mut Report<'_>, path: &Path, settings: &Otlp, url: &Url) {
     if settings.tls != Tls::default() {
         report.problem(&path.key("tls"), "has no effect on an http:// URL; write https://, or remove it");
     }
-    if settings.headers.values().any(|value| matches!(value, HeaderValue::Secret(_))) {
+    let has_secret = settings.headers.values().any(|value| matches!(value, HeaderValue::Secret(_)));
+    if has_secret && !is_this_machine(url) {
         report.warning(&at, "secret headers go over the network in clear text (http://)");
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use url::{Host, Url};
 
-use super::text::is_token;
+use super::text::{is_this_machine, is_token};
 use super::{Path, Report, auth, checks, connection, headers, observe, target_labels};
 use crate::checks::CheckSpec;
 use crate::config::pause::Pause;
@@ -41,6 +41,10 @@ pub fn target(
             &path.key("checks"),
             "all checks are off, so that nothing is watched; remove the target",
         );
+    } else if !checks.iter().any(CheckSpec::counts_who_is_kept_out) && !report.is_typed(path) {
+        let message =
+            "no check here fails while nobody gets in: each of them is inconclusive then; add handshake";
+        report.warning(&path.key("checks"), message);
     }
     Parsed { pauses: pauses(report, path, settings, now), url, checks }
 }
@@ -67,13 +71,14 @@ pub fn connection_settings(
     for spec in specs {
         checks::check(report, path, settings, dialect, spec);
     }
-    if url.is_some_and(|url| url.scheme() == "ws") {
+    if let Some(url) = url.filter(|url| url.scheme() == "ws") {
         let tls = path.key("tls");
         // What `defaults` says of TLS is meant for the other targets.
         if settings.tls != Tls::default() && report.is_targets_own(&tls) && !speaks_tls_elsewhere(settings) {
             report.problem(&tls, "has no effect on a ws:// URL; write wss://, or remove it");
         }
-        if settings.auth.is_some() {
+        let stays_here = is_this_machine(url) && settings.proxy.url.is_none();
+        if settings.auth.is_some() && !stays_here {
             report.warning(&path.key("auth"), "the token goes over the network in clear text (ws://)");
         }
     }

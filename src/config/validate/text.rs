@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use url::{Host, Url};
+
 /// A token of RFC 9110, section 5.6.2: a header's name, a subprotocol, a cookie's name.
 pub fn is_token(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
@@ -25,6 +27,16 @@ fn is_name(text: &str) -> bool {
         (1..=63).contains(&label.len()) && label.chars().all(inner) && !label.starts_with('-')
     };
     text.len() <= 253 && text.strip_suffix('.').unwrap_or(text).split('.').all(label)
+}
+
+/// Whether what is sent there stays on this machine, and nobody reads it on the way.
+pub fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::from(address).to_canonical().is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
 }
 
 /// A pattern for hosts: a host, `*.` and a name, or `*`.

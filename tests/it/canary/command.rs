@@ -317,11 +317,14 @@ fn urls_may_promise_a_window_for_zombies() {
 #[test]
 fn warnings_are_of_those_that_take_part() {
     let folder = folder();
-    let (old, new) = pair(&[], Settings::default);
+    let gateways = pair(&[], Settings::default);
+    // This machine as well, but nothing that looks like it: a token to 127.0.0.1 goes over no network.
+    let elsewhere = |gateway: &Gateway| gateway.url().replace("127.0.0.1", "0.0.0.0");
+    let (old, new) = (elsewhere(&gateways.0), elsewhere(&gateways.1));
     let token = write(folder.path(), "token", "of-the-test");
     let auth = format!("auth: {{ token: {{ file: {token:?} }} }}");
     let settings = format!("    {auth}\n  other: {{ url: 'ws://192.0.2.1/', {auth} }}\n");
-    let config = config(folder.path(), &old.url(), &settings);
+    let config = config(folder.path(), &old, &settings);
     let config = config.to_str().expect("UTF-8");
     let told = Verified::of(canary(&[
         "--config",
@@ -329,14 +332,14 @@ fn warnings_are_of_those_that_take_part() {
         "--baseline",
         "chat",
         "--canary",
-        &new.url(),
+        &new,
         "--check",
         "handshake",
     ]));
     told.expect(0, "pass", &[]);
     assert!(told.stderr.contains("targets.chat.auth: the token goes over"), "{}", told.stderr);
     assert!(!told.stderr.contains("other"), "{}", told.stderr);
-    let urls = ["--baseline", &old.url(), "--canary", &new.url(), "--check", "handshake"];
+    let urls = ["--baseline", &old, "--canary", &new, "--check", "handshake"];
     let told = Verified::of(canary(&[&urls[..], &["--token-file", token.to_str().expect("UTF-8")]].concat()));
     let warnings: Vec<&str> = told.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
     assert_eq!(warnings.len(), 1, "{warnings:#?}");
@@ -353,6 +356,11 @@ fn without_a_baseline_the_thresholds_decide() {
         Verified::of(canary(&["--config", config.to_str().expect("UTF-8"), "--canary", "chat"]))
     };
     verify("5s").expect(0, "pass", &["all thresholds are met"]);
+    // Whose report is lost in the end has not passed.
+    let config = config(folder.path(), &gateway.url(), "    checks: { handshake: }\n");
+    let config = config.to_str().expect("UTF-8");
+    let lost = Verified::of(canary(&["--config", config, "--canary", "chat", "--report", "junit=/dev/full"]));
+    assert!(lost.exit == 4 && lost.stderr.contains("--report /dev/full: "), "{}", lost.stderr);
     let told = verify("50ms");
     told.expect(1, "fail", &["handshake failed in"]);
     assert_eq!(told.report["gateways"]["baseline"], Value::Null);

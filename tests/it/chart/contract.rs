@@ -144,6 +144,10 @@ fn assert_agent_takes(name: &str, map: &Value) {
     let file = folder.path().join("gateprobe.yaml");
     let (exit, said, wrong) = run(&["config", "check", file.to_str().expect("UTF-8")]);
     assert_eq!(exit, 0, "{name}: {wrong}{said}");
+    // Nobody shall copy what never turns red, or never tells anything.
+    for odd in ["no check here fails", "no clean-up of silent connections is promised"] {
+        assert!(!wrong.contains(odd), "{name}: {wrong}");
+    }
 }
 
 /// Every field that there is survives the way through Helm.

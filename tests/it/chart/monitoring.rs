@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::helm::{all, chart, one, render_chart, with};
+use super::helm::{all, chart, helm, one, render_chart, with};
 use crate::support::{folder, write};
 
 /// With rules and a dashboard of the test's own, so that it holds whatever those of the project are.
@@ -49,4 +49,24 @@ fn alerts_can_be_left_out_and_changed_and_dashboards_stay_as_they_are() {
     assert_eq!(map["data"]["check_drill-down.json"], dashboard);
     let reference = &one(&objects, "GrafanaDashboard")["spec"]["configMapRef"];
     assert_eq!(*reference, json!({ "name": map["metadata"]["name"], "key": "check_drill-down.json" }));
+}
+
+#[test]
+fn whoever_installs_rules_is_told_that_their_links_lead_nowhere() {
+    let folder = folder();
+    let notes = |values: &str| {
+        let file = write(folder.path(), "values.yaml", with(values));
+        let chart = chart();
+        let args = ["install", "probe", chart.to_str().expect("UTF-8"), "--dry-run=client"];
+        let text = helm(&args, &[&file]).unwrap_or_else(|error| panic!("{error}"));
+        let (_, notes) = text.split_once("\nNOTES:\n").expect("notes");
+        ["prometheusRule.runbooks", "prometheusRule.grafana"].map(|value| notes.contains(value))
+    };
+    assert_eq!(notes("prometheusRule: { enabled: true }"), [true, true]);
+    assert_eq!(notes("prometheusRule: { enabled: true, grafana: 'https://grafana' }"), [true, false]);
+    assert_eq!(
+        notes("prometheusRule: { enabled: true, grafana: 'https://grafana', runbooks: 'https://wiki' }"),
+        [false, false]
+    );
+    assert_eq!(notes("prometheusRule: { enabled: false }"), [false, false]);
 }

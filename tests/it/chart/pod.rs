@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::helm::{all, one, pods, render};
 use crate::support::binary::{Agent, eventually, finish, gateprobe};
+use crate::support::program::project;
 use crate::support::reference::Reference;
 use crate::support::{folder, write};
 
@@ -46,6 +47,32 @@ fn the_pods_watch_a_gateway_and_helms_test_passes() {
     let (exit, _, wrong) = finish(gateprobe(&["ready", &address]).output().expect("runs"));
     assert_eq!(exit, 1, "nobody is there: {wrong}");
     assert!(wrong.starts_with("gateprobe ready: "), "{wrong}");
+}
+
+/// With the values of the page, as far as they fit without a cluster: another gateway, another control, the token elsewhere.
+#[test]
+fn helms_test_passes_with_the_values_that_the_page_says_to_write_down() {
+    let page = std::fs::read_to_string(project("docs/install.md")).expect("the page");
+    let values = page.split("```yaml\n").find(|block| block.starts_with("# values.yaml\n")).expect("values");
+    let objects = render(values.split("```").next().expect("its end"));
+    let gateway = Reference::start(&[]);
+    let folder = folder();
+    let token = write(folder.path(), "chat-token", "s3cr3t");
+    for (name, text) in all(&objects, "ConfigMap")[0]["data"].as_object().expect("files") {
+        let text = text.as_str().expect("text");
+        let text = text.replace("wss://chat.example.com/socket", &gateway.url);
+        let text = text.replace(
+            "one.example.net:443",
+            gateway.control.trim_start_matches("http://").trim_end_matches('/'),
+        );
+        write(folder.path(), name, text.replace("/run/secrets/chat-token", token.to_str().expect("UTF-8")));
+    }
+    let containers = one(&objects, "Pod")["spec"]["containers"].as_array().expect("containers");
+    let targets = containers.iter().find(|container| container["name"] == "targets").expect("a container");
+    let args = arguments(targets, folder.path());
+    let output = gateprobe(&args.iter().map(String::as_str).collect::<Vec<_>>()).output().expect("runs");
+    let (exit, said, wrong) = finish(output);
+    assert!(exit == 0 && said.contains("chat handshake"), "{args:?}: {said}{wrong}");
 }
 
 /// A container's arguments, with its folder of files in another place.

@@ -375,6 +375,17 @@ fn the_network_policy_lets_out_what_the_config_needs() {
     assert_eq!(ports(&egress[0]), [53, 53, 5353, 5353]);
     assert_eq!(ports(&egress[1]), [3128, 443, 80, 8443, 8444]);
     assert_eq!(egress[1]["to"][0]["ipBlock"]["except"], json!(["169.254.0.0/16"]));
+    // What Prometheus names by /probe: URLs, hosts that stand for wss, and names of targets, which have a URL of their own.
+    let probed = |probe: &str| {
+        let values = format!(
+            "networkPolicy: {{ enabled: true }}\nprobe: {{ {probe}, module: ws, targets: ['wss://a:8443/', 'ws://b/x', 'c:9443', d, \
+             chat] }}\nconfig:\n  targets: {{ chat: {{ url: 'wss://chat:7443/' }} }}\n  \
+             modules: {{ ws: {{ allow: {{ hosts: [a, b, c, d] }}, checks: {{ handshake: {{}} }} }} }}\n"
+        );
+        ports(&one(&render(&values), "NetworkPolicy")["spec"]["egress"][1])
+    };
+    assert_eq!(probed("enabled: true"), [443, 7443, 80, 8443, 9443]);
+    assert_eq!(probed("enabled: false"), [7443]);
     let objects = case("ha");
     let ingress = &one(&objects, "NetworkPolicy")["spec"]["ingress"][0];
     assert_eq!(ingress["from"][1]["podSelector"]["matchLabels"]["app.kubernetes.io/component"], "test");

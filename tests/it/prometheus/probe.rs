@@ -146,6 +146,9 @@ fn a_configured_target_is_probed_by_name_and_by_url_and_debug_tells_all() {
         assert_eq!((status, value(&text, "probe_success")), (200, Some(1.0)), "{target}: {text}");
         assert_eq!(value(&text, "probe_timeout_seconds"), Some(3.0), "{text}");
     }
+    // Another path of the same gateway is none: only what the module allows.
+    let (status, text) = agent.probe("public", &format!("{}other", gateway.url("ws")), &[]);
+    assert!(status == 400 && text.contains("internal address"), "{status} {text}");
     let (status, text) = agent.probe("public", "chat", &[("debug", "true")]);
     let told = [
         "Log of the probe:",

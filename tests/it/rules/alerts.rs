@@ -134,6 +134,31 @@ fn a_burning_budget_is_told_at_each_rate() {
     }
 }
 
+/// What mistreats the gateway waits for office hours here, too.
+#[test]
+fn a_budget_that_burns_for_a_check_that_mistreats_the_gateway_is_a_ticket() {
+    let checks =
+        [("heartbeat", "critical"), ("zombie", "warning"), ("flapping", "warning"), ("malformed", "warning")];
+    let agent = move || {
+        // Every third run fails: never three in a row.
+        let ends = |second: u64| {
+            let bad = second >= FAULT && (second / 60).is_multiple_of(3);
+            if bad { End::Fail("unavailable") } else { End::Pass }
+        };
+        let job = |(check, _)| Job::well(check, 60).slo(0.99, 30).ends(ends);
+        Agent::with(checks.map(job).into())
+    };
+    let told = checks.map(|(check, severity)| {
+        let labels: &'static str = format!("check=\"{check}\",severity=\"{severity}\",window=\"1h\"").leak();
+        (BURN, labels, FAULT + HOUR)
+    });
+    hold(&variants("who is woken", 2 * HOUR, agent, |world| {
+        let pages = "check=~\"zombie|flapping|malformed\",severity=\"critical\"";
+        let ended = vec![(BURN, pages, 0)];
+        Story { ended, ..fires(world, &told, &[BURN, UNSTABLE]) }
+    }));
+}
+
 #[test]
 fn a_nearly_spent_budget_is_told_for_periods_short_and_long() {
     // Of a day, 1 % may fail: 14 runs of a minute. Of a week 100; of a month, which is longer than this, 432.
@@ -240,65 +265,6 @@ fn a_gateway_that_grows_slow_is_told_early() {
         evaluation: 4 * MINUTE,
         ..fires(world, &told, &[])
     }));
-}
-
-#[test]
-fn a_check_that_can_not_tell_is_told() {
-    let by = |interval: u64| FAULT + 3 * interval + 17 * MINUTE;
-    let agent = || {
-        let ends = |second: u64| if second < FAULT { End::Pass } else { End::Inconclusive };
-        Agent::with(vec![
-            Job::well("handshake", 30),
-            Job::well("heartbeat", 60).ends(ends),
-            Job::well("malformed", 3_600).ends(ends),
-            // Where the handshake fails, that is what is wrong.
-            Job::well("handshake", 30).of("down").ends(fails("unavailable", FAULT, u64::MAX)),
-            Job::well("heartbeat", 60).of("down").ends(ends),
-        ])
-    };
-    let told = [
-        ("GateprobeCheckInconclusive", "target=\"chat\",check=\"heartbeat\"", by(60)),
-        ("GateprobeCheckInconclusive", "target=\"chat\",check=\"malformed\"", by(3_600)),
-        (FAILING, "target=\"down\",check=\"handshake\"", by(60)),
-    ];
-    hold(&variants("inconclusive", by(3_600) + HOUR, agent, |world| fires(world, &told, &[])));
-}
-
-#[test]
-fn a_check_that_nothing_drives_is_told() {
-    let by = |interval: u64| FAULT + 3 * interval + 4 * MINUTE;
-    let stuck = |target: &'static str, interval: u64, from: u64| Job {
-        stuck_from: Some(from),
-        ..Job::well("handshake", interval).of(target)
-    };
-    let agent =
-        move || Agent::with(vec![stuck("a", 10, FAULT), stuck("b", 300, FAULT), Job::well("handshake", 300)]);
-    let stale = "GateprobeCheckStale";
-    let told = [(stale, "target=\"a\"", by(10)), (stale, "target=\"b\"", by(300))];
-    hold(&variants("stale", by(300) + HOUR, agent, |world| fires(world, &told, &[])));
-    // Nor has it ever run.
-    let agent = move || Agent::with(vec![stuck("a", 30, 0)]);
-    hold(&variants("never ran", HOUR, agent, |world| Story {
-        quiet_until: 0,
-        ..fires(world, &[(stale, "target=\"a\"", 3 * 30 + 4 * MINUTE)], &[])
-    }));
-}
-
-#[test]
-fn agents_that_are_gone_are_told() {
-    let gone = || Agent { down: vec![FAULT..u64::MAX], ..Agent::with(vec![Job::well("handshake", 30)]) };
-    let all = ("GateprobeDown", "severity=\"critical\"", FAULT + 8 * MINUTE);
-    let own = ("GateprobeReplicaDown", "severity=\"warning\"", FAULT + 8 * MINUTE);
-    hold(&variants("all down", 2 * HOUR, gone, |world| {
-        let told = [vec![all], vec![own; world.agents.len()]].concat();
-        fires(world, &told, &[])
-    }));
-    let story = |scrape| {
-        let well = Agent::with(vec![Job::well("handshake", 30)]).named("b:9464", 7);
-        let world = World { scrape, length: 2 * HOUR, agents: vec![well, gone()], gaps: Vec::new() };
-        Story { name: format!("one of two down, scraped each {scrape} s"), ..fires(world, &[own], &[]) }
-    };
-    hold(&[story(15), story(30), story(60)]);
 }
 
 /// An agent that is one of several.

@@ -88,7 +88,7 @@ fn a_check_that_can_not_tell_says_why() {
         [
             "severity: warning",
             "handshake of chat can''t tell",
-            "The last 41 runs of handshake against chat found out nothing, for a cause outside the gateway: egress_lost. \
+            "The last 41 runs of handshake against chat found out nothing: egress_lost. \
          Neither good nor bad is known since.",
         ],
     );

@@ -3,6 +3,8 @@
 mod alertmanager;
 #[expect(clippy::single_range_in_vec_init, reason = "one time span of several that there may be")]
 mod alerts;
+#[expect(clippy::single_range_in_vec_init, reason = "one time span of several that there may be")]
+mod blind;
 mod contract;
 mod descriptions;
 mod expiring;

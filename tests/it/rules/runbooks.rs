@@ -8,6 +8,8 @@ use gateprobe::rules::alerts;
 
 use super::check;
 use super::contract::{files, queries};
+use super::story::FILE;
+use crate::support::program::project;
 use crate::support::{folder, write};
 
 #[test]
@@ -39,13 +41,45 @@ fn each_page_says_what_it_means_where_to_look_how_to_silence_and_how_to_drill() 
     }
 }
 
+/// Whoever silences `heartbeat` of a target at night must not silence its `handshake`.
+#[test]
+fn a_silence_names_all_that_the_alert_is_about_and_whom_to_ask() {
+    let rules = fs::read_to_string(project(FILE)).expect("the rules");
+    let mut commands = 0;
+    for page in files("docs/runbooks", "md") {
+        let name = page.file_stem().expect("a name").to_string_lossy().into_owned();
+        let text = fs::read_to_string(&page).expect("a page");
+        let Some((_, command)) = text.split_once("`amtool silence add ") else { continue };
+        let command = command.split('`').next().expect("its end");
+        let (_, rule) = rules.split_once(&format!("- alert: {name}\n")).expect("a rule");
+        let rule = rule.split("- alert: ").next().expect("its end");
+        let labels = ["target", "check", "location", "job", "shard", "instance", "signal"];
+        let (_, summary) = rule.split_once("summary: ").expect("a summary");
+        let summary = summary.lines().next().expect("a line");
+        let is_of = |label: &str| {
+            summary.contains(&format!("$labels.{label} "))
+                || rule.contains(&format!("var-{label}={{{{ $labels.{label} "))
+        };
+        let wanted: Vec<String> = labels
+            .into_iter()
+            .filter(|label| is_of(label))
+            .map(|label| format!("{label}={}", label.to_uppercase()))
+            .collect();
+        let given: Vec<&str> =
+            command.split(' ').filter(|word| word.ends_with(|c: char| c.is_ascii_uppercase())).collect();
+        assert_eq!(given, wanted, "{name}: {command}");
+        let begins = format!("--alertmanager.url=http://ALERTMANAGER:9093 alertname={name} ");
+        assert!(command.starts_with(&begins), "{name}: {command}");
+        commands += 1;
+    }
+    assert!(commands > 15, "{commands}");
+}
+
 #[test]
 fn promtool_takes_the_queries_of_the_pages() {
     let mut text = "groups:\n  - name: pages\n    rules:\n".to_owned();
     let mut count = 0;
-    for page in
-        files("docs/runbooks", "md").into_iter().chain([crate::support::program::project("docs/slo.md")])
-    {
+    for page in files("docs/runbooks", "md").into_iter().chain([project("docs/slo.md")]) {
         for query in queries(&page) {
             count += 1;
             let query = query.replace('\n', "\n          ");

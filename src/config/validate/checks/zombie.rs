@@ -37,7 +37,17 @@ pub fn zombie(
         let message = format!("{} is too often; the least is {LEAST_EVERY}", check.bystander_every);
         report.problem(&path.key("bystander_every"), message);
     }
-    let Some(window) = &check.window else { return };
+    let Some(window) = &check.window else {
+        if dialect.is_some_and(|dialect| !dialect.promises_zombie()) && !report.is_typed(target) {
+            let message = format!(
+                "no clean-up of silent connections is promised: zombie watches for {}, and judges nothing; say what the \
+                 gateway promises, such as window: {{latest: 20s}}",
+                check.watch
+            );
+            report.warning(path, message);
+        }
+        return;
+    };
     let at = path.key("window");
     if window.latest == Span::default() {
         report.problem(&at.key("latest"), "0s can't be met; write more");
