@@ -87,7 +87,9 @@ async fn play(args: Args) -> anyhow::Result<()> {
                 ErrorKind::AddrInUse => format!("port {} is taken", args.listen.port()),
                 _ => format!("port {} can't be had ({error})", args.listen.port()),
             };
-            (listener.context("no port is free for the page and /metrics")?, Some(why))
+            let listener =
+                listener.with_context(|| format!("the page can't be served at {}", args.listen))?;
+            (listener, Some(why))
         }
     };
     let address = listener.local_addr()?;

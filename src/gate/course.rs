@@ -111,6 +111,7 @@ impl Course {
         top_up(&mut trials, enough);
         abreast(&mut trials);
         allot(&mut trials, longest);
+        notes.extend(trials.first().and_then(without_tls));
         if total(&trials) < enough {
             // It runs all the same: a finding of the kind of which one is enough would be found.
             notes.push(too_few(&mut trials, enough, each, longest, profile));
@@ -249,6 +250,18 @@ fn promises_nothing(job: &Job) -> bool {
         }
         _ => false,
     }
+}
+
+/// That one gateway is reached by TLS and the other is not: what no time tells.
+fn without_tls(trial: &Trial) -> Option<String> {
+    let by_tls = |job: &Job| job.target.endpoint.url.scheme() == "wss";
+    let (baseline, canary) = (by_tls(trial.baseline.as_ref()?), by_tls(&trial.canary));
+    let told = match (baseline, canary) {
+        (true, false) => "the baseline is reached by TLS (wss), and the canary without (ws)",
+        (false, true) => "the canary is reached by TLS (wss), and the baseline without (ws)",
+        _ => return None,
+    };
+    Some(told.to_owned())
 }
 
 /// That no pass can come of it, and what to do.

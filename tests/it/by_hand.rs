@@ -70,7 +70,7 @@ fn a_close_of_any_code_that_may_be_sent_answers_ours() {
         assert_eq!(words(&report), "pass", "{code}: {}", report.detail);
         let told = format!(", our Close was answered by code {code}");
         assert!(report.detail.ends_with(&told), "{}", report.detail);
-        let remark = EventKind::Note { text: format!("our Close 1000 was answered by code {code}") };
+        let remark = EventKind::Note { text: format!("our Close was answered by code {code}") };
         assert!(report.timeline.events.iter().any(|event| event.kind == remark), "{:?}", report.timeline);
     }
     let echo = closed_by(1000);
@@ -79,6 +79,20 @@ fn a_close_of_any_code_that_may_be_sent_answers_ours() {
         let report = closed_by(code);
         assert_eq!(words(&report), "fail protocol_violation", "{code}: {}", report.detail);
     }
+}
+
+#[test]
+fn who_leaves_the_end_of_tcp_to_us_passes_and_is_told() {
+    let url = serve(|mut stream| {
+        let head = head(&mut stream)?;
+        stream.write_all(accepted(&head)?.as_bytes())?;
+        until_close(&mut stream)?;
+        stream.write_all(&close(1000))?;
+        std::io::copy(&mut stream, &mut std::io::sink()).map(|_| ())
+    });
+    let report = run(&config(&url, "handshake", ""));
+    assert_eq!(words(&report), "pass", "{}", report.detail);
+    assert!(report.detail.contains(", the gateway left it to us to end TCP, for "), "{}", report.detail);
 }
 
 #[test]

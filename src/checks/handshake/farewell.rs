@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::checks::finding::{Finding, finding};
-use crate::model::{Failure, Outcome, Phase, Verdict};
+use crate::model::{Failure, Outcome, Phase, Span, Verdict};
 use crate::session::{Heard, Opened, Visit};
 
 /// How long a gateway is given to throw us out by itself before we say goodbye: one that does so says it in
@@ -12,13 +12,13 @@ const SETTLE: Duration = Duration::from_millis(50);
 
 const NORMAL: u16 = 1000;
 
-/// Closes the connection and holds the gateway to RFC 6455, sections 5.5.1 and 7.1.1. Gives the code by which our
-/// Close was answered, where it is another one.
+/// Closes the connection and holds the gateway to RFC 6455, sections 5.5.1 and 7.1.1. Gives what is odd about the
+/// gateway's part in it, in words, and yet right.
 pub(super) async fn part(
     visit: &Visit,
     mut opened: Opened,
     patience: Duration,
-) -> Result<Option<u16>, Verdict> {
+) -> Result<Vec<String>, Verdict> {
     // First, so that nothing lies between what was heard last and our Close.
     opened.afford_control().await;
     let settled = visit.until(Some(SETTLE));
@@ -56,9 +56,8 @@ pub(super) async fn part(
             other => return Err(other.unexpected("instead of answering our Close")),
         }
     };
-    if let Some(code) = answer {
-        opened.evidence.remark(format!("our Close {NORMAL} was answered by code {code}"));
-    }
+    let mut odd: Vec<String> =
+        answer.iter().map(|code| format!("our Close was answered by code {code}")).collect();
     let ended = match opened.hear(until).await {
         Heard::Ended { .. } => true,
         illegal @ (Heard::Illegal(_) | Heard::TooLarge { .. }) => {
@@ -68,7 +67,8 @@ pub(super) async fn part(
     };
     finding(visit, Finding::TcpLeftOpen, !ended);
     if !ended {
-        opened.evidence.remark("the gateway answered our Close, but left it to us to end the TCP connection");
+        odd.push(format!("the gateway left it to us to end TCP, for {}", Span::from(patience)));
     }
-    Ok(answer)
+    odd.iter().for_each(|odd| opened.evidence.remark(odd));
+    Ok(odd)
 }

@@ -46,13 +46,12 @@ impl Handshake {
         metrics::dial(visit, &facts);
         let opened = opened.map_err(|refusal| refusal.verdict())?;
         let (opened, greeted) = self.greet(visit, opened).await?;
-        let answer = farewell::part(visit, opened, self.close_timeout.get()).await?;
+        let odd = farewell::part(visit, opened, self.close_timeout.get()).await?;
         self.thresholds(&facts.timings, greeted)?;
         self.expectations(visit).await?;
         // What is wrong today comes first: nobody is woken for a certificate that is good for another while.
         self.certificate(&facts)?;
-        let by = answer.map(|code| format!(", our Close was answered by code {code}"));
-        Ok(describe(&facts.timings) + &by.unwrap_or_default())
+        Ok([vec![describe(&facts.timings)], odd].concat().join(", "))
     }
 
     /// The token by first message, then what the gateway says first: the dialect's own opening, or the message

@@ -215,6 +215,13 @@ fn settings(args: &Args, access: &Map<String, Value>, url: &str, kinds: &[&str])
     };
     let checks = kinds.iter().map(|kind| ((*kind).to_owned(), of_check(kind)));
     let mut settings = access.clone();
+    // Of two gateways, one may do without TLS: that is told by what it brings. Where both do, --ca-file is a mistake.
+    let by_tls = |url: &str| url.starts_with("wss:");
+    if !by_tls(url)
+        && [Some(&args.canary), args.baseline.as_ref()].into_iter().flatten().any(|url| by_tls(url))
+    {
+        settings.remove("tls");
+    }
     settings.insert("url".into(), json!(url));
     settings.insert("checks".into(), Value::Object(checks.collect()));
     if let Some(dialect) = &args.dialect {

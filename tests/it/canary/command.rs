@@ -305,6 +305,17 @@ fn gateways_that_let_nobody_in_were_never_reached_and_it_is_told_what_to_do() {
 }
 
 #[test]
+fn a_canary_without_the_baselines_tls_is_told() {
+    let old = Gateway::start(Settings { tls: Some(TlsSettings::loopback()), ..Settings::default() });
+    let (new, folder) = (Gateway::start(Settings::default()), folder());
+    let ca = write(folder.path(), "ca.pem", old.ca_pem().expect("TLS")).display().to_string();
+    let urls = ["--baseline", &old.url(), "--canary", &new.url(), "--ca-file", &ca, "--check", "handshake"];
+    let told = Verified::of(canary(&[&urls[..], PATIENT].concat()));
+    let notes = told.report["notes"].to_string();
+    assert!(notes.contains("the baseline is reached by TLS (wss), and the canary without (ws)"), "{told:?}");
+}
+
+#[test]
 fn urls_may_promise_a_window_for_zombies() {
     let (old, new) = pair(&["zombies_kept"], with_clean_up);
     let urls = ["--baseline", &old.url(), "--canary", &new.url()];
