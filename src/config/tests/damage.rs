@@ -68,7 +68,9 @@ proptest! {
         let until = (from + length).min(chars.len());
         let damaged: String = chars[..from].iter().copied().chain(filling.chars()).chain(chars[until..].iter().copied()).collect();
         if let Err(problems) = load("f.yaml", damaged.as_bytes(), &[]) {
-            prop_assert!(problems.iter().all(|problem| problem.to_string().starts_with("f.yaml:")), "{problems}");
+            // Mostly this one; or that of a dialect, which the damage may make any other file.
+            let has_line = |problem: &Problem| matches!(problem.place, Place::File { .. });
+            prop_assert!(problems.iter().all(has_line), "{problems}");
         }
     }
 }
