@@ -262,7 +262,7 @@ impl Runner {
         let egress = match (verdict.outcome, hindsight.and_then(|hindsight| hindsight.control)) {
             (Outcome::Fail(failure), _) if !failure.may_be_network() => Egress::NotAsked,
             (Outcome::Fail(_), Some(true)) => Egress::Works,
-            (Outcome::Fail(_), Some(false)) => self.control_fails(visit),
+            (Outcome::Fail(_), Some(false)) => self.control_fails(false),
             (Outcome::Fail(_), None) => self.egress(job, visit, since, (deadline, asked)).await,
             _ => Egress::NotAsked,
         };
@@ -295,19 +295,18 @@ impl Runner {
         };
         match answers {
             Some(true) => Egress::Works,
-            Some(false) => self.control_fails(visit),
+            Some(false) => self.control_fails(visit.evidence.phase() > Phase::Proxy),
             None => self.egress_by_witness(job, since),
         }
     }
 
-    /// What it means that the control endpoint does not answer.
-    fn control_fails(&self, visit: &Visit) -> Egress {
-        let never = self.control.as_ref().is_some_and(|control| !control.has_answered());
-        match never {
-            // The gateway was reached, and the control endpoint may be anything.
-            true if visit.evidence.phase() > Phase::Proxy => Egress::NotAsked,
-            true => Egress::ControlNeverAnswered,
-            false => Egress::ControlFails,
+    /// What it means that the control endpoint does not answer: nothing, where the gateway was `reached` in this very run,
+    /// and the control endpoint never was.
+    fn control_fails(&self, reached: bool) -> Egress {
+        match self.control.as_ref().is_some_and(|control| control.has_answered()) {
+            true => Egress::ControlFails,
+            false if reached => Egress::NotAsked,
+            false => Egress::ControlNeverAnswered,
         }
     }
 
@@ -320,6 +319,13 @@ impl Runner {
     }
 
     fn remember(&self, job: &Job, outcome: Outcome) {
+        if outcome == Outcome::Pass
+            && let Some(control) = self.control.clone().filter(|control| control.is_in_doubt())
+        {
+            let dialer = self.dialer.clone();
+            // Beside the run, whose report waits for nothing. It ends by the control's own time-out.
+            tokio::spawn(async move { control.cross_examine(&dialer).await });
+        }
         if job.spec.looks_back() {
             // What it tells of is over.
             return;
@@ -331,12 +337,7 @@ impl Runner {
                 self.witness.failed(host)
             }
             Outcome::Pass | Outcome::Fail(_) | Outcome::Inconclusive(Cause::Throttled) => {
-                self.witness.answered(host);
-                if let Some(control) = self.control.clone().filter(|control| control.is_doubted()) {
-                    let dialer = self.dialer.clone();
-                    // Beside the run, whose report waits for nothing. It ends by the control's own time-out.
-                    tokio::spawn(async move { control.cross_examine(&dialer).await });
-                }
+                self.witness.answered(host)
             }
             Outcome::Inconclusive(_) | Outcome::Unsupported(_) => {}
         }

@@ -35,12 +35,15 @@ struct Repute {
     silent: bool,
     /// Whether it was silent while a gateway answered: it is down itself.
     down: bool,
+    /// Whether it is being asked because a gateway has answered.
+    in_question: bool,
 }
 
 impl Control {
     /// A control endpoint that has not been asked yet.
     pub fn new(endpoint: Endpoint, timeout: Duration) -> Self {
-        let repute = Repute { since: Instant::now(), answered: false, silent: false, down: false };
+        let repute =
+            Repute { since: Instant::now(), answered: false, silent: false, down: false, in_question: false };
         Self { endpoint, timeout, last: Mutex::new(None), repute: Brief::new(repute) }
     }
 
@@ -79,20 +82,22 @@ impl Control {
         (answer || witness).then_some(answer)
     }
 
-    /// Whether it did not answer when it was last asked, and it isn't known whether that was our way out.
-    pub fn is_doubted(&self) -> bool {
-        let repute = self.repute();
-        repute.silent && !repute.down
+    /// Whether it is to be asked now that a gateway has answered, by whoever asks this first: it was never known to answer,
+    /// or did not when it was last asked, and that may have been our way out.
+    pub fn is_in_doubt(&self) -> bool {
+        let mut repute = self.repute();
+        let asks = !repute.down && !repute.in_question && (repute.silent || !repute.answered);
+        repute.in_question |= asks;
+        asks
     }
 
-    /// A gateway has answered while this was in doubt: our way out has come back, or it was there all along. It is asked
-    /// again, to know which.
+    /// A gateway has answered while this was in doubt: our way out is there. Whoever is silent now is down itself.
     pub async fn cross_examine(&self, dialer: &Dialer) {
-        if self.ask(dialer, Instant::now()).await {
-            return;
-        }
-        let before = std::mem::replace(&mut self.repute().down, true);
-        if !before {
+        let answers = self.ask(dialer, Instant::now()).await;
+        let mut repute = self.repute();
+        repute.in_question = false;
+        let before = std::mem::replace(&mut repute.down, !answers);
+        if !answers && !before {
             let control = self.endpoint.url.authority();
             tracing::warn!(
                 control,
@@ -152,13 +157,13 @@ mod tests {
         let address = listener.local_addr().expect("an address");
         let (control, dialer) = at(address);
         assert_eq!(says(&control, &dialer).await, Some(true));
-        assert!(!control.is_doubted());
+        assert!(!control.is_in_doubt());
         drop(listener);
         assert_eq!(says(&control, &dialer).await, Some(false));
-        assert!(control.is_doubted());
+        assert!(control.is_in_doubt() && !control.is_in_doubt(), "one asks");
         control.cross_examine(&dialer).await;
         assert_eq!(says(&control, &dialer).await, None);
-        assert!(!control.is_doubted(), "it is known to be down");
+        assert!(!control.is_in_doubt(), "it is known to be down");
         let _listener = TcpListener::bind(address).await.expect("the same port");
         assert_eq!(says(&control, &dialer).await, Some(true));
     }
@@ -174,6 +179,15 @@ mod tests {
         control.cross_examine(&dialer).await;
         drop(listener);
         assert_eq!(says(&control, &dialer).await, Some(false), "it is believed again");
+    }
+
+    #[tokio::test]
+    async fn who_was_never_asked_is_asked_once_a_gateway_answers() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let (control, dialer) = at(listener.local_addr().expect("an address"));
+        assert!(control.is_in_doubt() && !control.has_answered());
+        control.cross_examine(&dialer).await;
+        assert!(control.has_answered() && !control.is_in_doubt());
     }
 
     #[tokio::test(start_paused = true)]

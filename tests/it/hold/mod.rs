@@ -217,6 +217,8 @@ async fn who_is_cut_while_our_own_way_out_is_broken_accuses_nobody() {
     let control_yaml = format!("control: {{ address: '{address}', timeout: 2s }}");
     let bench = Bench::new(&format!("lag_bound: 10s\n{control_yaml}\ntargets: {{ chat: {{ {target} }} }}"));
     assert_eq!(words(&run(&bench).await), "pass");
+    // Once the gateway answers, it is asked whether it does, too.
+    drop(control.accept().expect("asked"));
     drop(control);
     let next = gateway.events(0).last().expect("some").seq;
     relay.cut_one();
